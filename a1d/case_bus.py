@@ -1,0 +1,141 @@
+"""The only way to the case's MCU, and what keeps a1d from ever writing anything it must not.
+
+No method here sends a register or value that is not listed in docs/hardware.md M1-M8 and L1: there is
+no generic write. ``arm_power_cut`` lives with the power-cut program. Standard library and smbus2 only,
+because the two small programs that systemd calls stand on this too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from a1d.errors import BusError
+
+ADDRESS = 0x1A  # M1
+REGISTER_DUTY = 0x80  # M2
+REGISTER_FIRMWARE = 0x81  # M3
+FIRMWARE_KNOWN = 0xA2  # M3
+# After a 0 -> N write the MCU drives 100 % for 500 ms and drops what is written meanwhile (M6, M7).
+# A read this long after a write tells what the MCU made of it (M4).
+SETTLE_S = 0.6
+# Closer writes are untested by anyone (M9).
+PACE_S = 0.1
+
+_I2C_TIMEOUT = 0x0702  # linux/i2c-dev.h; the argument counts 10 ms steps
+
+# Errors that a working case shows now and then (M11).
+_TRANSIENT = {errno.EREMOTEIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EIO, errno.ENXIO}
+
+
+class SmbusLike(Protocol):
+    """What a1d needs of ``smbus2.SMBus``; the simulated case offers the same."""
+
+    def write_byte_data(self, i2c_addr: int, register: int, value: int) -> None:
+        """SMBus write byte data."""
+
+    def read_byte_data(self, i2c_addr: int, register: int) -> int:
+        """SMBus read byte data."""
+
+    def write_byte(self, i2c_addr: int, value: int) -> None:
+        """SMBus send byte."""
+
+    def close(self) -> None:
+        """Give the bus back."""
+
+
+class RegisterBus:
+    """The V3's protocol: registers that can be read back."""
+
+    readable = True
+
+    def __init__(self, smbus: SmbusLike) -> None:
+        self._smbus = smbus
+
+    def write_duty(self, duty_percent: int) -> None:
+        """Ask for a duty, 0..100 %. OSError if the bus fails; acknowledged is not yet processed (M7)."""
+        self._smbus.write_byte_data(ADDRESS, REGISTER_DUTY, checked_duty(duty_percent))
+
+    def read_duty(self) -> int:
+        """The duty the MCU last processed, 0..255 % (M2: not clamped). OSError if the bus fails."""
+        return self._smbus.read_byte_data(ADDRESS, REGISTER_DUTY)
+
+    def read_firmware(self) -> int:
+        """The firmware's id, 0..255 (M3). OSError if the bus fails."""
+        return self._smbus.read_byte_data(ADDRESS, REGISTER_FIRMWARE)
+
+    def close(self) -> None:
+        """Close the bus device."""
+        self._smbus.close()
+
+
+class LegacyBus:
+    """The older cases' protocol (L1): one bare byte, and nothing can be read back."""
+
+    readable = False
+
+    def __init__(self, smbus: SmbusLike) -> None:
+        self._smbus = smbus
+
+    def write_duty(self, duty_percent: int) -> None:
+        """Ask for a duty, 0..100 %. OSError if the bus fails."""
+        self._smbus.write_byte(ADDRESS, checked_duty(duty_percent))
+
+    def close(self) -> None:
+        """Close the bus device."""
+        self._smbus.close()
+
+
+CaseBus = RegisterBus | LegacyBus
+
+
+def checked_duty(duty_percent: int) -> int:
+    """``duty_percent`` if it is an int of 0..100; ValueError otherwise, before anything reaches the wire."""
+    if type(duty_percent) is not int or not 0 <= duty_percent <= 100:
+        raise ValueError(f"a duty of {duty_percent!r} was about to be written; only whole numbers 0 to 100 are")
+    return duty_percent
+
+
+def open_case(protocol: str, open_smbus: Callable[[], SmbusLike]) -> CaseBus:
+    """A bus that speaks ``protocol`` ("register" or "legacy"). OSError if the device cannot be opened."""
+    return (LegacyBus if protocol == "legacy" else RegisterBus)(open_smbus())
+
+
+def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
+    """``/dev/i2c-<bus>``, with the kernel told to give a hung transfer up after ``timeout_s`` (0: its own 1 s)."""
+    import smbus2
+
+    smbus = smbus2.SMBus(bus)
+    assert smbus.fd is not None
+    if timeout_s > 0:
+        # An old adapter driver may refuse; then a hung transfer costs its 1 s, which is survivable.
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(smbus.fd, _I2C_TIMEOUT, max(1, round(timeout_s * 100)))
+    return smbus
+
+
+def explain(error: OSError, bus: int) -> BusError:
+    """The same error in words that name the remedy."""
+    number = error.errno or 0
+    name = f"/dev/i2c-{bus}"
+    what = {
+        errno.ENOENT: f"{name} does not exist: enable I2C (raspi-config, or dtparam=i2c_arm=on in config.txt) "
+        "and reboot, or set case.bus to the right number",
+        errno.EACCES: f"{name} may not be opened: the user a1d must be in the group that owns it, usually i2c",
+        errno.EPERM: f"{name} may not be opened: the service's sandbox must allow it (DeviceAllow=char-i2c rw)",
+        errno.EBUSY: f"address 0x{ADDRESS:02x} on {name} is held by a kernel driver: remove the dtoverlay that "
+        f"claims it ('ls -l /sys/bus/i2c/devices/{bus}-00{ADDRESS:02x}/driver' names it)",
+        errno.EREMOTEIO: f"nothing answers at 0x{ADDRESS:02x} on {name}: is the case's board seated? "
+        "A V5 or NEO 5 case has no such controller; the kernel drives its fan",
+        errno.ETIMEDOUT: f"{name} hangs: something holds its lines low",
+    }.get(number, f"{name}: {os.strerror(number) if number else error}")
+    return BusError(number, what)
+
+
+def is_transient(error: OSError) -> bool:
+    """True for what a healthy case shows now and then, so that one of them is not worth a message."""
+    return error.errno in _TRANSIENT

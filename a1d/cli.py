@@ -1,0 +1,156 @@
+"""The command ``a1d``: the daemon, and what can be asked of it without starting it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from a1d import __version__
+from a1d.config import Config
+from a1d.config_file import read_config
+from a1d.daemon import Daemon, boot_clock
+from a1d.errors import A1dError, ConfigError, DaemonRunningError
+from a1d.hardware import Hardware, RealCase
+from a1d.log import Log
+from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
+
+EX_CONFIG = 78  # sysexits.h
+
+
+def main() -> int:
+    """Exit code 0 after a clean stop, 1 if the daemon could not start, 2 for a wrong call, 78 for a bad file."""
+    options = _parser().parse_args()
+    if options.check is not None:
+        return _check(options.check)
+    if options.print_config:
+        return _print_config(options.config)
+    try:
+        return _serve(options)
+    except A1dError as error:
+        Log().error(str(error))
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="a1d", description="Fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5."
+    )
+    parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
+    parser.add_argument("--check", metavar="FILE", help="say what is wrong with a configuration; exit code 78 if bad")
+    parser.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
+    parser.add_argument("--simulate", action="store_true", help="run on a simulated case and show it")
+    parser.add_argument("--run-dir", metavar="DIR", help=f"where the control socket lives (default {RUN_DIR})")
+    parser.add_argument("--version", action="version", version=f"a1d {__version__}")
+    return parser
+
+
+def _check(path: str) -> int:
+    try:
+        read_config(path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    print(f"{path}: fine")
+    return 0
+
+
+def _print_config(path: str | None) -> int:
+    from a1d.config_print import print_config
+
+    try:
+        print(print_config(_reader(path)()), end="")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    return 0
+
+
+def _reader(path: str | None) -> Callable[[], Config]:
+    """Reads the file named, or the default one if there is any."""
+
+    def read() -> Config:
+        if path is None and not os.path.lexists(CONFIG_PATH):
+            return Config()
+        return read_config(path or CONFIG_PATH)
+
+    return read
+
+
+def _serve(options: argparse.Namespace) -> int:
+    with contextlib.ExitStack() as stack:
+        run_dir = options.run_dir or _default_run_dir(options.simulate)
+        _own(run_dir, stack)
+        hardware: Hardware = RealCase()
+        log = Log()
+        reader = _reader(options.config)
+        if options.simulate:
+            from a1d.sim.case import SimulatedCase
+            from a1d.sim.view import View
+
+            case = SimulatedCase(boot_clock)
+            stack.callback(case.close)
+            view = View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)
+            stack.callback(view.close)
+            hardware, log = case, Log(view.log)
+            if options.config is None:
+                reader = Config  # the simulated case is not the one that /etc speaks of
+        daemon = Daemon(hardware, run_dir, reader, log=log)
+        if options.simulate:
+            daemon.listeners.append(view.show)
+        _handle_signals(daemon, stack)
+        daemon.run()
+    return 0
+
+
+def _default_run_dir(simulate: bool) -> str:
+    if not simulate:
+        return os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
+    return simulation_run_dir()
+
+
+def _own(run_dir: str, stack: contextlib.ExitStack) -> None:
+    """Make the run directory if need be, and be its only owner for as long as this process lives."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(run_dir, mode=0o755)
+        fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        stack.callback(os.close, fd)
+        if os.fstat(fd).st_uid != os.geteuid():
+            raise A1dError(f"{run_dir} belongs to another user; name another directory with --run-dir")
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DaemonRunningError(
+            f"another a1d already runs with {run_dir}; stop it first, or name another directory with --run-dir"
+        ) from None
+    except OSError as error:
+        raise A1dError(
+            f"{run_dir} cannot be used: {os.strerror(error.errno or 0)}; start a1d as a service, or name a "
+            "directory with --run-dir, or try it without hardware: a1d --simulate"
+        ) from error
+
+
+def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack) -> None:
+    """Signals only leave a byte behind; the loop acts on it."""
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+        stack.callback(end.close)
+
+    def on_signal() -> None:
+        for number in set(ours.recv(64)):
+            if number == signal.SIGHUP:
+                daemon.reload_on_signal()
+            elif number in (signal.SIGTERM, signal.SIGINT):
+                daemon.stop()
+
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    stack.callback(signal.set_wakeup_fd, -1)
+    daemon.selector.register(ours, 1, on_signal)  # 1 is EVENT_READ

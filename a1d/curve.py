@@ -1,0 +1,53 @@
+"""How fast the fan should turn at a temperature: pure, total, never falling as it gets hotter."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable
+
+
+class Curve:
+    """A duty in percent for every float, NaN and the infinities included.
+
+    ``points`` are (temp_celsius, duty_percent). Below the first point the fan is off; from
+    ``critical_celsius`` on it is 100 % whatever the points say. Between two points the duty is
+    interpolated (``linear``) or stays that of the lower one (``step``).
+    A duty between 0 and ``duty_min_percent``, at which a fan may stall, becomes ``duty_min_percent``.
+    """
+
+    def __init__(
+        self,
+        points: Iterable[tuple[float, float]],
+        critical_celsius: float,
+        *,
+        linear: bool = True,
+        duty_min_percent: int = 0,
+    ) -> None:
+        self.critical_celsius = critical_celsius
+        self._linear = linear
+        self._duty_min = duty_min_percent
+        self._temps: list[float] = []
+        self._duties: list[float] = []
+        highest = 0.0
+        for temp, duty in sorted(points):
+            highest = max(highest, min(100.0, max(0.0, duty)))
+            if temp < critical_celsius:
+                self._temps.append(temp)
+                self._duties.append(highest)
+        self._temps.append(critical_celsius)
+        self._duties.append(100.0)
+
+    def duty_percent(self, temp_celsius: float) -> int:
+        """The duty, 0..100 %, rounded up so that no rounding ever slows the fan."""
+        if math.isnan(temp_celsius) or temp_celsius >= self.critical_celsius:
+            return 100
+        right = bisect_right(self._temps, temp_celsius)
+        if right == 0:
+            return 0
+        left_temp, left_duty = self._temps[right - 1], self._duties[right - 1]
+        duty = left_duty
+        if self._linear:
+            share = (temp_celsius - left_temp) / (self._temps[right] - left_temp)
+            duty += (self._duties[right] - left_duty) * share
+        return max(math.ceil(duty), self._duty_min) if duty > 0 else 0

@@ -1,0 +1,322 @@
+"""The wiring: one thread, one loop, one owner of the hardware. Everything that decides is elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import time
+from collections.abc import Callable
+
+from a1d import __version__, case_bus
+from a1d.actions import Actions
+from a1d.button import ButtonWatcher
+from a1d.config import Config
+from a1d.control import control_interface, status_of
+from a1d.controller import Controller, Decision
+from a1d.errors import A1dError, ConfigError
+from a1d.failsafe import leave_safe
+from a1d.fan import Fan, describe_firmware
+from a1d.hardware import Hardware
+from a1d.health import Health
+from a1d.log import Log
+from a1d.notify import Notifier
+from a1d.paths import SOCKET_NAME
+from a1d.pulses import Gesture
+from a1d.sensors import open_sensors, read_all
+from a1d.stop_settings import StopSettings, write_stop_settings
+from a1d.varlink import Parameters, Server
+
+# Without an acknowledged write READY comes after this long, with health degraded.
+_READY_MAX_S = 3.0
+_PUBLISH_S = 1.0
+# A transfer this late means that nobody looks after the bus any more.
+_OVERDUE_S = 5.0
+
+
+def boot_clock() -> float:
+    """Seconds since boot, sleep included, so that a suspended machine shows as a gap."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Daemon:
+    """Build it, then ``run``; tests call ``turn`` with a clock of their own."""
+
+    def __init__(
+        self,
+        hardware: Hardware,
+        run_dir: str,
+        read_config: Callable[[], Config],
+        *,
+        log: Log | None = None,
+        clock: Callable[[], float] = boot_clock,
+    ) -> None:
+        self.clock = clock
+        self.simulated = hardware.simulated
+        self.started_s = clock()
+        self.log = log or Log()
+        self.health = Health(self.log)
+        self.selector = selectors.DefaultSelector()
+        self.controller: Controller | None = None  # until the fan's present duty is known
+        self.decision: Decision | None = None
+        self.stopping = False
+        self._hardware = hardware
+        self._run_dir = run_dir
+        self._read_config = read_config
+        self._notifier = Notifier()
+        self._ready = False
+        self._firmware: int | None = None
+        self._shown: tuple[object, ...] = ()
+        self._next_tick_s = self._published_s = self.started_s
+        self._selected_fd: int | None = None
+        self.listeners: list[Callable[[Parameters], None]] = []
+
+        try:
+            self.config = read_config()
+        except ConfigError as error:
+            self.config = Config()
+            text = f"using built-in defaults, because\n{error}"
+            self.health.report("configuration", text)
+        self._leave_stop_settings()
+        self.actions = Actions(hardware.power, self.log)
+        self.button = ButtonWatcher(self.config.button, hardware.open_edges)
+        self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
+        self.sensors = open_sensors(self.config, hardware.sysfs)
+        self._server = self._open_control()
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Until ``stop``. Whatever else happens, the fan is at failsafe or faster afterwards."""
+        try:
+            while not self.stopping:
+                self.turn()
+        except BaseException:
+            self._fail_safe()
+            raise
+        finally:
+            if self.stopping:
+                self._notifier.stopping()
+            self.close()
+
+    @property
+    def wake_s(self) -> float:
+        """When the next thing is due that no descriptor will announce."""
+        return min(self._next_tick_s, self.fan.due_s)
+
+    def turn(self) -> None:
+        """Wait for the next thing to happen and deal with it."""
+        for key, _events in self.selector.select(max(0.0, self.wake_s - self.clock())):
+            key.data()
+        now_s = self.clock()
+        if now_s >= self._next_tick_s:
+            # On the grid while we keep up; after a delay a new grid, never a burst.
+            on_grid_s = self._next_tick_s + self.config.interval_s
+            self._next_tick_s = on_grid_s if on_grid_s > now_s else now_s + self.config.interval_s
+            self._tick(now_s)
+        elif now_s >= self.fan.due_s:
+            self.fan.service()
+
+    def stop(self) -> None:
+        """Leave the loop after this turn."""
+        self.stopping = True
+
+    def close(self) -> None:
+        """Give everything back; the fan keeps its duty."""
+        self._select_button(False)
+        self.button.close()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for sensor in self.sensors:
+            sensor.close()
+        self.fan.close()
+        self.selector.close()
+
+    def _tick(self, now_s: float) -> None:
+        self._hardware.advance(now_s)
+        self.button.tick(now_s)
+        self._select_button(True)
+        if self.fan.observing:
+            self.fan.service()
+        if not self.fan.observing:
+            self._control(now_s)
+        self.actions.tick(now_s)
+        self._report()
+        self._tell(now_s)
+
+    def _control(self, now_s: float) -> None:
+        """Temperature in, duty out."""
+        if self.controller is None:
+            self.controller = Controller(self.config, now_s, self.fan.observed_percent)
+        self.decision = self.controller.step(now_s, read_all(self.sensors, now_s))
+        self.fan.target_percent = self.decision.duty_percent
+        self.fan.service()
+
+    # -- the button ------------------------------------------------------------------------------
+
+    def _select_button(self, wanted: bool) -> None:
+        """Keep the selector's idea of the button's descriptor right, and deaf while the edge budget is used up."""
+        source = self.button.source
+        fd = source.fileno() if source is not None and wanted and not self.button.exhausted else None
+        if fd != self._selected_fd:
+            if self._selected_fd is not None:
+                with contextlib.suppress(KeyError, ValueError):
+                    self.selector.unregister(self._selected_fd)
+            if fd is not None:
+                self.selector.register(fd, selectors.EVENT_READ, self._on_edges)
+            self._selected_fd = fd
+
+    def _on_edges(self) -> None:
+        fd = self._selected_fd
+        gestures = self.button.read()
+        if self.button.source is None and fd is not None:
+            self.selector.unregister(fd)
+            self._selected_fd = None
+        self._select_button(True)
+        for gesture in gestures:
+            action = self.config.button.hold if gesture is Gesture.HOLD else self.config.button.double_press
+            shown = action if isinstance(action, str) else " ".join(action)
+            self.log.info(f"button: {gesture.value.replace('_', ' ')}: {shown}")
+            self.actions.run(action)
+
+    # -- what clients may do ---------------------------------------------------------------------
+
+    def set_manual(self, duty_percent: int, for_s: float | None) -> int:
+        """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise; the duty that is held."""
+        if self.controller is None:
+            raise A1dError("a1d is still starting; ask again in a second")
+        held = self.controller.set_manual(duty_percent, None if for_s is None else self.clock() + for_s)
+        self._next_tick_s = self.clock()
+        return held
+
+    def resume_automatic(self) -> None:
+        """Back to the curve."""
+        if self.controller is not None:
+            self.controller.resume_automatic()
+            self._next_tick_s = self.clock()
+
+    def reload(self) -> None:
+        """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
+        if self._ready:
+            self._notifier.reloading()
+        try:
+            config = self._read_config()
+        except ConfigError as error:
+            self.log.error(f"reload: the old configuration stays:\n{error}")
+            raise
+        else:
+            self._apply(config)
+            self.log.info("reload: done")
+        finally:
+            if self._ready:
+                self._notifier.ready()
+
+    def reload_on_signal(self) -> None:
+        """As ``reload``, but nobody waits for the errors; they are in the log."""
+        with contextlib.suppress(ConfigError):
+            self.reload()
+
+    def _apply(self, config: Config) -> None:
+        old, self.config = self.config, config
+        self.health.report("configuration", None)
+        if config.sensors != old.sensors or config.interval_s != old.interval_s:
+            for sensor in self.sensors:
+                sensor.close()
+                self.health.forget(f"sensor {sensor.name}")
+            self.sensors = open_sensors(config, self._hardware.sysfs)
+        if self.controller is not None:
+            self.controller.configure(config)
+        self.fan.refresh_s = config.fan.refresh_s
+        if config.case != old.case:
+            self.fan.close()
+        if config.button != old.button:
+            self._select_button(False)
+            self.button.close()
+            self.button = ButtonWatcher(config.button, self._hardware.open_edges)
+        self._leave_stop_settings()
+        self._next_tick_s = self.clock()
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        """Health, from the parts' own state."""
+        report = self.health.report
+        fan, bus = self.fan, self.config.case.bus
+        report("fan", str(case_bus.explain(fan.error, bus).strerror) if fan.error else fan.mismatch)
+        if self.fan.firmware != self._firmware:
+            self._firmware = self.fan.firmware
+            remark = describe_firmware(self._firmware)
+            if remark:
+                self.log.info(remark)
+        untrusted = self.decision.untrusted if self.decision else ()
+        for sensor in self.sensors:
+            text = sensor.error if sensor.name in untrusted else None
+            report(f"sensor {sensor.name}", text or ("no reading" if sensor.name in untrusted else None), failsafe=True)
+        report("button", str(self.button.error.strerror or self.button.error) if self.button.error else None)
+        report("power", self.actions.error)
+
+    def _tell(self, now_s: float) -> None:
+        """systemd, the clients that monitor, and the simulated case's own view."""
+        decision, state = self.decision, self.health.state
+        if not self._ready and (self.fan.acknowledged or now_s - self.started_s >= _READY_MAX_S):
+            self._ready = True
+            self._notifier.ready()
+        if self._is_alive(now_s):
+            self._notifier.watchdog(now_s)
+        shown = (decision and decision.duty_percent, decision and decision.manual, state)
+        if shown == self._shown and now_s - self._published_s < _PUBLISH_S:
+            return
+        self._shown, self._published_s = shown, now_s
+        if decision:
+            temp = max((sensor.last.temp_celsius for sensor in self.sensors if sensor.last), default=float("nan"))
+            mode = "manual" if decision.manual else "automatic"
+            self._notifier.status(now_s, f"{temp:.0f} C, fan {decision.duty_percent} %, {mode}, {state}")
+        if self.listeners or (self._server is not None and self._server.is_streaming):
+            status = status_of(self, now_s)
+            for listener in self.listeners:
+                listener(status)
+            if self._server is not None:
+                self._server.publish({"status": status})
+
+    def _is_alive(self, now_s: float) -> bool:
+        """Whether the bus and the button, too, have shown life: no transfer is overdue, and the line is watched
+        or known to be unwatchable. The tick shows its own by asking."""
+        button_alive = not self.button.enabled or self.button.source is not None or self.button.error is not None
+        return now_s - self.fan.due_s < _OVERDUE_S and button_alive
+
+    # -- parts that are made here ------------------------------------------------------------------
+
+    def _open_case(self) -> case_bus.CaseBus:
+        case = self.config.case
+        return case_bus.open_case(case.protocol, lambda: self._hardware.open_smbus(case.bus, case.timeout_s))
+
+    def _open_control(self) -> Server | None:
+        info = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
+        interfaces = [control_interface(self), *self._hardware.interfaces()]
+        path = os.path.join(self._run_dir, SOCKET_NAME)
+        try:
+            return Server(path, interfaces, info, self.selector, self.clock)
+        except OSError as error:
+            self.health.report("control", f"{path}: {os.strerror(error.errno or 0)}; a1d-ctl cannot reach this daemon")
+            return None
+
+    def _leave_stop_settings(self) -> None:
+        """Tell the two small programs what they need to know should we not live to say it."""
+        fan, case = self.config.fan, self.config.case
+        settings = StopSettings(case.protocol, case.bus, case.timeout_s, fan.failsafe_percent, fan.on_stop)
+        try:
+            write_stop_settings(self._run_dir, settings)
+            self.health.report("run directory", None)
+        except OSError as error:
+            self.health.report(
+                "run directory",
+                f"{self._run_dir}: {os.strerror(error.errno or 0)}; expected a "
+                "directory that a1d may write, such as systemd's RuntimeDirectory=a1d",
+            )
+
+    def _fail_safe(self) -> None:
+        """The last thing a failing daemon does. systemd runs the same again after us, should this fail too."""
+        self.fan.close()
+        with contextlib.suppress(Exception):
+            leave_safe(self._open_case, self.config.fan.failsafe_percent)

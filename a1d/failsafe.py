@@ -1,0 +1,106 @@
+"""``a1d-failsafe``: leave the fan safe after the daemon has ended. systemd runs it as ExecStopPost=.
+
+After a crash the fan is at failsafe or as fast as it was, whichever is more; after a clean stop it is as
+``fan.on_stop`` says. Standard library and smbus2 only, over in less than three seconds whatever happens.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from a1d.case_bus import PACE_S, SETTLE_S, CaseBus, RegisterBus, open_case, open_smbus
+from a1d.paths import CONFIG_PATH, RUN_DIR
+from a1d.stop_settings import StopSettings, read_stop_settings
+
+TIME_MAX_S = 2.5
+
+
+def leave_safe(
+    open_bus: Callable[[], CaseBus],
+    failsafe_percent: int,
+    exact_percent: int | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Set max(present duty, failsafe), or ``exact_percent``, and verify it; what was done, in words.
+
+    A present duty that cannot be read counts as 100 %. OSError if the case stays out of reach.
+    """
+    deadline_s = clock() + TIME_MAX_S - SETTLE_S
+    present: int | None = None
+    error: OSError | None = None
+    while True:
+        try:
+            bus = open_bus()
+            try:
+                if present is None and isinstance(bus, RegisterBus):
+                    present = _read_once(bus)
+                goal = exact_percent
+                if goal is None:
+                    goal = 100 if present is None else max(present, failsafe_percent)
+                if goal == present:
+                    return f"the fan stays at {goal} %"
+                bus.write_duty(goal)
+                if not isinstance(bus, RegisterBus):
+                    return f"the fan was set to {goal} %; this case cannot confirm it"
+                sleep(SETTLE_S)
+                if bus.read_duty() == goal:
+                    return f"the fan was set to {goal} %"
+                error = None
+            finally:
+                bus.close()
+        except OSError as failed:
+            error = failed
+        if clock() >= deadline_s:
+            break
+        sleep(PACE_S)
+    if error is not None:
+        raise error
+    return f"the fan was asked for {goal} % several times, but the case does not confirm it"
+
+
+def _read_once(bus: RegisterBus) -> int | None:
+    try:
+        return min(100, bus.read_duty())
+    except OSError:
+        return None
+
+
+def stopped_cleanly(environ: dict[str, str]) -> bool:
+    """Whether systemd says that the daemon stopped as it was told to. No word counts as a crash."""
+    return environ.get("SERVICE_RESULT") == "success"
+
+
+def main() -> int:
+    """Exit code 0 if the fan is known to be safe, 1 otherwise."""
+    # A transfer that hangs in the kernel is the one thing that the loop above cannot bound.
+    signal.setitimer(signal.ITIMER_REAL, TIME_MAX_S + 0.5)
+    settings = read_stop_settings(
+        os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
+    )
+    clean = stopped_cleanly(dict(os.environ))
+    on_stop = settings.on_stop if clean else "failsafe"
+    if on_stop == "keep":
+        return 0
+    try:
+        done = leave_safe(
+            lambda: _open(settings), settings.failsafe_percent, on_stop if isinstance(on_stop, int) else None
+        )
+    except OSError as error:
+        print(f"<3>a1d-failsafe: the fan could not be made safe: {error}", file=sys.stderr)
+        return 1
+    print(f"<{6 if clean else 4}>a1d-failsafe: {done}", file=sys.stderr)
+    return 0
+
+
+def _open(settings: StopSettings) -> CaseBus:
+    return open_case(settings.protocol, lambda: open_smbus(settings.bus, settings.timeout_s))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,145 @@
+"""Keeps the case's fan at the wanted duty: paces, verifies, repeats, reopens. One transfer per call.
+
+A duty counts as set only once the MCU has confirmed it; until then it is written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from a1d.case_bus import FIRMWARE_KNOWN, PACE_S, SETTLE_S, CaseBus, RegisterBus, is_transient
+
+_RETRY_FIRST_S = 0.1
+_RETRY_MAX_S = 0.5
+# Failures in a row that are worth a message; fewer are everyday noise on this bus (M11).
+_FAILURES_WORTH_SAYING = 3
+_FIRST_READ_TRIES = 3
+_NEVER = float("inf")
+
+
+class Fan:
+    """Set ``target_percent``, then call ``service`` whenever ``due_s`` has come.
+
+    ``observed_percent`` is what the fan did before the first write (None: not known),
+    ``confirmed_percent`` what the MCU last confirmed (None: nothing since the bus last failed or lied).
+    """
+
+    def __init__(self, open_bus: Callable[[], CaseBus], clock: Callable[[], float], refresh_s: float) -> None:
+        self._open_bus = open_bus
+        self._clock = clock
+        self.refresh_s = refresh_s
+        self.target_percent: int | None = None
+        self.observed_percent: int | None = None
+        self.confirmed_percent: int | None = None
+        self.acknowledged = False  # has any write ever been acknowledged on the wire?
+        self.observing = True  # still trying to read what the fan did before us
+        self.firmware: int | None = None
+        self.error: OSError | None = None  # set while the bus fails
+        self.mismatch: str | None = None  # set while the MCU reports another duty than the one written
+        self.errors = 0  # failed transfers since the start
+        self.readable = True  # whether the protocol can confirm anything
+        self._failures = self._mismatches = 0  # in a row
+        self._bus: CaseBus | None = None
+        self._pending: int | None = None  # written, not yet confirmed
+        self._free_s = 0.0  # writes before this would be lost or too fast
+        self._verify_s = self._refresh_s = self._retry_s = 0.0
+
+    @property
+    def due_s(self) -> float:
+        """When ``service`` has something to do; infinity when only a new target can bring work."""
+        if self.observing:
+            return self._retry_s
+        if self.target_percent is None:
+            return _NEVER
+        return max(self._retry_s, self._next()[0])
+
+    def service(self) -> None:
+        """At most one transfer, if one is due. Never raises OSError: see ``error``."""
+        now_s = self._clock()
+        if now_s < self.due_s:
+            return
+        try:
+            if self._bus is None:
+                self._bus = self._open_bus()
+                self.readable = self._bus.readable
+            if self.observing:
+                self._observe(self._bus)
+            elif self._next()[1]:
+                self._write(self._bus, now_s)
+            else:
+                self._verify(self._bus, now_s)
+            self._failures, self.error = 0, None
+        except OSError as error:
+            self._failed(error)
+
+    def close(self) -> None:
+        """Give the bus back and forget what was set; the next ``service`` opens it again and writes."""
+        self._pending = self.confirmed_percent = None
+        bus, self._bus = self._bus, None
+        if bus is not None:
+            with contextlib.suppress(OSError):
+                bus.close()
+
+    def _next(self) -> tuple[float, bool]:
+        """When the next transfer is due, and whether it is a write (or a verifying read)."""
+        expected = self.confirmed_percent if self._pending is None else self._pending
+        if self.target_percent != expected:
+            return self._free_s, True
+        if self._pending is not None:
+            return self._verify_s, False
+        return self._refresh_s, True
+
+    def _observe(self, bus: CaseBus) -> None:
+        if isinstance(bus, RegisterBus):
+            self.observed_percent = min(100, bus.read_duty())
+            self.observing = False
+            self.firmware = bus.read_firmware()
+        self.observing = False
+
+    def _write(self, bus: CaseBus, now_s: float) -> None:
+        duty = self.target_percent
+        assert duty is not None
+        before = self._pending if self._pending is not None else self.confirmed_percent
+        bus.write_duty(duty)
+        self.acknowledged = True
+        kicks = duty > 0 and (before is None or before == 0)
+        self._free_s = now_s + (SETTLE_S if kicks else PACE_S)
+        self._verify_s = now_s + SETTLE_S
+        self._refresh_s = now_s + self.refresh_s
+        if bus.readable:
+            self._pending = duty
+        else:
+            self.confirmed_percent = duty  # nothing better can be known (L1)
+
+    def _verify(self, bus: CaseBus, now_s: float) -> None:
+        assert isinstance(bus, RegisterBus)
+        found = bus.read_duty()
+        wanted, self._pending = self._pending, None
+        if found == wanted:
+            self.confirmed_percent = wanted
+            self._mismatches, self.mismatch = 0, None
+            return
+        self._mismatches += 1
+        self.confirmed_percent = None
+        self._retry_s = now_s + min(_RETRY_FIRST_S * self._mismatches, _RETRY_MAX_S)
+        if self._mismatches >= _FAILURES_WORTH_SAYING:
+            self.mismatch = f"the case reports a duty of {found} % after {wanted} % was written"
+
+    def _failed(self, error: OSError) -> None:
+        """The bus is not to be trusted: forget what was set, close it, and come back soon."""
+        self.errors += 1
+        self._failures += 1
+        if self._failures >= _FAILURES_WORTH_SAYING or not is_transient(error):
+            self.error = error
+        if self.observing and self._failures >= _FIRST_READ_TRIES:
+            self.observing = False
+        self.close()
+        self._retry_s = self._clock() + min(_RETRY_FIRST_S * 2 ** min(self._failures - 1, 8), _RETRY_MAX_S)
+
+
+def describe_firmware(firmware: int | None) -> str | None:
+    """A remark on a firmware id that nobody has described yet, None for the known one (M3)."""
+    if firmware is None or firmware == FIRMWARE_KNOWN:
+        return None
+    return f"the case's firmware id is 0x{firmware:02x}, the known one is 0x{FIRMWARE_KNOWN:02x}; carrying on"

@@ -1,0 +1,42 @@
+"""What is wrong right now, in words; each problem is logged when it begins and when it ends."""
+
+from __future__ import annotations
+
+from a1d.log import Log
+
+
+class Health:
+    """Problems by name. ``failsafe`` marks those under which the fan is held at failsafe."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._problems: dict[str, str] = {}
+        self._failsafe: set[str] = set()
+
+    @property
+    def state(self) -> str:
+        """``ok``, ``degraded`` or ``failsafe``."""
+        return "failsafe" if self._failsafe else "degraded" if self._problems else "ok"
+
+    @property
+    def problems(self) -> list[str]:
+        """Every problem's text, the oldest first."""
+        return list(self._problems.values())
+
+    def report(self, name: str, text: str | None, *, failsafe: bool = False) -> None:
+        """``text`` is the problem called ``name`` as it is now; None when there is none (any more)."""
+        if text is None:
+            if self._problems.pop(name, None) is not None:
+                self._failsafe.discard(name)
+                self._log.info(f"{name}: well again")
+            return
+        if name not in self._problems:
+            self._log.warning(f"{name}: {text}")
+        self._problems[name] = text
+        if failsafe:
+            self._failsafe.add(name)
+
+    def forget(self, name: str) -> None:
+        """The thing called ``name`` is not there any more, and so nor is its problem."""
+        self._problems.pop(name, None)
+        self._failsafe.discard(name)

@@ -1,0 +1,59 @@
+"""What systemd is told: readiness, status, reloads, and that the daemon is alive. ASCII only.
+
+sdnotify sends latin-1 and swallows every failure, so each message carries one concern alone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import sdnotify
+
+
+class Notifier:
+    """Does nothing where ``NOTIFY_SOCKET`` is not set."""
+
+    def __init__(self) -> None:
+        self._notifier = sdnotify.SystemdNotifier()
+        if self._notifier.socket is not None:
+            self._notifier.socket.setblocking(False)  # a stuck systemd must not hold up the fan
+        self._watchdog_s = _watchdog_interval_s()
+        self._pinged_s = float("-inf")
+        self._status = ""
+        self._status_s = float("-inf")
+
+    def ready(self) -> None:
+        """The fan is under control."""
+        self._notifier.notify("READY=1")
+
+    def reloading(self) -> None:
+        """A reload begins; ``ready`` ends it."""
+        monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={monotonic_us}")
+
+    def stopping(self) -> None:
+        """A clean stop begins."""
+        self._notifier.notify("STOPPING=1")
+
+    def status(self, now_s: float, text: str) -> None:
+        """One line for ``systemctl status``, sent when it changes and at most once a second."""
+        if text != self._status and now_s - self._status_s >= 1.0:
+            self._status, self._status_s = text, now_s
+            self._notifier.notify("STATUS=" + text.encode("ascii", "replace").decode("ascii"))
+
+    def watchdog(self, now_s: float) -> None:
+        """Feed the watchdog, three times as often as it asks for. Call it only when all is alive."""
+        if self._watchdog_s and now_s - self._pinged_s >= self._watchdog_s / 3:
+            self._pinged_s = now_s
+            self._notifier.notify("WATCHDOG=1")
+
+
+def _watchdog_interval_s() -> float:
+    """WATCHDOG_USEC in seconds if it is meant for this process, else 0."""
+    try:
+        if int(os.environ.get("WATCHDOG_PID", os.getpid())) != os.getpid():
+            return 0.0
+        return int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
+    except ValueError:
+        return 0.0

@@ -1,0 +1,131 @@
+"""``a1d-powercut poweroff|halt``: ask the case to cut the power. systemd-shutdown runs it last of all.
+
+docs/hardware.md P1-P4. Only this program can send the request; for a reboot it does nothing.
+Standard library and smbus2 only, over in less than three seconds whatever happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from a1d.case_bus import (
+    ADDRESS,
+    PACE_S,
+    SETTLE_S,
+    LegacyBus,
+    RegisterBus,
+    SmbusLike,
+    open_smbus,
+)
+from a1d.paths import CONFIG_PATH, RUN_DIR
+from a1d.stop_settings import read_stop_settings
+
+REGISTER_CONTROL = 0x86  # M8
+ARM = 1  # M8
+LEGACY_ARM = 0xFF  # L1
+TIME_MAX_S = 2.0
+_VERBS = ("poweroff", "halt")
+
+
+class RegisterPowerCut(RegisterBus):
+    """The V3's protocol, and the one write that only this program may make."""
+
+    def arm_power_cut(self) -> None:
+        """The power goes 5.6 s or more from now (P2) and nothing calls it off. OSError if the bus fails."""
+        self._smbus.write_byte_data(ADDRESS, REGISTER_CONTROL, ARM)
+
+
+class LegacyPowerCut(LegacyBus):
+    """The older cases' protocol, likewise."""
+
+    def arm_power_cut(self) -> None:
+        """As above. OSError if the bus fails."""
+        self._smbus.write_byte(ADDRESS, LEGACY_ARM)
+
+
+def open_power_cut(protocol: str, smbus: SmbusLike) -> RegisterPowerCut | LegacyPowerCut:
+    """The bus for ``protocol``, with the power cut."""
+    return LegacyPowerCut(smbus) if protocol == "legacy" else RegisterPowerCut(smbus)
+
+
+def cut_power(
+    open_bus: Callable[[], RegisterPowerCut | LegacyPowerCut],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Duty 0, then the request, again until the bus has taken both; the number of tries it took.
+
+    OSError if it did not work in time. While the MCU kicks the fan it drops what it is sent (M7): if it
+    has not taken the 0 yet, wait the kick out first.
+    """
+    deadline_s = clock() + TIME_MAX_S
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            bus = open_bus()
+            try:
+                bus.write_duty(0)
+                sleep(PACE_S)
+                if isinstance(bus, RegisterPowerCut) and _drops_writes(bus):
+                    sleep(SETTLE_S)
+                    bus.write_duty(0)
+                    sleep(PACE_S)
+                bus.arm_power_cut()
+                return tries
+            finally:
+                bus.close()
+        except OSError:
+            if clock() >= deadline_s:
+                raise
+        sleep(PACE_S)
+
+
+def _drops_writes(bus: RegisterPowerCut) -> bool:
+    try:
+        return bus.read_duty() != 0
+    except OSError:
+        return False  # cannot be known; the request matters more
+
+
+def main() -> int:
+    """Exit code 0 if the power will be cut or need not be, 1 if the case did not answer, 2 for a wrong call."""
+    if len(sys.argv) != 2:
+        print(f"usage: a1d-powercut {'|'.join(_VERBS)}|reboot|kexec (systemd-shutdown calls it)", file=sys.stderr)
+        return 2
+    if sys.argv[1] not in _VERBS:
+        return 0
+    # A transfer that hangs in the kernel is the one thing that the loop above cannot bound.
+    signal.setitimer(signal.ITIMER_REAL, TIME_MAX_S + 1.0)
+    settings = read_stop_settings(
+        os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
+    )
+    try:
+        tries = cut_power(lambda: open_power_cut(settings.protocol, open_smbus(settings.bus, settings.timeout_s)))
+    except OSError as error:
+        _say(3, f"the case could not be asked to cut the power: {error}; switch it off by its button")
+        return 1
+    _say(5, f"asked the case to cut the power ({sys.argv[1]}, try {tries})")
+    return 0
+
+
+def _say(priority: int, text: str) -> None:
+    """The journal is gone by now: the kernel log is what remains, and the console if even that fails."""
+    with contextlib.suppress(OSError):
+        fd = os.open(os.environ.get("A1D_KMSG", "/dev/kmsg"), os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            os.write(fd, f"<{priority}>a1d-powercut: {text}\n".encode("ascii", "replace"))
+        finally:
+            os.close(fd)
+        return
+    print(f"a1d-powercut: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

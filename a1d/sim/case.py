@@ -1,0 +1,249 @@
+"""The simulated case as the daemon sees it: bus, temperature files, button, power; and switches for faults."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+from a1d.button import EdgeSource
+from a1d.config import ButtonConfig
+from a1d.control import read_description, require_steering
+from a1d.errors import RequestError
+from a1d.pulses import Edge, Gesture
+from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, HeatModel
+from a1d.sim.mcu import BusFault, SimulatedBus, SimulatedMcu
+from a1d.varlink import Interface, Parameters, Peer, take
+
+_PULSE_MS = {Gesture.DOUBLE_PRESS: 20.0, Gesture.HOLD: 40.0}
+_LOAD_PERIOD_S = 60.0
+# The real sensor's steps are about this wide, and it is never still.
+_SENSOR_STEP_MILLI = 550
+
+
+class SensorFault(Enum):
+    """What can be wrong with the CPU's temperature."""
+
+    DEAD = "sensor-dead"  # the zone is gone
+    FROZEN = "sensor-frozen"  # the value stands still
+    RAVING = "sensor-raving"  # nonsense of every kind
+
+
+class SimulatedEdges:
+    """The button's line: pulses that were pressed wait here for the daemon."""
+
+    def __init__(self, on_close: Callable[[], None]) -> None:
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._edges: deque[Edge] = deque(maxlen=1024)  # as the kernel's buffer, the oldest is lost first
+        self._seqno = 0
+        self._on_close = on_close
+
+    def pulse(self, end_ns: int, width_ms: float) -> None:
+        """A pulse that has just ended."""
+        for timestamp_ns, rising in ((end_ns - round(width_ms * 1e6), True), (end_ns, False)):
+            self._seqno += 1
+            self._edges.append(Edge(timestamp_ns, rising, self._seqno))
+        os.eventfd_write(self._wake_fd, 1)
+
+    def fileno(self) -> int:
+        """Readable while edges wait."""
+        return self._wake_fd
+
+    def read_edges(self) -> list[Edge]:
+        """Up to 64 waiting edges."""
+        edges = [self._edges.popleft() for _ in range(min(64, len(self._edges)))]
+        if not self._edges:
+            try:
+                os.eventfd_read(self._wake_fd)
+            except BlockingIOError:
+                pass
+        return edges
+
+    def is_alive(self) -> bool:
+        """Always."""
+        return True
+
+    def close(self) -> None:
+        """Release the line."""
+        self._on_close()
+        os.close(self._wake_fd)
+
+
+class SimulatedCase:
+    """Implements ``a1d.hardware.Hardware``. ``heat_speed`` makes the heat, and nothing else, run faster."""
+
+    simulated = True
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        legacy: bool = False,
+        heat_speed: float = 10.0,
+        seed: int | None = None,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._heat_speed = heat_speed
+        self._random = random.Random(seed)  # noqa: S311 - noise, not secrets
+        self._directory = tempfile.mkdtemp(prefix="a1d-sim-")
+        self.sysfs = os.path.join(self._directory, "sys")
+        self._zone = os.path.join(self.sysfs, "class/thermal/thermal_zone0")
+        self._nvme = os.path.join(self.sysfs, "class/hwmon/hwmon0")
+        self.mcu = SimulatedMcu(clock, legacy=legacy)
+        self.heat = HeatModel()
+        self.bus_faults: set[BusFault] = set()
+        self.sensor_faults: set[SensorFault] = set()
+        self.fixed_celsius: float | None = None  # hold the chip at this temperature
+        self.load_watts: float | None = None  # None: heat and cool in turns
+        self.powered: list[str] = []  # reboots and power-offs that a real system would have done
+        self.line_held_by: str | None = None  # another user of the button's line
+        self._edges: SimulatedEdges | None = None
+        self._started_s = self._advanced_s = clock()
+        self._write(self._nvme, "name", "nvme\n")
+        self._write_temperatures()
+
+    # -- what the daemon uses ----------------------------------------------------------------------
+
+    def open_smbus(self, bus: int, timeout_s: float) -> SimulatedBus:
+        """A bus with the case on it."""
+        return SimulatedBus(self.mcu, self.bus_faults, self._sleep, timeout_s)
+
+    def open_edges(self, config: ButtonConfig) -> EdgeSource:
+        """The button's line."""
+        if self.line_held_by:
+            raise OSError(16, f"GPIO{config.line} is held by {self.line_held_by}")
+        self._edges = SimulatedEdges(self._forget_edges)
+        return self._edges
+
+    def power(self, verb: str) -> Sequence[str] | None:
+        """A dry run."""
+        self.powered.append(verb)
+        return None
+
+    def advance(self, now_s: float) -> None:
+        """Heat, cool, and write the temperature files."""
+        elapsed_s, self._advanced_s = now_s - self._advanced_s, now_s
+        self.heat.advance(min(elapsed_s, 60.0) * self._heat_speed, self.watts, self.mcu.fan_percent)
+        self._write_temperatures()
+
+    def interfaces(self) -> list[Interface]:
+        """org.a1d.simulation."""
+        methods = {"Press": self._press, "SetFault": self._set_fault, "SetLoad": self._set_load, "GetCase": self._get}
+        return [Interface(read_description("sim/org.a1d.simulation"), methods)]
+
+    # -- what a user or a test does to it ----------------------------------------------------------
+
+    @property
+    def watts(self) -> float:
+        """The heat that goes into the chip now."""
+        if self.load_watts is not None:
+            return self.load_watts
+        in_turn = int((self._clock() - self._started_s) / _LOAD_PERIOD_S) % 2
+        return IDLE_WATTS if in_turn else LOAD_WATTS
+
+    @property
+    def chip_celsius(self) -> float:
+        """The truth, whatever the sensor says."""
+        return self.heat.chip_celsius if self.fixed_celsius is None else self.fixed_celsius
+
+    def press(self, gesture: Gesture) -> None:
+        """Press the button; a hold starts the case's own timer."""
+        if gesture is Gesture.HOLD:
+            self.mcu.hold()
+        self.pulse(_PULSE_MS[gesture])
+
+    def pulse(self, width_ms: float) -> None:
+        """Any pulse on the line; without anybody watching it is gone, as on the real line."""
+        if self._edges is not None:
+            self._edges.pulse(round(self._clock() * 1e9), width_ms)
+
+    def close(self) -> None:
+        """Remove the temperature files."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    # -- Varlink -----------------------------------------------------------------------------------
+
+    def _press(self, parameters: Parameters, peer: Peer) -> Parameters:
+        require_steering(peer)
+        gesture = take(parameters, gesture=str)["gesture"]
+        if gesture not in [g.value for g in Gesture]:
+            raise RequestError("gesture", f"found {gesture!r:.40}, expected double_press or hold")
+        self.press(Gesture(gesture))
+        return {}
+
+    def _set_fault(self, parameters: Parameters, peer: Peer) -> Parameters:
+        require_steering(peer)
+        asked = take(parameters, fault=str, on=bool)
+        name, is_on = asked["fault"], asked["on"]
+        faults: dict[str, BusFault | SensorFault] = {f.value: f for kind in (BusFault, SensorFault) for f in kind}
+        if name == "reset-mcu":
+            if is_on:
+                self.mcu.reset()
+            return {}
+        if name not in faults:
+            raise RequestError("fault", f"found {name!r:.40}, expected one of {', '.join((*faults, 'reset-mcu'))}")
+        fault = faults[name]
+        switched: set[BusFault] | set[SensorFault] = (
+            self.bus_faults if isinstance(fault, BusFault) else self.sensor_faults
+        )
+        (switched.add if is_on else switched.discard)(fault)  # type: ignore[arg-type]
+        return {}
+
+    def _set_load(self, parameters: Parameters, peer: Peer) -> Parameters:
+        require_steering(peer)
+        watts = take(parameters, watts=(float, int, type(None)))["watts"]
+        if watts is not None and not 0 <= watts <= 20:
+            raise RequestError("watts", f"found {watts!s:.20}, expected 0 to 20, or null to heat and cool in turns")
+        self.load_watts = watts
+        return {}
+
+    def _get(self, parameters: Parameters, _peer: Peer) -> Parameters:
+        take(parameters)
+        return {
+            "fan_percent": self.mcu.fan_percent,
+            "register_percent": self.mcu.register_duty,
+            "chip_celsius": self.chip_celsius,
+            "watts": float(self.watts),
+            "power_cut_s": None if self.mcu.cut_s is None else self.mcu.cut_s - self._clock(),
+            "powered": self.powered,
+            "faults": sorted(fault.value for fault in (*self.bus_faults, *self.sensor_faults)),
+            "transfers": len(self.mcu.transfers),
+            "forbidden_writes": len(self.mcu.forbidden),
+        }
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _forget_edges(self) -> None:
+        self._edges = None
+
+    def _write_temperatures(self) -> None:
+        self._write(self._nvme, "temp1_input", f"{round(self.heat.case_celsius) * 1000 + 850}\n")
+        temp_path = os.path.join(self._zone, "temp")
+        if SensorFault.DEAD in self.sensor_faults:
+            if os.path.exists(temp_path):
+                os.truncate(temp_path, 0)  # an open file of a removed device gives nothing
+                os.unlink(temp_path)
+                os.unlink(os.path.join(self._zone, "type"))
+        elif SensorFault.RAVING in self.sensor_faults:
+            self._write(
+                self._zone, "temp", self._random.choice(["-273150\n", "999999\n", "", "\0\0", "hot\n", "0x20\n"])
+            )
+        elif SensorFault.FROZEN not in self.sensor_faults or not os.path.exists(temp_path):
+            self._write(self._zone, "type", "cpu-thermal\n")
+            jitter = self._random.choice((-1, 0, 0, 0, 1)) if self.fixed_celsius is None else 0
+            steps = round(self.chip_celsius * 1000 / _SENSOR_STEP_MILLI) + jitter
+            milli = steps * _SENSOR_STEP_MILLI if self.fixed_celsius is None else round(self.fixed_celsius * 1000)
+            self._write(self._zone, "temp", f"{milli}\n")
+
+    def _write(self, directory: str, name: str, text: str) -> None:
+        """In place, as sysfs does: whoever has the file open sees the new value."""
+        os.makedirs(directory, exist_ok=True)
+        with open(os.path.join(directory, name), "w", encoding="ascii") as file:
+            file.write(text)

@@ -1,0 +1,101 @@
+"""The simulated case on a terminal: a block that redraws itself below the log; elsewhere a line a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from a1d.sim.case import SimulatedCase
+    from a1d.varlink import Parameters
+
+_BAR = 40
+_COLOUR = {"ok": "32", "degraded": "33", "failsafe": "31"}
+
+
+class View:
+    """``show`` a status, ``log`` a line; both go to ``out``."""
+
+    def __init__(self, case: SimulatedCase, socket_path: str, out: TextIO) -> None:
+        self._case = case
+        self._socket_path = socket_path
+        self._out = out
+        self._live = out.isatty()
+        self._drawn = 0
+        self._lines: list[str] = []
+        self._shown_s = float("-inf")
+        self._put([], f"a1d on a simulated case. From a second terminal:\n{self._help()}")
+
+    def log(self, line: str) -> None:
+        """A line of the log, above the block."""
+        if self._live:
+            self._put(self._lines, line)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def show(self, status: Parameters) -> None:
+        """The daemon's status and the case's own truth."""
+        if self._live:
+            self._put(self._block(status))
+            return
+        now_s = time.monotonic()
+        if now_s - self._shown_s >= 0.95:
+            self._shown_s = now_s
+            self._put([], self._line(status))
+
+    def close(self) -> None:
+        """Leave the last block standing."""
+        self._put([], "")
+
+    def _line(self, status: Parameters) -> str:
+        temp = status["temp_celsius"]
+        return (
+            f"{'--' if temp is None else f'{temp:.1f}'} C  fan {status['duty_percent']} %  {status['mode']}  "
+            f"{status['health']['state']}  {'; '.join(status['health']['problems']) or status['reason']}"
+        )
+
+    def _block(self, status: Parameters) -> list[str]:
+        state = status["health"]["state"]
+        temp = status["temp_celsius"]
+        case = self._case
+        return [
+            "",
+            f"  temperature  {_bar((temp or 0) - 20, 80)}  {'--' if temp is None else f'{temp:.1f} C'}",
+            f"  duty         {_bar(status['duty_percent'] or 0, 100)}  {status['duty_percent']} %",
+            f"  mode         {status['mode']}: {status['reason']}",
+            f"  health       \x1b[{_COLOUR[state]}m{state}\x1b[0m  {'; '.join(status['health']['problems'])}",
+            f"  the case     {case.watts:.0f} W in, chip {case.chip_celsius:.1f} C, fan {case.mcu.fan_percent} %"
+            + (
+                f", faults: {', '.join(f.value for f in (*case.bus_faults, *case.sensor_faults))}"
+                if case.bus_faults or case.sensor_faults
+                else ""
+            )
+            + (f", done (dry run): {', '.join(case.powered[-3:])}" if case.powered else "")
+            + ("" if case.mcu.power_on else ", \x1b[31mPOWER CUT\x1b[0m"),
+        ]
+
+    def _help(self) -> str:
+        ctl = f"a1d-ctl --socket {self._socket_path}"
+        return "\n".join(
+            f"  {ctl} {words}"
+            for words in ("status", "fan set 60 --for 1m", "fan auto", "sim fault no-answer on", "sim press double")
+        )
+
+    def _put(self, block: list[str], text: str | None = None) -> None:
+        """Wipe the block that stands, print ``text`` above it, draw ``block``."""
+        out = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
+        if text:
+            out += text + "\n"
+        out += "".join(f"{line[:200]}\n" for line in block)
+        self._drawn, self._lines = len(block), block
+        try:
+            self._out.write(out)
+            self._out.flush()
+        except (OSError, ValueError):
+            pass  # nobody watches any more; the daemon goes on
+
+
+def _bar(value: float, full: float) -> str:
+    filled = max(0, min(_BAR, round(value / full * _BAR)))
+    return "[" + "#" * filled + "." * (_BAR - filled) + "]"

@@ -1,0 +1,75 @@
+"""What the two small programs know of the configuration. Standard library only.
+
+The daemon leaves it in its run directory, because neither program can afford a YAML parser or trust the
+file to be readable when it runs. Whatever is missing or odd gives the safest default.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from typing import NamedTuple
+
+FILE_NAME = "stop.json"
+_SIZE_MAX = 4096
+
+
+class StopSettings(NamedTuple):
+    """The part of the configuration that outlives the daemon."""
+
+    protocol: str = "register"
+    bus: int = 1
+    timeout_s: float = 0.3
+    failsafe_percent: int = 100
+    on_stop: str | int = "failsafe"
+
+
+def write_stop_settings(run_dir: str, settings: StopSettings) -> None:
+    """Replace the file in one step. OSError if the run directory cannot be written."""
+    path = os.path.join(run_dir, FILE_NAME)
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        json.dump(settings._asdict(), file)
+    os.replace(f"{path}.new", path)
+
+
+def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
+    """The daemon's file; without it the defaults, with the protocol and bus that the configuration names."""
+    try:
+        with open(os.path.join(run_dir, FILE_NAME), encoding="utf-8") as file:
+            found = json.loads(file.read(_SIZE_MAX))
+    except (OSError, ValueError, RecursionError):
+        found = _glance_at(config_path)
+    if not isinstance(found, dict):
+        found = {}
+    default = StopSettings()
+    return StopSettings(
+        protocol="legacy" if found.get("protocol") == "legacy" else "register",
+        bus=_int(found.get("bus"), 0, 99, default.bus),
+        timeout_s=default.timeout_s,
+        failsafe_percent=_int(found.get("failsafe_percent"), 30, 100, default.failsafe_percent),
+        on_stop=_on_stop(found.get("on_stop"), default.on_stop),
+    )
+
+
+def _glance_at(config_path: str) -> dict[str, object]:
+    """The daemon never got far enough to say. The wrong protocol can hang an old case (L1), so look for a
+    line that names it, without understanding the rest."""
+    text = ""
+    with contextlib.suppress(OSError), open(config_path, encoding="utf-8", errors="replace") as file:
+        text = file.read(65536)
+    found: dict[str, object] = {}
+    if re.search(r"^\s*protocol:\s*[\"']?legacy", text, re.MULTILINE):
+        found["protocol"] = "legacy"
+    if bus := re.search(r"^\s*bus:\s*(\d{1,2})\s*(#|$)", text, re.MULTILINE):
+        found["bus"] = int(bus[1])
+    return found
+
+
+def _on_stop(value: object, default: str | int) -> str | int:
+    return "keep" if value == "keep" else value if type(value) is int and 0 <= value <= 100 else default
+
+
+def _int(value: object, low: int, high: int, default: int) -> int:
+    return value if type(value) is int and low <= value <= high else default

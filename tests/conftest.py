@@ -1,0 +1,42 @@
+"""Fixtures that every rung of the tests shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.virtual import VirtualClock, VirtualRig
+
+settings.register_profile(
+    "a1d", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+settings.load_profile("a1d")
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def make_rig(tmp_path: Path) -> Iterator[Callable[..., VirtualRig]]:
+    """Builds a daemon on a simulated case in virtual time; closed at the end."""
+    with ExitStack() as stack:
+
+        def make(config: Any = None, **options: Any) -> VirtualRig:
+            rig = VirtualRig(tmp_path, config, **options)
+            stack.callback(rig.close)
+            return rig
+
+        yield make
+
+
+@pytest.fixture
+def rig(make_rig: Callable[..., VirtualRig]) -> VirtualRig:
+    """A daemon with the built-in configuration, on a case whose chip is held at 45 C."""
+    return make_rig()

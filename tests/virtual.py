@@ -1,0 +1,77 @@
+"""A clock that tests move, and a whole daemon on the simulated case that lives by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from a1d.config import Config
+from a1d.daemon import Daemon
+from a1d.log import Log
+from a1d.sim.case import SimulatedCase
+
+
+class VirtualClock:
+    """Call it for the time, ``sleep`` or set ``now_s`` to move it. Nothing waits."""
+
+    def __init__(self, now_s: float = 1000.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class VirtualRig:
+    """A daemon and its case in virtual time. ``run`` lets both live for a while."""
+
+    def __init__(
+        self,
+        tmp_path: Path,
+        config: Config | Callable[[], Config] | None = None,
+        *,
+        legacy: bool = False,
+        heat_speed: float = 1.0,
+    ) -> None:
+        self.clock = VirtualClock()
+        self.case = SimulatedCase(self.clock, sleep=self.clock.sleep, legacy=legacy, heat_speed=heat_speed, seed=1)
+        self.case.fixed_celsius = 45.0
+        self.log_lines: list[str] = []
+        self.run_dir = tmp_path / "run"
+        self.run_dir.mkdir(exist_ok=True)
+        chosen = config or Config()
+        read_config = chosen if callable(chosen) else lambda: chosen
+        self.daemon = Daemon(
+            self.case, str(self.run_dir), read_config, log=Log(self.log_lines.append), clock=self.clock
+        )
+
+    def turn(self) -> None:
+        """Jump to the next thing that the daemon waits for, and let it happen."""
+        self.clock.now_s = max(self.clock.now_s, self.daemon.wake_s)
+        self.daemon.turn()
+
+    def run(self, seconds: float, check: Callable[[], None] | None = None) -> None:
+        """Let ``seconds`` pass; ``check`` after each turn."""
+        end_s = self.clock.now_s + seconds
+        while self.daemon.wake_s <= end_s:
+            self.turn()
+            if check is not None:
+                check()
+        self.clock.now_s = max(self.clock.now_s, end_s)
+
+    @property
+    def duty_percent(self) -> int:
+        """What the daemon wants."""
+        assert self.daemon.decision is not None
+        return self.daemon.decision.duty_percent
+
+    @property
+    def fan_percent(self) -> int:
+        """What the fan really gets."""
+        return self.case.mcu.fan_percent
+
+    def close(self) -> None:
+        self.daemon.close()
+        self.case.close()
