@@ -131,6 +131,7 @@ class Daemon:
         for sensor in self.sensors:
             sensor.close()
         self.fan.close()
+        self._notifier.close()
         self.selector.close()
 
     def _tick(self, now_s: float) -> None:

@@ -15,8 +15,9 @@ class Notifier:
     """Does nothing where ``NOTIFY_SOCKET`` is not set."""
 
     def __init__(self) -> None:
-        self._notifier = sdnotify.SystemdNotifier()
-        if self._notifier.socket is not None:
+        # Without systemd the library would leave an open socket behind.
+        self._notifier = sdnotify.SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
+        if self._notifier and self._notifier.socket:
             self._notifier.socket.setblocking(False)  # a stuck systemd must not hold up the fan
         self._watchdog_s = _watchdog_interval_s()
         self._pinged_s = float("-inf")
@@ -25,28 +26,38 @@ class Notifier:
 
     def ready(self) -> None:
         """The fan is under control."""
-        self._notifier.notify("READY=1")
+        self._send("READY=1")
 
     def reloading(self) -> None:
         """A reload begins; ``ready`` ends it."""
         monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={monotonic_us}")
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_us}")
 
     def stopping(self) -> None:
         """A clean stop begins."""
-        self._notifier.notify("STOPPING=1")
+        self._send("STOPPING=1")
 
     def status(self, now_s: float, text: str) -> None:
         """One line for ``systemctl status``, sent when it changes and at most once a second."""
         if text != self._status and now_s - self._status_s >= 1.0:
             self._status, self._status_s = text, now_s
-            self._notifier.notify("STATUS=" + text.encode("ascii", "replace").decode("ascii"))
+            self._send("STATUS=" + text.encode("ascii", "replace").decode("ascii"))
 
     def watchdog(self, now_s: float) -> None:
         """Feed the watchdog, three times as often as it asks for. Call it only when all is alive."""
         if self._watchdog_s and now_s - self._pinged_s >= self._watchdog_s / 3:
             self._pinged_s = now_s
-            self._notifier.notify("WATCHDOG=1")
+            self._send("WATCHDOG=1")
+
+    def close(self) -> None:
+        """Close the socket; nothing can be said any more."""
+        if self._notifier and self._notifier.socket:
+            self._notifier.socket.close()
+        self._notifier = None
+
+    def _send(self, message: str) -> None:
+        if self._notifier:
+            self._notifier.notify(message)
 
 
 def _watchdog_interval_s() -> float:
