@@ -90,7 +90,7 @@ def _serve(options: argparse.Namespace) -> int:
         log = Log()
         reader = _reader(options.config)
         if options.simulate:
-            from a1d.sim.case import SimulatedCase
+            from a1d.sim.case import SimulatedCase, simulation_config
             from a1d.sim.view import View
 
             case = SimulatedCase(boot_clock)
@@ -99,7 +99,7 @@ def _serve(options: argparse.Namespace) -> int:
             stack.callback(view.close)
             hardware, log = case, Log(view.log)
             if options.config is None:
-                reader = Config  # the simulated case is not the one that /etc speaks of
+                reader = simulation_config  # the simulated case is not the one that /etc speaks of
         daemon = Daemon(hardware, run_dir, reader, log=log)
         if options.simulate:
             daemon.listeners.append(view.show)

@@ -90,7 +90,7 @@ class SensorConfig:
         None,
         optional(duration(0, 86400)),
         "A value that has not changed by a millidegree for this long counts as broken; 0 never.\n"
-        "Without one, 10m for a zone and never for hwmon (drives report whole degrees).",
+        "Without one, 30m for a zone and never for hwmon (drives report whole degrees).",
     )
 
 

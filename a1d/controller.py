@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from a1d.config import Config, SensorConfig
 from a1d.curve import Curve
@@ -19,8 +20,7 @@ GAP_S = 5.0
 MISSED_MAX = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The last good temperature of a sensor, when it was taken, and why there is no newer one."""
 
     sensor: str
@@ -29,14 +29,18 @@ class Reading:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What the fan should do and why. ``untrusted`` names the sensors that count as hot."""
 
     duty_percent: int
-    reason: str
+    why: tuple[object, ...]  # a format and what goes into it: most reasons are never read
     manual: bool = False
     untrusted: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        return str(self.why[0]).format(*self.why[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,75 +99,87 @@ class Controller:
             self._lease = None
 
         untrusted = self._untrusted(now_s, readings)
-        trusted = [reading for reading in readings if reading.sensor not in untrusted]
-        critical = [r for r in trusted if not r.temp_celsius < self._curves[r.sensor].critical_celsius]
-        self._update_override(now_s, trusted, bool(untrusted or critical))
+        trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
+        self._update_override(now_s, trusted, bool(untrusted))
 
         lease = self._lease
         if lease and not self._override:
             self._duty, self._cool_since_s = lease.duty_percent, None
-            left = "until fan auto" if lease.until_s is None else f"for {format_duration(round(lease.until_s - now_s))}"
-            return Decision(lease.duty_percent, f"set by hand, {left}", manual=True)
+            if lease.until_s is None:
+                return Decision(lease.duty_percent, ("set by hand, until fan auto",), manual=True)
+            left = format_duration(round(lease.until_s - now_s))
+            return Decision(lease.duty_percent, ("set by hand, for {}", left), manual=True)
 
-        reason = self._automatic(now_s, trusted)
+        why = self._automatic(now_s, trusted)
         if untrusted:
             self._duty = max(self._duty or 0, self._fan.failsafe_percent)
             self._cool_since_s = None
-            reason = f"no trust in {', '.join(untrusted)}: at least {self._fan.failsafe_percent} %"
-        elif critical:
-            reason = f"critical: {critical[0].sensor} is at {critical[0].temp_celsius:.1f} C"
+            why = ("no trust in {}: at least {} %", ", ".join(untrusted), self._fan.failsafe_percent)
         assert self._duty is not None
-        return Decision(self._duty, reason, manual=lease is not None, untrusted=untrusted)
+        return Decision(self._duty, why, lease is not None, untrusted)
 
     def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:
         """Sensors whose last good reading is too old, or that have not been heard of since the start."""
-        taken_s = dict.fromkeys(self._curves, self._started_s)
-        for reading in readings:
-            taken_s[reading.sensor] = reading.at_s
-        return tuple(name for name, at_s in taken_s.items() if not now_s - at_s < self._age_max_s[name])
+        late = [r.sensor for r in readings if not now_s - r.at_s < self._age_max_s[r.sensor]]
+        if len(readings) < len(self._curves):
+            heard = [reading.sensor for reading in readings]
+            late += [
+                name
+                for name, age_max_s in self._age_max_s.items()
+                if name not in heard and not now_s - self._started_s < age_max_s
+            ]
+        return tuple(late)
 
-    def _update_override(self, now_s: float, trusted: list[Reading], emergency: bool) -> None:
+    def _update_override(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> None:
         """An emergency beats a manual setting until it has been calm for the hold time."""
-        if emergency:
-            self._override = True
-        calm = not emergency and all(
-            r.temp_celsius < self._curves[r.sensor].critical_celsius - self._fan.hysteresis_celsius for r in trusted
-        )
-        if not calm or self._calm_since_s is None:
-            self._calm_since_s = now_s if calm else None
-        if calm and self._calm_since_s is not None and now_s - self._calm_since_s >= self._fan.hold_s:
-            self._override = False
-
-    def _automatic(self, now_s: float, trusted: list[Reading]) -> str:
-        """Follow the curve: up at once, down after hysteresis and hold. Returns the reason."""
-        demand, hottest = 0, None
-        slow_demand = 0  # what would be needed if it were hysteresis_celsius hotter
+        calm = not emergency
         for reading in trusted:
-            curve = self._curves[reading.sensor]
-            wanted = curve.duty_percent(reading.temp_celsius)
-            if hottest is None or wanted > demand:
-                demand, hottest = wanted, reading
-            slow_demand = max(slow_demand, curve.duty_percent(reading.temp_celsius + self._fan.hysteresis_celsius))
+            critical_celsius = self._curves[reading.sensor].critical_celsius
+            if not reading.temp_celsius < critical_celsius:
+                emergency = True
+            if not reading.temp_celsius < critical_celsius - self._fan.hysteresis_celsius:
+                calm = False
+        if emergency:
+            self._override, self._calm_since_s = True, None
+        elif not calm:
+            self._calm_since_s = None
+        elif self._override:
+            if self._calm_since_s is None:
+                self._calm_since_s = now_s
+            if now_s - self._calm_since_s >= self._fan.hold_s:
+                self._override, self._calm_since_s = False, None
+
+    def _automatic(self, now_s: float, trusted: Sequence[Reading]) -> tuple[object, ...]:
+        """Follow the curve: up at once, down after hysteresis and hold. Returns the reason's parts."""
+        demand, slow_demand = -1, 0  # slow_demand: what it would take if it were hysteresis_celsius hotter
+        why: tuple[object, ...] = ("no reading yet",)
         # A sensor that is late may be hiding heat: the fan may speed up on what is known, never slow down.
-        late = len(trusted) < len(self._curves) or any(reading.error for reading in trusted)
-        what = f"{hottest.sensor} at {hottest.temp_celsius:.1f} C asks for {demand} %" if hottest else "no reading yet"
+        late = len(trusted) < len(self._curves)
+        for reading in trusted:
+            name, temp_celsius, _at_s, error = reading
+            curve = self._curves[name]
+            late = late or error is not None
+            wanted = curve.duty_percent(temp_celsius)
+            if wanted > demand:
+                demand = wanted
+                why = ("{} at {:.1f} C asks for {} %", name, temp_celsius, wanted)
+            slow_demand = max(slow_demand, curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius))
 
         if self._duty is None:
             self._duty = self._fan.failsafe_percent if late else demand
         if demand >= self._duty:
             self._duty, self._cool_since_s = demand, None
-            return what
-        if late or slow_demand >= self._duty:
+        elif late or slow_demand >= self._duty:
             self._cool_since_s = None
-            return what
-        if self._cool_since_s is None:
-            self._cool_since_s, self._cool_duty = now_s, demand
-        self._cool_duty = max(self._cool_duty, demand)
-        left_s = self._fan.hold_s - (now_s - self._cool_since_s)
-        if left_s > 0:
-            return f"{what}, slowing in {format_duration(max(1, round(left_s)))}"
-        self._duty, self._cool_since_s = self._cool_duty, None
-        return what
+        else:
+            if self._cool_since_s is None:
+                self._cool_since_s, self._cool_duty = now_s, demand
+            self._cool_duty = max(self._cool_duty, demand)
+            left_s = self._fan.hold_s - (now_s - self._cool_since_s)
+            if left_s > 0:
+                return (f"{why[0]}, slowing in {{:.0f}} s", *why[1:], max(1.0, left_s))
+            self._duty, self._cool_since_s = self._cool_duty, None
+        return why
 
 
 def curve_of(config: Config, sensor: SensorConfig) -> Curve:

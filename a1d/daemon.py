@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import selectors
 import time
@@ -34,9 +35,8 @@ _PUBLISH_S = 1.0
 _OVERDUE_S = 5.0
 
 
-def boot_clock() -> float:
-    """Seconds since boot, sleep included, so that a suspended machine shows as a gap."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+# Seconds since boot, sleep included, so that a suspended machine shows as a gap.
+boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 class Daemon:
@@ -66,8 +66,9 @@ class Daemon:
         self._notifier = Notifier()
         self._ready = False
         self._firmware: int | None = None
+        self._reported: tuple[object, ...] = ()
         self._shown: tuple[object, ...] = ()
-        self._next_tick_s = self._published_s = self.started_s
+        self._next_tick_s = self._fan_due_s = self._published_s = self.started_s
         self._selected_fd: int | None = None
         self.listeners: list[Callable[[Parameters], None]] = []
 
@@ -102,7 +103,7 @@ class Daemon:
     @property
     def wake_s(self) -> float:
         """When the next thing is due that no descriptor will announce."""
-        return min(self._next_tick_s, self.fan.due_s)
+        return min(self._next_tick_s, self._fan_due_s)
 
     def turn(self) -> None:
         """Wait for the next thing to happen and deal with it."""
@@ -114,8 +115,8 @@ class Daemon:
             on_grid_s = self._next_tick_s + self.config.interval_s
             self._next_tick_s = on_grid_s if on_grid_s > now_s else now_s + self.config.interval_s
             self._tick(now_s)
-        elif now_s >= self.fan.due_s:
-            self.fan.service()
+        elif now_s >= self._fan_due_s:
+            self._service_fan()
 
     def stop(self) -> None:
         """Leave the loop after this turn."""
@@ -139,7 +140,7 @@ class Daemon:
         self.button.tick(now_s)
         self._select_button(True)
         if self.fan.observing:
-            self.fan.service()
+            self._service_fan()
         if not self.fan.observing:
             self._control(now_s)
         self.actions.tick(now_s)
@@ -152,7 +153,11 @@ class Daemon:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
         self.decision = self.controller.step(now_s, read_all(self.sensors, now_s))
         self.fan.target_percent = self.decision.duty_percent
+        self._service_fan()
+
+    def _service_fan(self) -> None:
         self.fan.service()
+        self._fan_due_s = self.fan.due_s
 
     # -- the button ------------------------------------------------------------------------------
 
@@ -236,21 +241,26 @@ class Daemon:
             self.button.close()
             self.button = ButtonWatcher(config.button, self._hardware.open_edges)
         self._leave_stop_settings()
+        self._reported = ()
         self._next_tick_s = self.clock()
 
     # -- telling ---------------------------------------------------------------------------------
 
     def _report(self) -> None:
-        """Health, from the parts' own state."""
-        report = self.health.report
-        fan, bus = self.fan, self.config.case.bus
+        """Health, from the parts' own state, if that has changed."""
+        fan = self.fan
+        untrusted = self.decision.untrusted if self.decision else ()
+        state = (fan.error, fan.mismatch, fan.firmware, untrusted, self.button.error, self.actions.error)
+        if state == self._reported:
+            return
+        self._reported = state
+        report, bus = self.health.report, self.config.case.bus
         report("fan", str(case_bus.explain(fan.error, bus).strerror) if fan.error else fan.mismatch)
         if self.fan.firmware != self._firmware:
             self._firmware = self.fan.firmware
             remark = describe_firmware(self._firmware)
             if remark:
                 self.log.info(remark)
-        untrusted = self.decision.untrusted if self.decision else ()
         for sensor in self.sensors:
             text = sensor.error if sensor.name in untrusted else None
             report(f"sensor {sensor.name}", text or ("no reading" if sensor.name in untrusted else None), failsafe=True)
@@ -263,7 +273,7 @@ class Daemon:
         if not self._ready and (self.fan.acknowledged or now_s - self.started_s >= _READY_MAX_S):
             self._ready = True
             self._notifier.ready()
-        if self._is_alive(now_s):
+        if self._notifier.watchdog_is_due(now_s) and self._is_alive(now_s):
             self._notifier.watchdog(now_s)
         shown = (decision and decision.duty_percent, decision and decision.manual, state)
         if shown == self._shown and now_s - self._published_s < _PUBLISH_S:

@@ -43,11 +43,14 @@ class Notifier:
             self._status, self._status_s = text, now_s
             self._send("STATUS=" + text.encode("ascii", "replace").decode("ascii"))
 
+    def watchdog_is_due(self, now_s: float) -> bool:
+        """Whether it is time to feed the watchdog: three times as often as it asks for."""
+        return self._watchdog_s > 0 and now_s - self._pinged_s >= self._watchdog_s / 3
+
     def watchdog(self, now_s: float) -> None:
-        """Feed the watchdog, three times as often as it asks for. Call it only when all is alive."""
-        if self._watchdog_s and now_s - self._pinged_s >= self._watchdog_s / 3:
-            self._pinged_s = now_s
-            self._send("WATCHDOG=1")
+        """Feed the watchdog. Call it only when all is alive."""
+        self._pinged_s = now_s
+        self._send("WATCHDOG=1")
 
     def close(self) -> None:
         """Close the socket; nothing can be said any more."""

@@ -1,14 +1,303 @@
-"""The whole daemon on the simulated case, in virtual time."""
+"""The whole daemon on the simulated case, in virtual time: what docs/safety.md promises."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from a1d.config import Config, SensorConfig
+from a1d.config_file import read_config
+from a1d.controller import curve_of
+from a1d.errors import ConfigError
+from a1d.sim.case import SensorFault
+from a1d.sim.mcu import BusFault
 from tests.virtual import VirtualRig
 
+MakeRig = Callable[..., VirtualRig]
+KICK_S = 0.6
 
-def test_follows_the_temperature_up_at_once(rig: VirtualRig) -> None:
-    rig.run(20)
-    assert rig.fan_percent == 0
+
+def settle_at(rig: VirtualRig, celsius: float) -> int:
+    """Hold the chip at a temperature until nothing moves; the duty it leads to."""
+    rig.case.fixed_celsius = celsius
+    rig.run(30)
+    assert rig.fan_percent == rig.duty_percent == rig.daemon.fan.confirmed_percent
+    return rig.fan_percent
+
+
+def test_follows_the_temperature_up_at_once_and_down_late(rig: VirtualRig) -> None:
+    assert settle_at(rig, 45.0) == 0
     rig.case.fixed_celsius = 72.0
     rig.run(0.51)
     assert rig.fan_percent == 100
+    rig.case.fixed_celsius = 55.0
+    rig.run(9)
+    assert rig.fan_percent == 100
+    rig.run(3)
+    assert rig.fan_percent == 25
+
+
+def test_starts_from_what_the_fan_already_does(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.case.mcu.set_duty(70)
+    duties: list[int] = []
+    rig.run(8, lambda: duties.append(rig.fan_percent))
+    assert set(duties) == {70}
+
+
+def test_steady_temperature_causes_no_traffic_but_the_refresh(rig: VirtualRig) -> None:
+    duty = settle_at(rig, 60.0)
+    jitter = random.Random(3)
+    rig.case.mcu.transfers.clear()
+
+    def shake() -> None:
+        rig.case.fixed_celsius = 58.0 + jitter.uniform(-1, 1)
+
+    rig.run(600, shake)
+    writes = [transfer.value for transfer in rig.case.mcu.transfers if transfer.value is not None]
+    reads = [transfer for transfer in rig.case.mcu.transfers if transfer.value is None]
+    assert writes == [duty] * 10
+    assert len(reads) == len(writes)
+
+
+@pytest.mark.parametrize("fault", list(BusFault))
+def test_after_a_minute_of_bus_fault_the_duty_is_right_within_a_second(rig: VirtualRig, fault: BusFault) -> None:
+    settle_at(rig, 55.0)
+    rig.case.bus_faults.add(fault)
+    rig.case.fixed_celsius = 65.0  # asks for 70 %
+    rig.run(62)
+    if fault is not BusFault.ARBITRATION:
+        assert rig.daemon.health.state == "degraded"
+    rig.case.bus_faults.clear()
+    rig.case.fixed_celsius = 72.0  # asks for 100 %
+    rig.run(1.0)
+    assert rig.fan_percent == 100
+    rig.run(3.0)
+    assert rig.daemon.fan.confirmed_percent == 100
+    assert rig.daemon.health.state == "ok"
+
+
+def test_a_reset_mcu_is_healed_by_the_refresh(rig: VirtualRig) -> None:
+    settle_at(rig, 65.0)
+    rig.case.mcu.reset()
+    rig.run(61)
+    assert rig.fan_percent == 70
+
+
+@pytest.mark.parametrize("fault", [SensorFault.DEAD, SensorFault.RAVING])
+def test_a_lost_sensor_means_failsafe_and_ends_with_it(rig: VirtualRig, fault: SensorFault) -> None:
+    settle_at(rig, 55.0)
+    rig.case.sensor_faults.add(fault)
+    rig.run(2.1)
+    assert rig.fan_percent == 100
+    assert rig.daemon.health.state == "failsafe"
+    rig.case.sensor_faults.clear()
+    rig.run(1)
+    assert rig.daemon.health.state == "ok"
+    assert rig.fan_percent == 100
+    rig.run(12)
+    assert rig.fan_percent == 25
+
+
+def test_a_frozen_sensor_is_noticed(make_rig: MakeRig) -> None:
+    sensor = SensorConfig(name="cpu", zone="cpu-thermal", frozen_s=30.0)
+    rig = make_rig(Config(sensors=(sensor,)))
+    rig.case.fixed_celsius = None
+    rig.run(60)
+    assert rig.daemon.health.state == "ok"
+    rig.case.sensor_faults.add(SensorFault.FROZEN)
+    rig.run(33)
+    assert rig.fan_percent == 100
+    assert "has not changed at all" in " ".join(rig.daemon.health.problems)
+    rig.case.sensor_faults.clear()
+    rig.run(2)
+    assert rig.daemon.health.state == "ok"
+
+
+def test_a_failing_sensor_beats_a_manual_stop(rig: VirtualRig) -> None:
+    settle_at(rig, 45.0)
+    rig.daemon.set_manual(0, None)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(3)
+    assert rig.fan_percent == 100
+
+
+def test_critical_beats_a_manual_stop_and_hands_back_after_the_hold(rig: VirtualRig) -> None:
+    settle_at(rig, 45.0)
+    rig.daemon.set_manual(0, None)
+    rig.case.fixed_celsius = 80.0
+    rig.run(0.51)
+    assert rig.fan_percent == 100
+    rig.case.fixed_celsius = 70.0
+    rig.run(9)
+    assert rig.fan_percent == 100
+    rig.run(2)
+    assert rig.fan_percent == 0
+
+
+def test_a_manual_setting_ends_by_itself(rig: VirtualRig) -> None:
+    settle_at(rig, 45.0)
+    assert rig.daemon.set_manual(60, 15 * 60.0) == 60
+    rig.run(15 * 60 - 1)
+    assert rig.fan_percent == 60
+    rig.run(13)
+    assert rig.fan_percent == 0
+
+
+def test_suspend_drops_what_was_known(rig: VirtualRig) -> None:
+    settle_at(rig, 45.0)
+    rig.clock.now_s += 8 * 3600
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(0.6)
+    assert rig.duty_percent == 100
+
+
+def test_a_bad_file_at_start_means_defaults_and_says_so(make_rig: MakeRig) -> None:
+    def bad() -> Config:
+        raise ConfigError(["config.yaml:3: fan.hold: found 'x', expected a duration"])
+
+    rig = make_rig(bad)
+    rig.case.fixed_celsius = 72.0
+    rig.run(1)
+    assert rig.fan_percent == 100
+    assert rig.daemon.health.state == "degraded"
+    assert "config.yaml:3" in rig.daemon.health.problems[0]
+
+
+def test_reload_takes_a_good_file_keeps_the_old_for_a_bad_one_and_keeps_the_lease(
+    make_rig: MakeRig, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("fan: {curve: {40: 30, 70: 100}}\n")
+    rig = make_rig(lambda: read_config(str(path)))
+    settle_at(rig, 40.0)
+    assert rig.fan_percent == 30
+    path.write_text("fan: {curve: {40: 50, 70: 100}}\n")
+    rig.daemon.reload()
+    rig.run(1)
+    assert rig.fan_percent == 50
+    rig.daemon.set_manual(90, None)
+    path.write_text("fan: {curve: nonsense}\n")
+    with pytest.raises(ConfigError, match=r"config.yaml:1: fan.curve"):
+        rig.daemon.reload()
+    path.write_text("fan: {curve: {40: 20, 70: 100}}\n")
+    rig.daemon.reload()
+    rig.run(1)
+    assert rig.fan_percent == 90
+    rig.daemon.resume_automatic()
+    rig.run(30)
+    assert rig.fan_percent == 20
+
+
+def test_nvme_with_its_own_curve_can_ask_for_more(make_rig: MakeRig) -> None:
+    nvme = SensorConfig(name="nvme", hwmon="nvme", curve=((30.0, 80.0),), critical_celsius=110.0)
+    rig = make_rig(replace(Config(), sensors=(*Config().sensors, nvme)))
+    rig.case.fixed_celsius = 45.0
+    rig.run(20)
+    assert 80 <= rig.fan_percent < 90
+
+
+def test_legacy_protocol_follows_too(make_rig: MakeRig) -> None:
+    config = Config()
+    rig = make_rig(replace(config, case=replace(config.case, protocol="legacy")), legacy=True)
+    rig.case.fixed_celsius = 65.0
+    rig.run(2)
+    assert rig.fan_percent == 70
+    assert {transfer.register for transfer in rig.case.mcu.transfers} == {None}
     assert rig.case.mcu.forbidden == []
+
+
+def test_a_crash_in_the_loop_leaves_the_fan_at_failsafe(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle_at(rig, 55.0)
+    monkeypatch.setattr("a1d.failsafe.time.sleep", rig.clock.sleep)
+
+    def crash(_now_s: float) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(rig.daemon.actions, "tick", crash)
+    rig.clock.now_s += 0.5
+    with pytest.raises(RuntimeError, match="a bug"):
+        rig.daemon.run()
+    rig.clock.now_s += 1
+    assert rig.fan_percent == 100
+
+
+def test_an_unusable_run_directory_does_not_stop_the_fan(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("a1d.daemon.write_stop_settings", refuse)
+    monkeypatch.setattr("a1d.daemon.Server", refuse)
+    rig = make_rig()
+    rig.case.fixed_celsius = 72.0
+    rig.run(1)
+    assert rig.fan_percent == 100
+    assert rig.daemon.health.state == "degraded"
+    assert len(rig.daemon.health.problems) == 2
+
+
+def test_a_failure_is_logged_when_it_begins_and_when_it_ends(rig: VirtualRig) -> None:
+    settle_at(rig, 55.0)
+    rig.log_lines.clear()
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 65.0
+    rig.run(1200)
+    assert len(rig.log_lines) == 1
+    rig.case.bus_faults.clear()
+    rig.run(5)
+    assert len(rig.log_lines) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_half_an_hour_of_chaos_never_leaves_the_fan_too_slow(make_rig: MakeRig, seed: int) -> None:
+    """Random temperatures, faults, leases and resets. With the bus well for a second and nothing set by hand,
+    the fan is at what the curve asks for or faster; a lost sensor means failsafe; nothing forbidden is written."""
+    rig = make_rig()
+    dice = random.Random(seed)
+    curve = curve_of(rig.daemon.config, rig.daemon.config.sensors[0])
+    since = {"bus": rig.clock(), "sensor": rig.clock(), "demand": rig.clock(), "manual": rig.clock()}
+    end_s = rig.clock() + 1800
+
+    def disturb() -> None:
+        now_s = rig.clock()
+        what = dice.random()
+        if what < 0.3:
+            rig.case.fixed_celsius = dice.uniform(35, 90)
+            since["demand"] = now_s
+        elif what < 0.45:
+            rig.case.bus_faults ^= {dice.choice(list(BusFault))}
+            since["bus"] = now_s
+        elif what < 0.55:
+            rig.case.bus_faults.clear()
+            since["bus"] = now_s
+        elif what < 0.65:
+            rig.case.sensor_faults ^= {dice.choice([SensorFault.DEAD, SensorFault.RAVING])}
+            since["sensor"] = now_s
+        elif what < 0.75 and rig.daemon.controller:
+            rig.daemon.set_manual(dice.choice([0, 5, 40, 100]), dice.choice([None, 20.0]))
+        elif what < 0.9:
+            rig.daemon.resume_automatic()
+            since["manual"] = now_s
+        else:
+            rig.daemon.reload()
+
+    def check() -> None:
+        now_s = rig.clock()
+        assert rig.case.mcu.forbidden == []
+        if rig.case.bus_faults or now_s - max(since["bus"], since["sensor"], since["demand"], since["manual"]) < 3:
+            return
+        controller = rig.daemon.controller
+        assert controller
+        truth = rig.case.chip_celsius
+        if rig.case.sensor_faults:
+            assert rig.fan_percent == 100
+        elif controller.lease is None or truth >= 80:
+            assert rig.fan_percent >= curve.duty_percent(truth)
+
+    while rig.clock() < end_s:
+        disturb()
+        rig.run(dice.uniform(0.1, 20), check)

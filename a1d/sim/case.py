@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 
 from a1d.button import EdgeSource
-from a1d.config import ButtonConfig
+from a1d.config import ButtonConfig, Config, SensorConfig
 from a1d.control import read_description, require_steering
 from a1d.errors import RequestError
 from a1d.pulses import Edge, Gesture
@@ -24,6 +24,12 @@ _PULSE_MS = {Gesture.DOUBLE_PRESS: 20.0, Gesture.HOLD: 40.0}
 _LOAD_PERIOD_S = 60.0
 # The real sensor's steps are about this wide, and it is never still.
 _SENSOR_STEP_MILLI = 550
+_NONSENSE = ("-273150\n", "999999\n", "", "\0\0", "hot\n", "0x20\n")
+
+
+def simulation_config() -> Config:
+    """The built-in configuration, but impatient with a frozen sensor: nobody watches a simulation for half an hour."""
+    return Config(sensors=(SensorConfig(name="cpu", zone="cpu-thermal", frozen_s=20.0),))
 
 
 class SensorFault(Enum):
@@ -106,6 +112,8 @@ class SimulatedCase:
         self.line_held_by: str | None = None  # another user of the button's line
         self._edges: SimulatedEdges | None = None
         self._started_s = self._advanced_s = clock()
+        self._written: dict[str, str] = {}
+        self._measured = f"{self._measure_milli()}\n"
         self._write(self._nvme, "name", "nvme\n")
         self._write_temperatures()
 
@@ -225,25 +233,35 @@ class SimulatedCase:
 
     def _write_temperatures(self) -> None:
         self._write(self._nvme, "temp1_input", f"{round(self.heat.case_celsius) * 1000 + 850}\n")
-        temp_path = os.path.join(self._zone, "temp")
         if SensorFault.DEAD in self.sensor_faults:
-            if os.path.exists(temp_path):
-                os.truncate(temp_path, 0)  # an open file of a removed device gives nothing
-                os.unlink(temp_path)
-                os.unlink(os.path.join(self._zone, "type"))
-        elif SensorFault.RAVING in self.sensor_faults:
-            self._write(
-                self._zone, "temp", self._random.choice(["-273150\n", "999999\n", "", "\0\0", "hot\n", "0x20\n"])
-            )
-        elif SensorFault.FROZEN not in self.sensor_faults or not os.path.exists(temp_path):
-            self._write(self._zone, "type", "cpu-thermal\n")
-            jitter = self._random.choice((-1, 0, 0, 0, 1)) if self.fixed_celsius is None else 0
-            steps = round(self.chip_celsius * 1000 / _SENSOR_STEP_MILLI) + jitter
-            milli = steps * _SENSOR_STEP_MILLI if self.fixed_celsius is None else round(self.fixed_celsius * 1000)
-            self._write(self._zone, "temp", f"{milli}\n")
+            self._write(self._zone, "temp", "")  # an open file of a removed device gives nothing
+            shutil.rmtree(self._zone)
+            self._written.clear()
+            return
+        self._write(self._zone, "type", "cpu-thermal\n")
+        if SensorFault.RAVING in self.sensor_faults:
+            self._write(self._zone, "temp", self._random.choice(_NONSENSE))
+            return
+        if SensorFault.FROZEN not in self.sensor_faults:
+            self._measured = f"{self._measure_milli()}\n"
+        self._write(self._zone, "temp", self._measured)
+
+    def _measure_milli(self) -> int:
+        if self.fixed_celsius is not None:
+            return round(self.fixed_celsius * 1000)
+        steps = round(self.chip_celsius * 1000 / _SENSOR_STEP_MILLI) + self._random.choice((-1, 0, 0, 0, 1))
+        return steps * _SENSOR_STEP_MILLI
 
     def _write(self, directory: str, name: str, text: str) -> None:
         """In place, as sysfs does: whoever has the file open sees the new value."""
+        path = os.path.join(directory, name)
+        if self._written.get(path) == text:
+            return
         os.makedirs(directory, exist_ok=True)
-        with open(os.path.join(directory, name), "w", encoding="ascii") as file:
-            file.write(text)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)  # truncating first would make ext4 flush each time
+        try:
+            os.pwrite(fd, text.encode("ascii"), 0)
+            os.ftruncate(fd, len(text))
+        finally:
+            os.close(fd)
+        self._written[path] = text
