@@ -273,6 +273,7 @@ class Daemon:
         if not self._ready and (self.fan.acknowledged or now_s - self.started_s >= _READY_MAX_S):
             self._ready = True
             self._notifier.ready()
+        self._notifier.flush()
         if self._notifier.watchdog_is_due(now_s) and self._is_alive(now_s):
             self._notifier.watchdog(now_s)
         shown = (decision and decision.duty_percent, decision and decision.manual, state)

@@ -1,6 +1,6 @@
 """What systemd is told: readiness, status, reloads, and that the daemon is alive. ASCII only.
 
-sdnotify sends latin-1 and swallows every failure, so each message carries one concern alone.
+sdnotify sends latin-1, so nothing else may go in; each message carries one concern alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ class Notifier:
     """Does nothing where ``NOTIFY_SOCKET`` is not set."""
 
     def __init__(self) -> None:
-        # Without systemd the library would leave an open socket behind.
-        self._notifier = sdnotify.SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
-        if self._notifier and self._notifier.socket:
-            self._notifier.socket.setblocking(False)  # a stuck systemd must not hold up the fan
+        self._notifier = _connect()
+        self._unsent: list[str] = []
         self._watchdog_s = _watchdog_interval_s()
         self._pinged_s = float("-inf")
         self._status = ""
@@ -41,7 +39,7 @@ class Notifier:
         """One line for ``systemctl status``, sent when it changes and at most once a second."""
         if text != self._status and now_s - self._status_s >= 1.0:
             self._status, self._status_s = text, now_s
-            self._send("STATUS=" + text.encode("ascii", "replace").decode("ascii"))
+            self._send("STATUS=" + text.encode("ascii", "replace").decode("ascii"), passing=True)
 
     def watchdog_is_due(self, now_s: float) -> bool:
         """Whether it is time to feed the watchdog: three times as often as it asks for."""
@@ -50,17 +48,46 @@ class Notifier:
     def watchdog(self, now_s: float) -> None:
         """Feed the watchdog. Call it only when all is alive."""
         self._pinged_s = now_s
-        self._send("WATCHDOG=1")
+        self._send("WATCHDOG=1", passing=True)
 
     def close(self) -> None:
         """Close the socket; nothing can be said any more."""
-        if self._notifier and self._notifier.socket:
+        if self._notifier:
             self._notifier.socket.close()
         self._notifier = None
 
-    def _send(self, message: str) -> None:
-        if self._notifier:
-            self._notifier.notify(message)
+    def flush(self) -> None:
+        """Say again what systemd had no room for; call it every tick."""
+        while self._unsent and self._say(self._unsent[0]):
+            del self._unsent[0]
+
+    def _send(self, message: str, *, passing: bool = False) -> None:
+        """A ``passing`` message may be lost when systemd has no room; any other waits for its turn."""
+        self.flush()
+        if self._notifier and (self._unsent or not self._say(message)) and not passing:
+            self._unsent.append(message)
+
+    def _say(self, message: str) -> bool:
+        """False if there is no room now. A systemd that has gone away is none to wait for."""
+        try:
+            if self._notifier:
+                self._notifier.notify(message)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
+
+
+def _connect() -> sdnotify.SystemdNotifier | None:
+    if not os.environ.get("NOTIFY_SOCKET"):  # the library would leave an open socket behind
+        return None
+    try:
+        notifier = sdnotify.SystemdNotifier(debug=True)  # or it would swallow every failure
+    except OSError:
+        return None
+    notifier.socket.setblocking(False)  # a stuck systemd must not hold up the fan
+    return notifier
 
 
 def _watchdog_interval_s() -> float:

@@ -82,5 +82,5 @@ class StillCase:
 
 if __name__ == "__main__":
     del sys.argv[1]
-    a1d.cli.RealCase = StillCase  # type: ignore[assignment, misc]
+    setattr(a1d.cli, "RealCase", StillCase)  # noqa: B010 - a bench may stand in for the hardware
     raise SystemExit(a1d.cli.main())

@@ -1,0 +1,385 @@
+"""Gestures set off real processes: started beside the loop, gathered on the tick, power verbs retried."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a1d import actions as actions_module
+from a1d.actions import Actions, logind_command, spawn
+from a1d.errors import ActionError
+from a1d.hardware import RealCase
+from a1d.log import Log
+from a1d.sim.case import SimulatedCase
+from tests.virtual import VirtualClock
+
+TICK_S = 0.5
+
+
+class Bench:
+    """``actions`` with its log, the processes it started, and a clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, power: Callable[[str], Sequence[str] | None]) -> None:
+        self.log_lines: list[str] = []
+        self.now_s = 100.0
+        self.pids: list[int] = []
+        self.actions = Actions(power, Log(self.log_lines.append))
+        monkeypatch.setattr(actions_module, "spawn", self._spawn)
+
+    def _spawn(self, command: Sequence[str]) -> int:
+        self.pids.append(spawn(command))
+        return self.pids[-1]
+
+    def tick(self, seconds: float = TICK_S) -> None:
+        self.now_s += seconds
+        self.actions.tick(self.now_s)
+
+    def finish(self) -> None:
+        """Wait until the last process that was started has ended, and tick."""
+        os.waitid(os.P_PID, self.pids[-1], os.WEXITED | os.WNOWAIT)
+        self.tick()
+
+    def run(self, *command: str) -> None:
+        self.actions.run(command)
+        self.finish()
+
+    def kill_rest(self) -> None:
+        for pid in self.pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    bench = Bench(monkeypatch, RealCase().power)
+    yield bench
+    bench.kill_rest()
+
+
+class Busctl:
+    """A busctl on PATH that notes how it was called and fails as often as it is told."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self._calls = tmp_path / "calls"
+        self._failures = tmp_path / "failures"
+        self.path = tmp_path / "bin" / "busctl"
+        self.path.parent.mkdir()
+        self.path.write_text(
+            f'#!/bin/sh\necho "$*" >> {self._calls}\nread left < {self._failures}\n'
+            f'[ "$left" -gt 0 ] || exit 0\necho $((left - 1)) > {self._failures}\nexit 1\n'
+        )
+        self.path.chmod(0o755)
+        self.fail(0)
+
+    def fail(self, times: int) -> None:
+        self._failures.write_text(f"{times}\n")
+
+    def hang(self) -> None:
+        self.path.write_text(f'#!/bin/sh\necho "$*" >> {self._calls}\nexec sleep 1000\n')
+
+    @property
+    def calls(self) -> list[str]:
+        return self._calls.read_text().splitlines() if self._calls.exists() else []
+
+
+@pytest.fixture
+def busctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Busctl:
+    busctl = Busctl(tmp_path)
+    monkeypatch.setenv("PATH", f"{busctl.path.parent}:{os.environ['PATH']}")
+    return busctl
+
+
+def is_zombie(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
+# -- commands --------------------------------------------------------------------------------------
+
+
+def test_arguments_reach_the_command_as_they_are(bench: Bench, tmp_path: Path) -> None:
+    names = ["a b", "$HOME", "$(id)", "`id`", "*", ";exit", "'\"", "-n", "ä"]
+    bench.run("touch", "--", *(str(tmp_path / name) for name in names))
+    assert sorted(os.listdir(tmp_path)) == sorted(names)
+    assert bench.actions.error is None
+
+
+def test_one_text_is_a_command_and_not_a_line_of_shell(bench: Bench, tmp_path: Path) -> None:
+    bench.actions.run((f"touch {tmp_path}/x",))
+    assert "cannot be started" in str(bench.actions.error)
+    assert os.listdir(tmp_path) == []
+
+
+def test_none_does_nothing(bench: Bench) -> None:
+    bench.actions.run("none")
+    bench.tick()
+    assert (bench.pids, bench.log_lines, bench.actions.error) == ([], [], None)
+
+
+@pytest.mark.parametrize(
+    "command", [("/no/such/command",), ("a1d-no-such-command", "x"), ("/etc/passwd",), ("/tmp",), ("sh\0x",), ("",)]
+)
+def test_a_command_that_cannot_be_started_is_an_error_in_words(bench: Bench, command: tuple[str, ...]) -> None:
+    with pytest.raises(ActionError, match="cannot be started"):
+        spawn(command)
+    bench.actions.run(command)
+    assert "cannot be started" in str(bench.actions.error)
+    assert sum("cannot be started" in line for line in bench.log_lines) == 1
+    for _ in range(10):
+        bench.tick()
+    assert len(bench.log_lines) == 1
+    bench.run("true")
+    assert len(bench.pids) == 1
+
+
+def test_an_empty_command_is_refused() -> None:
+    with pytest.raises(ActionError):
+        spawn(())
+
+
+@pytest.mark.parametrize(("script", "words"), [("exit 3", "exit code 3"), ("kill -9 $$", "signal 9")])
+def test_a_command_that_fails_is_reported_once_and_not_repeated(bench: Bench, script: str, words: str) -> None:
+    bench.run("sh", "-c", script)
+    for _ in range(10):
+        bench.tick()
+    assert words in str(bench.actions.error)
+    assert sum(words in line for line in bench.log_lines) == 1
+    assert len(bench.pids) == 1
+    bench.run("sh", "-c", "exit 0")
+    assert bench.actions.error is None
+
+
+def test_input_is_dev_null(bench: Bench, tmp_path: Path) -> None:
+    bench.run("sh", "-c", 'readlink /proc/self/fd/0 > "$0" && cat >> "$0"', str(tmp_path / "out"))
+    assert (tmp_path / "out").read_text() == "/dev/null\n"
+
+
+def test_a_command_is_in_a_session_of_its_own(bench: Bench) -> None:
+    """Ctrl-C at the simulation, and systemd's signal to the daemon alone, do not hit it."""
+    bench.actions.run(("sleep", "1000"))
+    assert os.getsid(bench.pids[0]) == bench.pids[0]
+
+
+def test_signals_are_as_if_a1d_had_never_touched_them(bench: Bench, tmp_path: Path) -> None:
+    touched = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ]
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in touched}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+    try:
+        bench.run("sh", "-c", 'exec cat /proc/self/status > "$0"', str(tmp_path / "out"))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    fields = dict(line.split(":\t", 1) for line in (tmp_path / "out").read_text().splitlines())
+    ignored = int(fields["SigIgn"], 16)
+    assert int(fields["SigBlk"], 16) == 0
+    assert [number.name for number in touched if ignored >> (number - 1) & 1] == []
+
+
+def test_nothing_of_ours_is_open_in_the_command(bench: Bench, tmp_path: Path) -> None:
+    with open("/etc/passwd", "rb") as file:
+        bench.run("sh", "-c", 'ls -l /proc/$$/fd > "$0"', str(tmp_path / "out"))
+    assert file.name not in (tmp_path / "out").read_text()
+
+
+def test_ended_commands_leave_no_zombies(bench: Bench) -> None:
+    for _ in range(5):
+        bench.actions.run(("true",))
+    for pid in bench.pids:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    bench.tick()
+    for pid in bench.pids:
+        with pytest.raises(ChildProcessError):
+            is_zombie(pid)
+
+
+def test_commands_that_run_for_ever_hold_up_nothing(bench: Bench, busctl: Busctl) -> None:
+    for _ in range(20):
+        bench.actions.run(("sleep", "1000"))
+        bench.tick()
+    started = len(bench.pids)
+    assert 1 < started < 20, "bounded"
+    assert "still run" in bench.log_lines[-1]
+    bench.actions.run("poweroff")
+    bench.finish()
+    assert len(busctl.calls) == 1
+    os.kill(bench.pids[0], signal.SIGKILL)
+    os.waitid(os.P_PID, bench.pids[0], os.WEXITED | os.WNOWAIT)
+    bench.tick()
+    bench.run("true")
+    assert len(bench.pids) == started + 2
+
+
+def test_a_parent_that_ignored_sigchld_does_not_crash_the_tick(bench: Bench) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        bench.actions.run(("true",))
+        with pytest.raises(ChildProcessError):  # the kernel has gathered it already
+            os.waitid(os.P_PID, bench.pids[0], os.WEXITED | os.WNOWAIT)
+        bench.tick()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+# -- power -----------------------------------------------------------------------------------------
+
+LOGIND = "--system call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
+
+
+@pytest.mark.parametrize(("verb", "method"), [("reboot", "Reboot"), ("poweroff", "PowerOff")])
+def test_power_goes_to_logind_and_asks_nobody_for_a_password(
+    bench: Bench, busctl: Busctl, verb: str, method: str
+) -> None:
+    bench.actions.run(verb)
+    bench.finish()
+    assert busctl.calls == [f"{LOGIND} {method} b false"]
+    assert bench.actions.error is None
+    for _ in range(10):
+        bench.tick()
+    assert len(busctl.calls) == 1
+
+
+def test_the_simulated_case_only_notes_it(monkeypatch: pytest.MonkeyPatch, busctl: Busctl) -> None:
+    case = SimulatedCase(VirtualClock())
+    bench = Bench(monkeypatch, case.power)
+    bench.actions.run("reboot")
+    bench.actions.run("poweroff")
+    bench.tick()
+    assert case.powered == ["reboot", "poweroff"]
+    assert (bench.pids, busctl.calls) == ([], [])
+    case.close()
+
+
+def test_power_that_fails_is_asked_for_again_until_it_succeeds(bench: Bench, busctl: Busctl) -> None:
+    busctl.fail(2)
+    bench.actions.run("poweroff")
+    for attempt in (1, 2):
+        bench.finish()
+        assert "poweroff: failed (exit code 1)" in str(bench.actions.error)
+        bench.tick(0.5)
+        assert len(bench.pids) == attempt, "a second apart"
+        bench.tick(0.5)
+    bench.finish()
+    assert bench.actions.error is None
+    assert len(busctl.calls) == 3
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_power_that_cannot_be_had_is_retried_each_second_five_times(
+    bench: Bench, busctl: Busctl, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    busctl.fail(1000)
+    if not installed:
+        monkeypatch.setenv("PATH", "/nowhere")
+    bench.actions.run("poweroff")
+    asked_s = [bench.now_s]
+    for _ in range(200):
+        asked = sum("asking" in line for line in bench.log_lines)
+        bench.tick(0.1)
+        if bench.pids:
+            try:
+                os.waitid(os.P_PID, bench.pids[-1], os.WEXITED | os.WNOWAIT)
+            except ChildProcessError:
+                pass
+        if sum("asking" in line for line in bench.log_lines) > asked:
+            asked_s.append(bench.now_s)
+    assert len(asked_s) == 5
+    assert all(1.0 <= later - earlier < 1.3 for earlier, later in zip(asked_s, asked_s[1:], strict=False))
+    assert "poweroff" in str(bench.actions.error)
+
+
+def test_power_is_never_asked_for_twice_at_once(bench: Bench, busctl: Busctl) -> None:
+    busctl.hang()
+    for _ in range(5):
+        bench.actions.run("poweroff")
+        bench.tick()
+    assert len(bench.pids) == 1
+    assert "already under way" in bench.log_lines[-1]
+
+
+def test_a_press_between_two_tries_adds_none(bench: Bench, busctl: Busctl) -> None:
+    busctl.fail(1)
+    bench.actions.run("reboot")
+    bench.finish()
+    bench.actions.run("reboot")
+    assert len(bench.pids) == 1
+    bench.tick(1.0)
+    bench.finish()
+    assert len(busctl.calls) == 2
+
+
+def test_a_hold_during_a_reboot_still_asks_for_power_off(bench: Bench, busctl: Busctl) -> None:
+    """The case cuts the power whatever happens: there is no time to wait for the reboot to fail."""
+    busctl.hang()
+    bench.actions.run("reboot")
+    bench.actions.run("poweroff")
+    assert len(bench.pids) == 2
+
+
+def test_a_users_command_of_that_name_does_not_stand_in_for_power_off(
+    bench: Bench, busctl: Busctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (busctl.path.parent / "poweroff").symlink_to("/bin/sleep")
+    bench.actions.run(("poweroff", "1000"))
+    bench.actions.run("poweroff")
+    bench.finish()
+    assert len(busctl.calls) == 1
+
+
+def test_a_command_that_works_does_not_end_the_trouble_with_power(bench: Bench, busctl: Busctl) -> None:
+    busctl.fail(1000)
+    bench.actions.run("poweroff")
+    for _ in range(5):
+        bench.finish()
+        bench.tick(1.0)
+    trouble = bench.actions.error
+    bench.run("true")
+    assert bench.actions.error == trouble
+
+
+@given(
+    presses=st.lists(st.sampled_from(["reboot", "poweroff", None]), min_size=1, max_size=40),
+    fates=st.lists(st.sampled_from(["ok", "fails", "hangs", "missing"]), min_size=40, max_size=40),
+)
+def test_however_it_ends_each_verb_runs_once_at_a_time_and_at_most_once_a_second(
+    presses: list[str | None], fates: list[str]
+) -> None:
+    now_s = 0.0
+    running: dict[int, tuple[str, str]] = {}  # pid: verb, fate
+    started_s: dict[str, list[tuple[float, str]]] = {"Reboot": [], "PowerOff": []}
+
+    def fake_spawn(command: Sequence[str]) -> int:
+        verb, fate = command[-3], fates[sum(map(len, started_s.values())) % len(fates)]
+        assert verb not in [other for other, _ in running.values()]
+        started_s[verb].append((now_s, fate))
+        if fate == "missing":
+            raise ActionError(2, "busctl cannot be started")
+        pid = len(started_s["Reboot"]) + 1000 * len(started_s["PowerOff"])
+        running[pid] = verb, fate
+        return pid
+
+    def fake_waitpid(pid: int, _options: int) -> tuple[int, int]:
+        if running[pid][1] == "hangs":
+            return 0, 0
+        return pid, {"ok": 0, "fails": 256}[running.pop(pid)[1]]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(actions_module, "spawn", fake_spawn)
+        patch.setattr("a1d.actions.os.waitpid", fake_waitpid)
+        actions = Actions(logind_command, Log(lambda _line: None))
+        for press in presses:
+            if press:
+                actions.run(press)
+            now_s += TICK_S
+            actions.tick(now_s)
+    for tries in started_s.values():
+        for (earlier_s, fate), (later_s, _) in zip(tries, tries[1:], strict=False):
+            assert fate == "ok" or later_s - earlier_s >= 1.0
