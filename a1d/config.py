@@ -44,7 +44,8 @@ class FanConfig:
     curve: Points = _option(
         ((50.0, 10.0), (60.0, 40.0), (70.0, 100.0)),
         curve_points,
-        "Duty in percent at a temperature in Celsius. Below the first point the fan is off.",
+        "Duty in percent at a temperature in Celsius. Below the first point the fan is off; beyond the last one it\n"
+        "rises to 100 % at the critical temperature.",
     )
     interpolation: str = _option(
         "linear", choice("linear", "step"), "Between two points: linear, or step (keep the lower point's duty)."

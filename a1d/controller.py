@@ -6,16 +6,15 @@ reading that cannot be trusted; below them a manual setting; below that the curv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from a1d.config import Config, SensorConfig
 from a1d.curve import Curve
 from a1d.duration import format_duration
 
-# A longer pause between two steps than this means the machine slept or the process was stopped.
-GAP_S = 5.0
+_GAP_S = 5.0
 # A sensor may miss two of its readings; with the third it counts as hot.
 MISSED_MAX = 3
 
@@ -43,8 +42,7 @@ class Decision(NamedTuple):
         return str(self.why[0]).format(*self.why[1:])
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """A manual duty, until a time or (None) until it is taken back."""
 
     duty_percent: int
@@ -57,20 +55,27 @@ class Controller:
     def __init__(self, config: Config, now_s: float, duty_percent: int | None = None) -> None:
         """``duty_percent`` is what the fan does already: None when nobody knows, then the curve decides."""
         self._duty = duty_percent
-        self._started_s = self._last_s = now_s
+        self._last_s = now_s
+        self._fresh_s = now_s  # readings from before this are history
+        self._silent_s = now_s  # from here on counts the silence of a sensor that has never been heard
         self._lease: Lease | None = None
         self._override = False
         self._calm_since_s: float | None = None
         self._cool_since_s: float | None = None
         self._cool_duty = 0
+        self._age_max_s: dict[str, float] = {}
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Take new settings and keep the duty, the manual setting and the time."""
-        fan = config.fan
-        self._fan = fan
+        self._fan = config.fan
+        self._gap_s = gap_s(config)
         self._curves = {sensor.name: curve_of(config, sensor) for sensor in config.sensors}
-        self._age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
+        age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
+        if age_max_s != self._age_max_s:
+            self._age_max_s, self._silent_s = age_max_s, self._last_s
+        if self._lease:
+            self.set_manual(*self._lease)
         self._cool_since_s = None
 
     @property
@@ -92,17 +97,17 @@ class Controller:
 
     def step(self, now_s: float, readings: Sequence[Reading]) -> Decision:
         """The duty for now. A sensor without a recent good reading counts as hot."""
-        if now_s - self._last_s > GAP_S:
+        if now_s - self._last_s > self._gap_s:
             self._cool_since_s = self._calm_since_s = None  # nobody saw whether it was cool meanwhile
+            self._fresh_s = now_s
         self._last_s = now_s
-        if self._lease and self._lease.until_s is not None and now_s >= self._lease.until_s:
-            self._lease = None
+        lease = self._lease
+        if lease and lease.until_s is not None and now_s >= lease.until_s:
+            lease = self._lease = None
 
         untrusted = self._untrusted(now_s, readings)
         trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
-        self._update_override(now_s, trusted, bool(untrusted))
-
-        lease = self._lease
+        critical = self._update_override(now_s, trusted, bool(untrusted))
         if lease and not self._override:
             self._duty, self._cool_since_s = lease.duty_percent, None
             if lease.until_s is None:
@@ -111,35 +116,44 @@ class Controller:
             return Decision(lease.duty_percent, ("set by hand, for {}", left), manual=True)
 
         why = self._automatic(now_s, trusted)
-        if untrusted:
-            self._duty = max(self._duty or 0, self._fan.failsafe_percent)
-            self._cool_since_s = None
-            why = ("no trust in {}: at least {} %", ", ".join(untrusted), self._fan.failsafe_percent)
         assert self._duty is not None
+        if untrusted:
+            self._duty = max(self._duty, self._fan.failsafe_percent)
+            why = ("no trust in {}: at least {} %", ", ".join(untrusted), self._fan.failsafe_percent)
+        elif critical:
+            why = ("critical, so 100 %: {} at {:.1f} C", critical.sensor, critical.temp_celsius)
+        if lease:
+            self._duty = max(self._duty, lease.duty_percent)
+            why = (f"{why[0]}; beats the manual {{}} %", *why[1:], lease.duty_percent)
         return Decision(self._duty, why, lease is not None, untrusted)
 
     def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:
-        """Sensors whose last good reading is too old, or that have not been heard of since the start."""
-        late = [r.sensor for r in readings if not now_s - r.at_s < self._age_max_s[r.sensor]]
+        """Sensors whose last good reading is too old, or that have not been heard of for as long."""
+        untrusted = [
+            reading.sensor
+            for reading in readings
+            if not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._age_max_s[reading.sensor])
+        ]
         if len(readings) < len(self._curves):
             heard = [reading.sensor for reading in readings]
-            late += [
+            untrusted += [
                 name
                 for name, age_max_s in self._age_max_s.items()
-                if name not in heard and not now_s - self._started_s < age_max_s
+                if name not in heard and not now_s - self._silent_s < age_max_s
             ]
-        return tuple(late)
+        return tuple(untrusted)
 
-    def _update_override(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> None:
-        """An emergency beats a manual setting until it has been calm for the hold time."""
+    def _update_override(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> Reading | None:
+        """An emergency beats a manual setting until it has been calm for the hold time. The critical reading."""
         calm = not emergency
+        critical = None
         for reading in trusted:
             critical_celsius = self._curves[reading.sensor].critical_celsius
             if not reading.temp_celsius < critical_celsius:
-                emergency = True
-            if not reading.temp_celsius < critical_celsius - self._fan.hysteresis_celsius:
+                critical = reading
+            if reading.error or not reading.temp_celsius < critical_celsius - self._fan.hysteresis_celsius:
                 calm = False
-        if emergency:
+        if emergency or critical:
             self._override, self._calm_since_s = True, None
         elif not calm:
             self._calm_since_s = None
@@ -148,6 +162,7 @@ class Controller:
                 self._calm_since_s = now_s
             if now_s - self._calm_since_s >= self._fan.hold_s:
                 self._override, self._calm_since_s = False, None
+        return critical
 
     def _automatic(self, now_s: float, trusted: Sequence[Reading]) -> tuple[object, ...]:
         """Follow the curve: up at once, down after hysteresis and hold. Returns the reason's parts."""
@@ -194,6 +209,11 @@ def curve_of(config: Config, sensor: SensorConfig) -> Curve:
 
 
 def read_interval_s(config: Config, sensor: SensorConfig) -> float:
-    """How often the sensor is read, seconds: never more often than the tick."""
-    wanted = sensor.interval_s if sensor.interval_s is not None else 2.0 if sensor.hwmon else 0.0
-    return max(config.interval_s, wanted)
+    """How often the sensor is read, seconds: a whole number of ticks."""
+    wanted_s = sensor.interval_s if sensor.interval_s is not None else 2.0 if sensor.hwmon else 0.0
+    return config.interval_s * max(1, math.ceil(wanted_s / config.interval_s - 1e-9))
+
+
+def gap_s(config: Config) -> float:
+    """A longer pause than this between two ticks means the machine slept or the process was stopped."""
+    return max(_GAP_S, 2 * config.interval_s)

@@ -34,36 +34,54 @@ class Edge:
 class PulseDecoder:
     """Feed edges in order; get a gesture at the end of each pulse whose width is in a window.
 
-    Windows are (from, to) in milliseconds, ``from`` included, ``to`` not, save that the upper end of
-    the longest window is included. ``ignored`` counts pulses of any other width and pulses in noise.
+    Windows are (from, to) in milliseconds. Both begin with ``from``; the double press's ends before ``to``,
+    the hold's with it. ``ignored`` counts pulses of any other width and pulses in noise.
     """
 
     def __init__(self, double_press_ms: tuple[float, float], hold_ms: tuple[float, float]) -> None:
         self._double_ns = (double_press_ms[0] * 1e6, double_press_ms[1] * 1e6)
         self._hold_ns = (hold_ms[0] * 1e6, hold_ms[1] * 1e6)
+        self.ignored = 0
         self._rise_ns: int | None = None
+        # A dip within a hold, too short for the kernel to report whole, shows as a second rise.
+        self._first_rise_ns: int | None = None
+        self._noisy = False
         self._seqno: int | None = None
         self._recent_ns: deque[int] = deque(maxlen=NOISE_EDGES)
-        self.ignored = 0
 
     def feed(self, edge: Edge) -> Gesture | None:
         """The gesture that this edge completes, or None."""
-        missed = edge.seqno is not None and self._seqno is not None and edge.seqno != self._seqno + 1
+        now_ns = edge.timestamp_ns
+        if self._recent_ns and now_ns < self._recent_ns[-1]:
+            # The line was opened anew, by a source whose time begins with that.
+            self._recent_ns.clear()
+            self._seqno = self._rise_ns = self._first_rise_ns = None
+        if edge.seqno is not None and self._seqno is not None and edge.seqno != self._seqno + 1:
+            self._rise_ns = self._first_rise_ns = None  # edges were lost: what was seen may be no pulse
         self._seqno = edge.seqno
-        noisy = len(self._recent_ns) == NOISE_EDGES and edge.timestamp_ns - self._recent_ns[0] < NOISE_WINDOW_NS
-        self._recent_ns.append(edge.timestamp_ns)
-        rise_ns = None if missed else self._rise_ns
+        gesture = None
         if edge.rising:
-            self._rise_ns = edge.timestamp_ns
+            self._rise(now_ns)
+        else:
+            gesture = self._fall(now_ns)
+        self._recent_ns.append(now_ns)
+        return gesture
+
+    def _rise(self, now_ns: int) -> None:
+        self._rise_ns = now_ns
+        if self._first_rise_ns is None or now_ns - self._first_rise_ns > self._hold_ns[1]:
+            self._first_rise_ns = now_ns
+            self._noisy = len(self._recent_ns) == NOISE_EDGES and now_ns - self._recent_ns[0] < NOISE_WINDOW_NS
+
+    def _fall(self, now_ns: int) -> Gesture | None:
+        rise_ns, first_rise_ns = self._rise_ns, self._first_rise_ns
+        self._rise_ns = self._first_rise_ns = None
+        if rise_ns is None or first_rise_ns is None:
             return None
-        self._rise_ns = None
-        if rise_ns is None:
-            return None
-        width_ns = edge.timestamp_ns - rise_ns
-        if not noisy:
-            if self._double_ns[0] <= width_ns < self._double_ns[1]:
-                return Gesture.DOUBLE_PRESS
-            if self._hold_ns[0] <= width_ns <= self._hold_ns[1]:
+        if not self._noisy:
+            if any(self._hold_ns[0] <= now_ns - rise <= self._hold_ns[1] for rise in (first_rise_ns, rise_ns)):
                 return Gesture.HOLD
+            if self._double_ns[0] <= now_ns - rise_ns < self._double_ns[1]:
+                return Gesture.DOUBLE_PRESS
         self.ignored += 1
         return None

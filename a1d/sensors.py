@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import math
 import os
 from collections.abc import Callable, Sequence
 
 from a1d.config import Config, SensorConfig
-from a1d.controller import Reading, read_interval_s
+from a1d.controller import Reading, gap_s, read_interval_s
 from a1d.duration import format_duration
 from a1d.errors import SensorError
 
@@ -60,13 +61,17 @@ def parse_celsius(raw: bytes) -> float:
 class Sensor:
     """One configured temperature. ``read`` never raises: ``error`` says why there is no newer ``last``."""
 
-    def __init__(self, name: str, find: Callable[[], list[str]], interval_s: float, frozen_s: float) -> None:
+    def __init__(
+        self, name: str, find: Callable[[], list[str]], interval_s: float, frozen_s: float, gap_s: float = math.inf
+    ) -> None:
+        """``gap_s``: asked again only after so long, read at once; what came before is history."""
         self.name = name
         self._find = find
         self._interval_s = interval_s
         self._frozen_s = frozen_s
         self._fds: list[int] = []
-        self._due_s = float("-inf")
+        self._gap_s = gap_s
+        self._due_s = self._asked_s = -math.inf
         self._raw: list[bytes] = []
         self._changed_s = 0.0
         self.last: Reading | None = None
@@ -75,7 +80,8 @@ class Sensor:
     def read(self, now_s: float) -> Reading | None:
         """The newest reading, taken now if it is time to; None if there has never been a good one."""
         # Half a millisecond early is on time: the loop's timer may round.
-        if now_s + 0.0005 < self._due_s:
+        gap, self._asked_s = now_s - self._asked_s > self._gap_s, now_s
+        if now_s + 0.0005 < self._due_s and not gap:
             return self.last
         self._due_s = now_s + self._interval_s
         try:
@@ -128,7 +134,7 @@ def _sensor(config: Config, sensor: SensorConfig, sysfs: str) -> Sensor:
     def find() -> list[str]:
         return find_zone(sysfs, zone) if zone is not None else find_hwmon(sysfs, hwmon or "")
 
-    return Sensor(sensor.name, find, read_interval_s(config, sensor), frozen_s)
+    return Sensor(sensor.name, find, read_interval_s(config, sensor), frozen_s, gap_s(config))
 
 
 def _read_line(path: str) -> str:
