@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -109,7 +108,12 @@ def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
     """``/dev/i2c-<bus>``, with the kernel told to give a hung transfer up after ``timeout_s`` (0: its own 1 s)."""
     import smbus2
 
-    smbus = smbus2.SMBus(bus)
+    smbus = smbus2.SMBus()
+    try:
+        smbus.open(bus)
+    except OSError:
+        smbus.close()  # the library leaves its descriptor open when the second half of opening fails
+        raise
     assert smbus.fd is not None
     if timeout_s > 0:
         # An old adapter driver may refuse; then a hung transfer costs its 1 s, which is survivable.
@@ -122,17 +126,28 @@ def explain(error: OSError, bus: int) -> BusError:
     """The same error in words that name the remedy."""
     number = error.errno or 0
     name = f"/dev/i2c-{bus}"
-    what = {
-        errno.ENOENT: f"{name} does not exist: enable I2C (raspi-config, or dtparam=i2c_arm=on in config.txt) "
-        "and reboot, or set case.bus to the right number",
-        errno.EACCES: f"{name} may not be opened: the user a1d must be in the group that owns it, usually i2c",
-        errno.EPERM: f"{name} may not be opened: the service's sandbox must allow it (DeviceAllow=char-i2c rw)",
-        errno.EBUSY: f"address 0x{ADDRESS:02x} on {name} is held by a kernel driver: remove the dtoverlay that "
-        f"claims it ('ls -l /sys/bus/i2c/devices/{bus}-00{ADDRESS:02x}/driver' names it)",
-        errno.EREMOTEIO: f"nothing answers at 0x{ADDRESS:02x} on {name}: is the case's board seated? "
-        "A V5 or NEO 5 case has no such controller; the kernel drives its fan",
-        errno.ETIMEDOUT: f"{name} hangs: something holds its lines low",
-    }.get(number, f"{name}: {os.strerror(number) if number else error}")
+    what = f"{name}: {error.strerror or error}"
+    if number in (errno.ENOENT, errno.ENODEV):
+        what = (
+            f"{name} does not exist: enable I2C (raspi-config, or dtparam=i2c_arm=on in config.txt) and reboot, "
+            "or set case.bus to the right number"
+        )
+    elif number == errno.EACCES:
+        what = f"{name} may not be opened: the user a1d must be in the group that owns it, usually i2c"
+    elif number == errno.EPERM:
+        what = f"{name} may not be opened: the service's sandbox must allow it (DeviceAllow=char-i2c rw)"
+    elif number == errno.EBUSY:
+        what = (
+            f"address 0x{ADDRESS:02x} on {name} is held by a kernel driver: remove the dtoverlay that claims it "
+            f"('ls -l /sys/bus/i2c/devices/{bus}-00{ADDRESS:02x}/driver' names it)"
+        )
+    elif number in (errno.EREMOTEIO, errno.ENXIO):
+        what = (
+            f"nothing answers at 0x{ADDRESS:02x} on {name}: is the case's board seated? "
+            "A V5 or NEO 5 case has no such controller; the kernel drives its fan"
+        )
+    elif number == errno.ETIMEDOUT:
+        what = f"{name} hangs: something holds its lines low; a power cycle of the case may help"
     return BusError(number, what)
 
 

@@ -26,20 +26,27 @@ EX_CONFIG = 78  # sysexits.h
 def main() -> int:
     """Exit code 0 after a clean stop, 1 if the daemon could not start, 2 for a wrong call, 78 for a bad file."""
     options = _parser().parse_args()
-    if options.check is not None:
-        return _check(options.check)
-    if options.print_config:
-        return _print_config(options.config)
     try:
+        if options.check is not None:
+            return _check(options.check)
+        if options.print_config:
+            return _print_config(options.config)
         return _serve(options)
+    except ConfigError as error:
+        print(_encodable(str(error)), file=sys.stderr)
+        return EX_CONFIG
     except A1dError as error:
         Log().error(str(error))
-        return 1
+    except OSError as error:  # standard output, most likely
+        Log().error(f"cannot go on: {error}")
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="a1d", description="Fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5."
+        prog="a1d",
+        allow_abbrev=False,
+        description="Fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5.",
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
     parser.add_argument("--check", metavar="FILE", help="say what is wrong with a configuration; exit code 78 if bad")
@@ -51,24 +58,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(path: str) -> int:
-    try:
-        read_config(path)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EX_CONFIG
-    print(f"{path}: fine")
+    read_config(path)
+    print(_encodable(f"{path}: fine"), flush=True)
     return 0
 
 
 def _print_config(path: str | None) -> int:
     from a1d.config_print import print_config
 
-    try:
-        print(print_config(_reader(path)()), end="")
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EX_CONFIG
+    print(print_config(_reader(path)()), end="", flush=True)
     return 0
+
+
+def _encodable(text: str) -> str:
+    """File names may hold bytes that no terminal can be sent."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _reader(path: str | None) -> Callable[[], Config]:
@@ -77,7 +81,7 @@ def _reader(path: str | None) -> Callable[[], Config]:
     def read() -> Config:
         if path is None and not os.path.lexists(CONFIG_PATH):
             return Config()
-        return read_config(path or CONFIG_PATH)
+        return read_config(CONFIG_PATH if path is None else path)
 
     return read
 

@@ -75,7 +75,7 @@ class FanConfig:
 class SensorConfig:
     """One temperature: a thermal zone by type, or hwmon devices by name (the hottest of them counts)."""
 
-    name: str = _option("cpu", text, "How status and logs call it.")
+    name: str = _option("cpu", text, "How status and logs call it; without one, the zone's or hwmon name.")
     zone: str | None = _option(None, optional(text), "A thermal zone of this type, ...")
     hwmon: str | None = _option(None, optional(text), "... or every hwmon device of this name, the hottest counts.")
     curve: Points | None = _option(None, optional(curve_points), "A curve of its own; without one, fan.curve.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import stat
 from collections.abc import Callable
@@ -11,9 +10,11 @@ from typing import Any, cast
 
 from a1d.config import Config, SensorConfig
 from a1d.errors import ConfigError
-from a1d.kinds import Kind, NotThisKind
+from a1d.kinds import Kind, NotThisKind, printable
+from a1d.stop_settings import glance_at
 
-_SIZE_MAX = 64 * 1024
+_SIZE_MAX = 16 * 1024
+_PROBLEMS_MAX = 50
 
 
 def read_config(path: str) -> Config:
@@ -27,14 +28,16 @@ def parse_config(text: str, name: str = "config") -> Config:
 
     tree = Tree(text)
     reader = _Reader(tree)
-    config = None
-    if not tree.problems or tree.value is not None:
-        config = cast(Config, reader.section(Config, tree.value, ()))
-    problems = tree.problems + reader.problems
-    if config is not None and not problems:
-        reader.check_whole(config)
-    if config is None or problems:
-        raise ConfigError([f"{name}:{line}: {problem}" for line, problem in sorted(problems)])
+    config = cast(Config, reader.section(Config, tree.value, ()))
+    reader.check_windows(config)
+    problems = sorted(tree.problems + reader.problems)
+    if problems:
+        shown = [f"{name}:{line}: {problem}" for line, problem in problems[:_PROBLEMS_MAX]]
+        if len(problems) > len(shown):
+            shown.append(f"{name}: and {len(problems) - len(shown)} more problems")
+        is_plain = not tree.problems and not reader.is_wrong(("case", "protocol"))
+        case = config.case if is_plain else glance_at(text)
+        raise ConfigError(shown, case.protocol, case.bus)
     return config
 
 
@@ -72,13 +75,14 @@ class _Reader:
     def __init__(self, tree: Any) -> None:
         self._tree = tree
         self.problems: list[tuple[int, str]] = []
+        self._wrong: set[tuple[object, ...]] = set()
 
     def section(self, section: type[Any], value: object, path: tuple[object, ...]) -> Any:
         fields = {key_of(field): field for field in dataclasses.fields(section)}
         if value is None:
             value = {}
         if not isinstance(value, dict):
-            self._complain(path, value, f"settings such as '{next(iter(fields))}: ...'")
+            self._complain(path, f"settings such as '{next(iter(fields))}: ...'", value)
             return section()
         for key in value:
             if key not in fields:
@@ -96,48 +100,62 @@ class _Reader:
                 arguments[field.name] = self.section(type(default), value[key], (*path, key))
         return section(**arguments)
 
-    def check_whole(self, config: Config) -> None:
-        """What only shows when two settings are seen together."""
+    def check_windows(self, config: Config) -> None:
+        """The button's two windows must lie apart, which only shows when both are known."""
         double, hold = config.button.double_press_window_ms, config.button.hold_window_ms
-        if double[0] < hold[1] and hold[0] < double[1]:
-            paths = [("button", "hold_window_ms"), ("button", "double_press_window_ms")]
-            path = next(path for path in paths if path in self._tree.lines)
-            self._complain(path, list(hold), f"a window apart from the double press's {double[0]:g}..{double[1]:g} ms")
+        hold_path, double_path = ("button", "hold_window_ms"), ("button", "double_press_window_ms")
+        if double[0] >= hold[1] or hold[0] >= double[1] or self.is_wrong(hold_path) or self.is_wrong(double_path):
+            return
+        path, mine, name, other = (hold_path, hold, "double press", double)
+        if hold_path not in self._tree:
+            path, mine, name, other = (double_path, double, "hold", hold)
+        self._complain(path, f"a window apart from the {name}'s {other[0]:g}..{other[1]:g} ms", list(mine))
+
+    def is_wrong(self, path: tuple[object, ...]) -> bool:
+        """Whether the setting at ``path`` was complained of."""
+        return path in self._wrong
 
     def _option(self, kind: Kind, value: object, path: tuple[object, ...], default: object) -> object:
         try:
             return kind.convert(value)
         except NotThisKind as error:
-            found = value
-            for step in error.at:
-                found = found[step] if isinstance(found, (dict, list)) else found  # type: ignore[call-overload]
-            self._complain((*path, *error.at), found, error.expected or kind.expected)
+            self._wrong.add(path)
+            for at, expected, is_key in error.parts or (((), kind.expected, False),):
+                found = at[-1] if is_key else value
+                for step in () if is_key else at:
+                    found = found[step]  # type: ignore[index]
+                self._complain((*path, *at), expected, found, is_key=is_key)
             return default
 
     def _sensors(self, value: object, path: tuple[object, ...]) -> tuple[SensorConfig, ...]:
         if not isinstance(value, list) or not 1 <= len(value) <= 16:
-            self._complain(path, value, "a list of 1 to 16 sensors, each with a name and a zone or hwmon")
+            self._complain(path, "a list of 1 to 16 sensors, each with a name and a zone or hwmon", value)
             return ()
         sensors: list[SensorConfig] = []
         for index, entry in enumerate(value):
             before = len(self.problems)
             sensor = self.section(SensorConfig, entry, (*path, index))
-            if len(self.problems) == before:
-                if (sensor.zone is None) == (sensor.hwmon is None):
-                    self._complain((*path, index), entry, "either zone or hwmon, for example zone: cpu-thermal")
-                if sensor.name in [other.name for other in sensors]:
-                    self._complain((*path, index, "name"), sensor.name, "a name that no other sensor has")
+            if len(self.problems) > before:
+                continue
+            if "name" not in entry:
+                sensor = dataclasses.replace(sensor, name=sensor.zone or sensor.hwmon or sensor.name)
+            if (sensor.zone is None) == (sensor.hwmon is None):
+                self._complain((*path, index), "either zone or hwmon, for example zone: cpu-thermal", entry)
+            elif sensor.name in [other.name for other in sensors]:
+                self._complain((*path, index, "name"), "a name that no other sensor has", sensor.name)
             sensors.append(sensor)
         return tuple(sensors)
 
     def _unknown(self, path: tuple[object, ...], key: object, known: list[str]) -> None:
-        close = difflib.get_close_matches(str(key), known, n=1)
+        import difflib
+
+        close = difflib.get_close_matches(str(key)[:40], known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
         self.problems.append((self._tree.line(path), f"{_dotted(path)}: unknown key, {hint}"))
 
-    def _complain(self, path: tuple[object, ...], found: object, expected: str) -> None:
-        shown = repr(found) if not isinstance(found, str) else f"'{found}'"
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
+        written = None if is_key else self._tree.written(path)
+        shown = printable(repr(found)) if written is None else written
         where = _dotted(path) or "the file"
         self.problems.append((self._tree.line(path), f"{where}: found {shown}, expected {expected}"))
 
@@ -145,5 +163,6 @@ class _Reader:
 def _dotted(path: tuple[object, ...]) -> str:
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) and text.endswith("sensors") else f".{part}" if text else str(part)
+        shown = printable(str(part), 40)
+        text += f"[{shown}]" if text == "sensors" else f".{shown}" if text else shown
     return text

@@ -99,8 +99,7 @@ class _Control:
         return {"status": status_of(self._daemon, self._daemon.clock())}
 
     def monitor(self, parameters: Parameters, _peer: Peer) -> Stream:
-        take(parameters)
-        return Stream()
+        return Stream(self.get_status(parameters, _peer))
 
     def set_fan(self, parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)

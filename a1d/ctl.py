@@ -16,7 +16,7 @@ from a1d.errors import A1dError, NoDaemonError
 from a1d.paths import RUN_DIR, SOCKET_NAME, simulation_run_dir
 
 FINE, NOT_FINE, USAGE, NO_DAEMON = 0, 1, 2, 3
-_REPLY_MAX_S = 5.0
+_REPLY_MAX_S = 15.0  # a monitor may be silent for a tick and a half; a tick may be 5 s long
 _COLOUR = {"ok": "32", "degraded": "33", "failsafe": "31"}
 
 Reply = dict[str, Any]
@@ -48,6 +48,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="a1d-ctl",
+        allow_abbrev=False,
         description="Watch and steer a1d.",
         epilog="Exit codes: 0 fine, 1 degraded or refused, 2 wrong usage, 3 no daemon.",
     )

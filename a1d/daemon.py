@@ -12,7 +12,7 @@ from collections.abc import Callable
 from a1d import __version__, case_bus
 from a1d.actions import Actions
 from a1d.button import ButtonWatcher
-from a1d.config import Config
+from a1d.config import CaseConfig, Config
 from a1d.control import control_interface, status_of
 from a1d.controller import Controller, Decision
 from a1d.errors import A1dError, ConfigError
@@ -75,7 +75,11 @@ class Daemon:
         try:
             self.config = read_config()
         except ConfigError as error:
-            self.config = Config()
+            default = CaseConfig()  # but never the wrong protocol for want of a comma elsewhere
+            case = CaseConfig(
+                protocol=error.protocol or default.protocol, bus=default.bus if error.bus is None else error.bus
+            )
+            self.config = Config(case=case)
             text = f"using built-in defaults, because\n{error}"
             self.health.report("configuration", text)
         self._leave_stop_settings()
@@ -235,7 +239,7 @@ class Daemon:
             self.controller.configure(config)
         self.fan.refresh_s = config.fan.refresh_s
         if config.case != old.case:
-            self.fan.close()
+            self.fan.reset()
         if config.button != old.button:
             self._select_button(False)
             self.button.close()
@@ -310,7 +314,7 @@ class Daemon:
         try:
             return Server(path, interfaces, info, self.selector, self.clock)
         except OSError as error:
-            self.health.report("control", f"{path}: {os.strerror(error.errno or 0)}; a1d-ctl cannot reach this daemon")
+            self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
             return None
 
     def _leave_stop_settings(self) -> None:
@@ -323,7 +327,7 @@ class Daemon:
         except OSError as error:
             self.health.report(
                 "run directory",
-                f"{self._run_dir}: {os.strerror(error.errno or 0)}; expected a "
+                f"{self._run_dir}: {error.strerror or error}; expected a "
                 "directory that a1d may write, such as systemd's RuntimeDirectory=a1d",
             )
 

@@ -11,10 +11,15 @@ class A1dError(Exception):
 
 
 class ConfigError(A1dError, ValueError):
-    """The configuration cannot be used. ``problems`` holds every reason, one line of text each."""
+    """The configuration cannot be used. ``problems`` holds every reason, one line of text each.
 
-    def __init__(self, problems: list[str]) -> None:
+    ``protocol`` and ``bus`` are what it seems to say of the case all the same (None: nothing).
+    """
+
+    def __init__(self, problems: list[str], protocol: str | None = None, bus: int | None = None) -> None:
         self.problems = problems
+        self.protocol = protocol
+        self.bus = bus
         super().__init__("\n".join(problems))
 
 

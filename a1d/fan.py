@@ -42,8 +42,8 @@ class Fan:
         self._failures = self._mismatches = 0  # in a row
         self._bus: CaseBus | None = None
         self._pending: int | None = None  # written, not yet confirmed
-        self._free_s = 0.0  # writes before this would be lost or too fast
-        self._verify_s = self._refresh_s = self._retry_s = 0.0
+        self._may_stand = True  # whether the fan may be at 0, so that a higher duty may kick it (M6)
+        self._written_s = self._free_s = self._retry_s = 0.0
 
     @property
     def due_s(self) -> float:
@@ -56,8 +56,7 @@ class Fan:
 
     def service(self) -> None:
         """At most one transfer, if one is due. Never raises OSError: see ``error``."""
-        now_s = self._clock()
-        if now_s < self.due_s:
+        if self._clock() < self.due_s:
             return
         try:
             if self._bus is None:
@@ -65,66 +64,81 @@ class Fan:
                 self.readable = self._bus.readable
             if self.observing:
                 self._observe(self._bus)
-            elif self._next()[1]:
-                self._write(self._bus, now_s)
             else:
-                self._verify(self._bus, now_s)
-            self._failures, self.error = 0, None
+                self._next()[1](self._bus)
         except OSError as error:
             self._failed(error)
 
     def close(self) -> None:
         """Give the bus back and forget what was set; the next ``service`` opens it again and writes."""
         self._pending = self.confirmed_percent = None
+        self._may_stand = True
         bus, self._bus = self._bus, None
         if bus is not None:
             with contextlib.suppress(OSError):
                 bus.close()
 
-    def _next(self) -> tuple[float, bool]:
-        """When the next transfer is due, and whether it is a write (or a verifying read)."""
-        expected = self.confirmed_percent if self._pending is None else self._pending
-        if self.target_percent != expected:
-            return self._free_s, True
-        if self._pending is not None:
-            return self._verify_s, False
-        return self._refresh_s, True
+    def reset(self) -> None:
+        """As ``close``, and forget what was wrong too: it is another bus or protocol from now on."""
+        self.close()
+        self.error = self.mismatch = None
+        self._failures = self._mismatches = 0
+        self._retry_s = 0.0
+
+    def _next(self) -> tuple[float, Callable[[CaseBus], None]]:
+        """When the next transfer is due, and which. A duty that may have kicked is verified before all else."""
+        verify_s = self._written_s + SETTLE_S
+        if self._pending is not None and (self._may_stand or self._pending == self.target_percent):
+            return verify_s, self._verify
+        if self._pending is not None or self.confirmed_percent != self.target_percent:
+            return self._free_s, self._write
+        if self.firmware is None and self.readable:
+            return verify_s, self._identify
+        return self._written_s + self.refresh_s, self._write
 
     def _observe(self, bus: CaseBus) -> None:
         if isinstance(bus, RegisterBus):
             self.observed_percent = min(100, bus.read_duty())
-            self.observing = False
-            self.firmware = bus.read_firmware()
         self.observing = False
+        self._well()
 
-    def _write(self, bus: CaseBus, now_s: float) -> None:
+    def _identify(self, bus: CaseBus) -> None:
+        assert isinstance(bus, RegisterBus)
+        self.firmware = bus.read_firmware()
+
+    def _write(self, bus: CaseBus) -> None:
         duty = self.target_percent
         assert duty is not None
-        before = self._pending if self._pending is not None else self.confirmed_percent
         bus.write_duty(duty)
+        # From here: a stretched transfer reaches the MCU late (M15).
+        self._written_s = self._clock()
         self.acknowledged = True
-        kicks = duty > 0 and (before is None or before == 0)
-        self._free_s = now_s + (SETTLE_S if kicks else PACE_S)
-        self._verify_s = now_s + SETTLE_S
-        self._refresh_s = now_s + self.refresh_s
+        self._free_s = self._written_s + (SETTLE_S if duty and self._may_stand else PACE_S)
+        self._may_stand = self._may_stand or duty == 0
         if bus.readable:
             self._pending = duty
         else:
             self.confirmed_percent = duty  # nothing better can be known (L1)
+            self._may_stand = duty == 0
+            self._well()
 
-    def _verify(self, bus: CaseBus, now_s: float) -> None:
+    def _verify(self, bus: CaseBus) -> None:
         assert isinstance(bus, RegisterBus)
         found = bus.read_duty()
         wanted, self._pending = self._pending, None
+        self._may_stand = found == 0
         if found == wanted:
             self.confirmed_percent = wanted
             self._mismatches, self.mismatch = 0, None
+            self._well()
             return
-        self._mismatches += 1
         self.confirmed_percent = None
-        self._retry_s = now_s + min(_RETRY_FIRST_S * self._mismatches, _RETRY_MAX_S)
+        self._mismatches += 1
         if self._mismatches >= _FAILURES_WORTH_SAYING:
             self.mismatch = f"the case reports a duty of {found} % after {wanted} % was written"
+
+    def _well(self) -> None:
+        self._failures, self.error = 0, None
 
     def _failed(self, error: OSError) -> None:
         """The bus is not to be trusted: forget what was set, close it, and come back soon."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,12 +12,12 @@ from a1d.duration import format_duration, parse_duration_s
 
 
 class NotThisKind(Exception):
-    """Raised by ``convert``. ``at`` leads from the setting to the part of it that is wrong."""
+    """Raised by ``convert``. Each of ``parts``: the way from the setting to what is wrong, what was expected
+    there, and whether it is the key that is wrong, not its value."""
 
-    def __init__(self, at: tuple[object, ...] = (), expected: str | None = None) -> None:
-        self.at = at
-        self.expected = expected
-        super().__init__(expected)
+    def __init__(self, *parts: tuple[tuple[object, ...], str, bool]) -> None:
+        self.parts = parts
+        super().__init__(*parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Kind:
     expected: str
     convert: Callable[[object], object]
     show: Callable[[object], object] = lambda value: value
+
+
+def printable(text: str, length_max: int = 60) -> str:
+    """``text`` on one line that no terminal stumbles over, cut to a bearable length."""
+    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[: length_max + 1])
+    return shown if len(shown) <= length_max else shown[: length_max - 3] + "..."
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -63,6 +70,7 @@ def duration(low_s: float, high_s: float) -> Kind:
             seconds = parse_duration_s(value)
         except ValueError:
             raise NotThisKind from None
+        seconds = math.ceil(seconds * 1000 - 1e-6) / 1000  # what can be printed; up, as 0 often means never
         if not low_s <= seconds <= high_s:
             raise NotThisKind
         return seconds
@@ -100,28 +108,40 @@ def _text(value: object) -> str:
 def _labels(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise NotThisKind
-    return tuple(_item(index, entry) for index, entry in enumerate(value))
+    wrong = [
+        ((index,), "a text (put it in quotes)", False) for index, entry in enumerate(value) if not _is_argument(entry)
+    ]
+    if wrong:
+        raise NotThisKind(*wrong)
+    return tuple(value)
 
 
-def _item(index: int, value: object) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise NotThisKind((index,), "a text (put it in quotes)")
-    return value
+def _is_argument(value: object) -> bool:
+    """Whether the kernel would take it as a program's argument."""
+    try:
+        return isinstance(value, str) and value != "" and b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _points(value: object) -> tuple[tuple[float, float], ...]:
     if not isinstance(value, dict) or not 1 <= len(value) <= 32:
         raise NotThisKind
+    wrong: list[tuple[tuple[object, ...], str, bool]] = []
     for temp, duty in value.items():
         if not is_number(temp) or not -20 <= temp <= 125:
-            raise NotThisKind((temp,), "a temperature from -20 to 125 as the key")
-        if not is_number(duty) or not 0 <= duty <= 100:
-            raise NotThisKind((temp,), "a duty from 0 to 100")
-    points = sorted((float(temp), float(duty)) for temp, duty in value.items())
+            wrong.append(((temp,), "a temperature from -20 to 125 as the key", True))
+        elif not is_number(duty) or not 0 <= duty <= 100:
+            wrong.append(((temp,), "a duty from 0 to 100", False))
+    if wrong:
+        raise NotThisKind(*wrong)
+    points = sorted(value.items())
     for (_, lower), (temp, duty) in pairwise(points):
         if duty < lower:
-            raise NotThisKind((temp,), f"at least {lower:g}: a fan must not slow down as it gets hotter")
-    return tuple(points)
+            wrong.append(((temp,), f"at least {lower:g}: a fan must not slow down as it gets hotter", False))
+    if wrong:
+        raise NotThisKind(*wrong)
+    return tuple((float(temp), float(duty)) for temp, duty in points)
 
 
 def _window(value: object) -> tuple[float, float]:

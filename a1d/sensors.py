@@ -49,10 +49,9 @@ def find_hwmon(sysfs: str, name: str) -> list[str]:
 
 def parse_celsius(raw: bytes) -> float:
     """Degrees Celsius from a sysfs file's millidegrees; SensorError for anything that cannot be true."""
-    try:
-        temp_celsius = int(raw) / 1000
-    except ValueError:
-        raise SensorError(f"not a temperature: {raw[:20]!r}") from None
+    if not raw.strip().removeprefix(b"-").isdigit():  # int() alone would take 4_5000 and more
+        raise SensorError(f"not a temperature: {raw[:20]!r}")
+    temp_celsius = int(raw) / 1000
     if not TEMP_MIN_CELSIUS <= temp_celsius <= TEMP_MAX_CELSIUS:
         raise SensorError(f"{temp_celsius:g} C cannot be true")
     return temp_celsius
@@ -70,6 +69,7 @@ class Sensor:
         self._interval_s = interval_s
         self._frozen_s = frozen_s
         self._fds: list[int] = []
+        self._paths = ""
         self._gap_s = gap_s
         self._due_s = self._asked_s = -math.inf
         self._raw: list[bytes] = []
@@ -85,15 +85,19 @@ class Sensor:
             return self.last
         self._due_s = now_s + self._interval_s
         try:
-            temp_celsius = self._take(now_s)
+            raw = self._read_files()
+            temp_celsius = max(map(parse_celsius, raw))
         except OSError as error:
+            self._failed(str(error) if error.strerror is None else f"{error.filename or self._paths}: {error.strerror}")
             self.close()
-            self.error = os.strerror(error.errno) if error.errno else str(error)
-            if self.last is not None:
-                self.last = Reading(self.name, self.last.temp_celsius, self.last.at_s, self.error)
-        else:
-            self.error = None
-            self.last = Reading(self.name, temp_celsius, now_s)
+            return self.last
+        if raw != self._raw or gap:
+            self._raw, self._changed_s = raw, now_s
+        elif self._frozen_s and now_s - self._changed_s >= self._frozen_s:
+            self._failed(f"has not changed at all for {format_duration(round(now_s - self._changed_s))}")
+            return self.last
+        self.error = None
+        self.last = Reading(self.name, temp_celsius, now_s)
         return self.last
 
     def close(self) -> None:
@@ -101,18 +105,19 @@ class Sensor:
         for fd in self._fds:
             with contextlib.suppress(OSError):
                 os.close(fd)
-        self._fds = []
+        self._fds, self._raw = [], []
 
-    def _take(self, now_s: float) -> float:
+    def _read_files(self) -> list[bytes]:
         if not self._fds:
-            for path in self._find():
+            self._paths = ", ".join(paths := self._find())
+            for path in paths:
                 self._fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        raw = [os.pread(fd, 32, 0) for fd in self._fds]
-        if raw != self._raw:
-            self._raw, self._changed_s = raw, now_s
-        elif self._frozen_s and now_s - self._changed_s >= self._frozen_s:
-            raise SensorError(f"has not changed at all for {format_duration(round(now_s - self._changed_s))}")
-        return max(map(parse_celsius, raw))
+        return [os.pread(fd, 32, 0) for fd in self._fds]
+
+    def _failed(self, error: str) -> None:
+        self.error = error
+        if self.last is not None:
+            self.last = self.last._replace(error=error)
 
 
 def open_sensors(config: Config, sysfs: str) -> list[Sensor]:

@@ -6,7 +6,6 @@ file to be readable when it runs. Whatever is missing or odd gives the safest de
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -36,35 +35,43 @@ def write_stop_settings(run_dir: str, settings: StopSettings) -> None:
 
 def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
     """The daemon's file; without it the defaults, with the protocol and bus that the configuration names."""
+    seems = default = StopSettings()
     try:
         with open(os.path.join(run_dir, FILE_NAME), encoding="utf-8") as file:
             found = json.loads(file.read(_SIZE_MAX))
+        if not isinstance(found, dict):
+            raise ValueError
     except (OSError, ValueError, RecursionError):
-        found = _glance_at(config_path)
-    if not isinstance(found, dict):
-        found = {}
-    default = StopSettings()
+        found, seems = {}, glance_at(_read(config_path))
+    protocol = found.get("protocol")
     return StopSettings(
-        protocol="legacy" if found.get("protocol") == "legacy" else "register",
-        bus=_int(found.get("bus"), 0, 99, default.bus),
+        protocol=protocol if protocol in ("legacy", "register") else seems.protocol,
+        bus=_int(found.get("bus"), 0, 99, seems.bus),
         timeout_s=default.timeout_s,
         failsafe_percent=_int(found.get("failsafe_percent"), 30, 100, default.failsafe_percent),
         on_stop=_on_stop(found.get("on_stop"), default.on_stop),
     )
 
 
-def _glance_at(config_path: str) -> dict[str, object]:
-    """The daemon never got far enough to say. The wrong protocol can hang an old case (L1), so look for a
-    line that names it, without understanding the rest."""
-    text = ""
-    with contextlib.suppress(OSError), open(config_path, encoding="utf-8", errors="replace") as file:
-        text = file.read(65536)
-    found: dict[str, object] = {}
-    if re.search(r"^\s*protocol:\s*[\"']?legacy", text, re.MULTILINE):
-        found["protocol"] = "legacy"
-    if bus := re.search(r"^\s*bus:\s*(\d{1,2})\s*(#|$)", text, re.MULTILINE):
-        found["bus"] = int(bus[1])
-    return found
+def glance_at(text: str) -> StopSettings:
+    """The defaults, with ``protocol`` and ``bus`` as a configuration that cannot be read seems to give them.
+
+    The wrong protocol can hang an old case (L1), so better a line that names it than a default.
+    """
+    settings = StopSettings()
+    if re.search(r"^[^#\n]*\bprotocol[\"']?\s*:\s*[\"']?l", text, re.MULTILINE | re.IGNORECASE):
+        settings = settings._replace(protocol="legacy")
+    if bus := re.search(r"^[^#\n]*\bbus[\"']?\s*:\s*(\d{1,2})\b", text, re.MULTILINE):
+        settings = settings._replace(bus=int(bus[1]))
+    return settings
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(65536)
+    except OSError:
+        return ""
 
 
 def _on_stop(value: object, default: str | int) -> str | int:

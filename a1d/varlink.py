@@ -27,7 +27,6 @@ MESSAGE_MAX = 16 * 1024
 UNREAD_MAX = 64 * 1024
 _ACCEPTS_PER_WAKE = 16
 _READ_SIZE = 4096
-_PENDING_MAX = 8  # calls a client may send ahead of their replies
 _SO_PEERGROUPS = 59  # linux/socket.h; the socket module does not name it
 
 _SERVICE = "org.varlink.service"
@@ -58,8 +57,11 @@ class Peer:
     groups: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
 class Stream:
-    """Returned by a method that answers for as long as the client listens; see ``Server.publish``."""
+    """Returned by a method that answers for as long as the client listens: ``first``, then ``Server.publish``."""
+
+    first: Parameters | None = None
 
 
 Method = Callable[[Parameters, Peer], Parameters | Stream]
@@ -113,11 +115,17 @@ class Server:
         self._clients: set[_Client] = set()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+        self._spare_fd: int | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
-        self._socket.bind(path)
-        os.chmod(path, 0o666)  # noqa: S103 - everybody may read; who may steer is decided per call
-        self._socket.listen(128)
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind(path)
+            os.chmod(path, 0o666)  # noqa: S103 - everybody may read; who may steer is decided per call
+            self._socket.listen(128)
+        except OSError:
+            self._socket.close()
+            raise
+        self._open_spare()
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
 
     def close(self) -> None:
@@ -126,6 +134,7 @@ class Server:
             self._drop(client)
         self._selector.unregister(self._socket)
         self._socket.close()
+        self._close_spare()
         with contextlib.suppress(OSError):
             os.unlink(self._path)
 
@@ -145,7 +154,10 @@ class Server:
         for _ in range(_ACCEPTS_PER_WAKE):
             try:
                 sock, _address = self._socket.accept()
-            except OSError:  # nobody left, or no descriptor left: the next wake tries again
+            except BlockingIOError:
+                return
+            except OSError:
+                self._turn_away()
                 return
             try:
                 peer = _peer_of(sock)
@@ -160,6 +172,22 @@ class Server:
             client = _Client(sock, peer, self._clock())
             self._clients.add(client)
             self._selector.register(sock, selectors.EVENT_READ, lambda c=client: self._ready(c))
+
+    def _turn_away(self) -> None:
+        """Out of descriptors: with the spare one accept and close, or the waiting caller would keep us awake."""
+        self._close_spare()
+        with contextlib.suppress(OSError):
+            self._socket.accept()[0].close()
+        self._open_spare()
+
+    def _open_spare(self) -> None:
+        self._spare_fd = None
+        with contextlib.suppress(OSError):
+            self._spare_fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _close_spare(self) -> None:
+        if self._spare_fd is not None:
+            os.close(self._spare_fd)
 
     def _make_room(self, peer: Peer) -> None:
         """A user with too many connections loses the one that has been silent longest, nobody else's."""
@@ -183,7 +211,7 @@ class Server:
                 return
             except OSError:
                 data = b""
-            if not data:
+            if not data or client.streaming:  # whoever listens to a stream has nothing more to ask here
                 self._drop(client)
                 return
             *calls, client.inbox = (client.inbox + data).split(b"\0")
@@ -192,9 +220,7 @@ class Server:
                 self._drop(client)
                 return
         client.used_s = self._clock()
-        for _ in range(min(len(client.calls), _PENDING_MAX)):
-            if client not in self._clients or client.outbox:
-                break
+        if client.calls:  # one at a time: the next caller, and the fan, are waiting too
             self._answer(client, client.calls.popleft())
         self._watch(client)
 
@@ -212,15 +238,21 @@ class Server:
             if isinstance(reply, Stream):
                 if not call.get("more"):
                     raise _VarlinkError("ExpectedMore")
-                client.streaming = True
+                client.calls.clear()
+                client.streaming = not call.get("oneway")
+                if client.streaming and reply.first is not None:
+                    self._send(client, _encode({"parameters": reply.first, "continues": True}))
                 return
-            message: Parameters = {"parameters": reply}
+            message = _encode({"parameters": reply})
         except _VarlinkError as error:
-            message = {"error": f"{_SERVICE}.{error.name}", "parameters": error.parameters}
+            message = _encode({"error": f"{_SERVICE}.{error.name}", "parameters": error.parameters})
         except A1dError as error:
-            message = _error_message(error, method)
+            message = _encode(_error_message(error, method))
+        except Exception as error:  # a bug in one answer must not end the daemon
+            failed = f"{method.rpartition('.')[0]}.Failed"
+            message = _encode({"error": failed, "parameters": {"reasons": [f"a bug in a1d: {error!r:.200}"]}})
         if not call.get("oneway"):
-            self._send(client, _encode(message))
+            self._send(client, message)
 
     def _call(self, method: str, parameters: Parameters, peer: Peer) -> Parameters | Stream:
         interface_name, _, name = method.rpartition(".")
@@ -289,8 +321,8 @@ def take(parameters: Parameters, **types: type | tuple[type, ...]) -> Parameters
         kinds = kind if isinstance(kind, tuple) else (kind,)
         value = parameters.get(name)
         if type(value) not in kinds:
-            expected = " or ".join(k.__name__ for k in kinds)
-            raise RequestError(name, f"{name}: found {value!r:.60}, expected {expected}")
+            expected = " or ".join("null" if k is type(None) else k.__name__ for k in kinds)
+            raise RequestError(name, f"{name}: found {type(value).__name__}, expected {expected}")
         result[name] = value
     return result
 
@@ -300,6 +332,8 @@ def _error_message(error: A1dError, method: str) -> Parameters:
     interface = method.rpartition(".")[0]
     if isinstance(error, DeniedError):
         return {"error": f"{_SERVICE}.PermissionDenied", "parameters": {}}
+    if isinstance(error, RequestError) and interface == _SERVICE:
+        return {"error": f"{_SERVICE}.InvalidParameter", "parameters": {"parameter": error.parameter}}
     if isinstance(error, RequestError):
         return {
             "error": f"{interface}.InvalidRequest",

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
@@ -66,6 +66,11 @@ anything = st.one_of(
 
 
 @given(anything)
+@example(-1)
+@example(0)
+@example(100)
+@example(101)
+@example(True)
 def test_nothing_but_whole_duties_0_to_100_reaches_the_wire(duty: Any) -> None:
     allowed = type(duty) is int and 0 <= duty <= 100
     for protocol, expected in (("register", ("write", 0x1A, 0x80, duty)), ("legacy", ("send", 0x1A, duty))):
@@ -171,9 +176,21 @@ def test_only_what_a_healthy_case_does_is_transient(number: int, transient: bool
 # -- the real device ------------------------------------------------------------------------------------
 
 
+class FakeSmbus:
+    """smbus2.SMBus, opened either way."""
+
+    def __init__(self, bus: int | None = None) -> None:
+        self.fd: int | None = None
+        if bus is not None:
+            self.open(bus)
+
+    def open(self, bus: int) -> None:
+        self.fd = 100 + bus
+
+
 @pytest.fixture
 def fake_smbus2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "smbus2", SimpleNamespace(SMBus=lambda bus: SimpleNamespace(fd=100 + bus)))
+    monkeypatch.setitem(sys.modules, "smbus2", SimpleNamespace(SMBus=FakeSmbus))
 
 
 @pytest.mark.usefixtures("fake_smbus2")

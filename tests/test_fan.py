@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from a1d.case_bus import CaseBus, open_case
@@ -183,6 +183,7 @@ def test_only_duties_are_written_and_never_too_fast(legacy: bool, life: list[Ste
 
 
 @given(lives(targets, faults, ends, stretches))
+@example([(0.0, "fault", BusFault.WRONG_READ_BACK), (0.7, "target", 1), (0.0, "target", 30), (0.8, "target", 0)])
 def test_nothing_is_written_into_a_kick(life: list[Step]) -> None:
     world = World()
     live(world, life)
@@ -204,6 +205,8 @@ def test_a_duty_is_believed_only_once_it_was_read_back(life: list[Step]) -> None
             assert last.start_s - world.writes[-1].end_s >= SETTLE_S - world.stretch_s - ROUNDING_S
         if last is not None and last.failed:
             assert believed is None
+        elif last is not None and not last.is_write and last.register == 0x80:
+            assert believed in (None, last.value)
         before[0] = believed
 
     live(world, life, check)
@@ -250,7 +253,7 @@ def test_when_a_fault_ends_the_newest_duty_is_set_within_a_second(
     assert {write.value for write in world.sent[ended:] if write.is_write} <= {target}
     world.run(1.0)
     assert world.fan.confirmed_percent == target
-    assert world.fan.error is world.fan.mismatch is None
+    assert (world.fan.error, world.fan.mismatch) == (None, None)
 
 
 @given(life=lives(targets, faults, ends, resets, stretches), legacy=st.booleans())
@@ -307,6 +310,17 @@ def test_the_refresh_heals_an_mcu_that_forgot(world: World, meddle: Callable[[Si
     assert world.mcu.fan_percent == 30
 
 
+def test_a_refresh_that_does_not_take_is_repeated_at_once(world: World) -> None:
+    world.settle(30)
+    world.mcu.reset()
+    world.faults.add(BusFault.LOST_WRITES)
+    world.run(REFRESH_S + 5)
+    assert world.fan.confirmed_percent is None
+    world.faults.clear()
+    world.run(2)
+    assert world.fan.confirmed_percent == world.mcu.fan_percent == 30
+
+
 def test_a_shorter_refresh_counts_from_the_last_write(world: World) -> None:
     world.fan.refresh_s = 3600
     world.settle(30)
@@ -341,15 +355,18 @@ def test_a_write_that_follows_a_lost_one_may_still_be_a_kick(world: World) -> No
     assert world.mcu.fan_percent == 90
 
 
-def test_the_kick_is_counted_from_the_end_of_a_slow_write(world: World) -> None:
-    world.settle(0)
+@pytest.mark.parametrize(("before", "wait_s"), [(0, KICK_WAIT_S), (20, PACE_S)])
+def test_a_pause_is_counted_from_the_end_of_a_slow_write(world: World, before: int, wait_s: float) -> None:
+    world.settle(before)
     world.stretch_s = 0.25
     world.fan.target_percent = 30
     world.fan.service()
     world.stretch_s = 0.0
     world.fan.target_percent = 60
-    world.run(0.7)
-    assert [transfer.taken for transfer in world.mcu.transfers if transfer.value in (30, 60)] == [True, True]
+    world.run(1)
+    slow, following = world.writes[-2:]
+    assert (slow.value, following.value) == (30, 60)
+    assert following.start_s - slow.end_s >= wait_s - ROUNDING_S
 
 
 def test_a_kick_is_waited_out_even_after_the_bus_was_given_back(world: World) -> None:
@@ -391,8 +408,10 @@ def test_the_present_duty_is_observed_before_anything_is_written(world: World, r
     world.run(5)
     assert not world.fan.observing
     assert world.fan.observed_percent == observed
-    assert world.fan.firmware == 0xA2
     assert world.writes == []
+    world.fan.target_percent = observed
+    world.run(5)
+    assert world.fan.firmware == 0xA2
 
 
 def test_observing_too_takes_one_transfer_a_call(world: World) -> None:
@@ -463,7 +482,7 @@ def test_an_outage_is_an_error_until_it_ends(world: World, fault: BusFault, with
     world.run(10)
     assert world.fan.error is not None
     world.faults.clear()
-    world.run(1)
+    world.run(2)
     assert world.fan.error is None
 
 
@@ -504,7 +523,7 @@ def test_what_one_protocol_complained_of_does_not_outlive_it(world: World) -> No
     world.run(5)
     assert world.fan.mismatch is not None
     world.legacy = True
-    world.fan.close()
+    world.fan.reset()
     world.run(5)
     assert world.fan.confirmed_percent == 30
     assert world.fan.mismatch is None

@@ -212,11 +212,8 @@ def test_a_zone_that_goes_and_returns_elsewhere_is_found_again(sysfs: Sysfs, ope
         max_size=12,
     )
 )
-def test_a_reading_is_what_the_file_said_when_it_was_taken(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[str | None]
-) -> None:
+def test_a_reading_is_what_the_file_said_when_it_was_taken(sysfs: Sysfs, texts: list[str | None]) -> None:
     """Whatever the file says, or does not, the last good value keeps its age, and descriptors are not lost."""
-    sysfs = Sysfs(tmp_path_factory.mktemp("sys"))
     file = sysfs.zone(0, "cpu-thermal", "45000\n")
     (sensor,) = open_sensors(Config(), str(sysfs.root))
     before = len(os.listdir("/proc/self/fd"))
@@ -226,7 +223,10 @@ def test_a_reading_is_what_the_file_said_when_it_was_taken(
             if file.exists():
                 remove(file)
         else:
-            sysfs.zone(0, "cpu-thermal", f"{text}\n")
+            if file.exists():
+                file.write_text(f"{text}\n")
+            else:
+                sysfs.zone(0, "cpu-thermal", f"{text}\n")
             if text.lstrip("-").isdigit() and -20_000 <= int(text) <= 125_000:
                 good = (int(text) / 1000, float(tick))
         reading = sensor.read(float(tick))
@@ -277,7 +277,7 @@ def test_drives_may_stand_still_and_so_may_a_zone_that_is_told_to(
     sysfs.zone(0, "cpu-thermal", "45000\n")
     sysfs.hwmon(0, "nvme", "45000\n")
     sensor = open_sensor(config)
-    for second in range(0, 100_000, 100):
+    for second in range(0, 4000, 2):
         assert taken(sensor, float(second)) == 45
 
 

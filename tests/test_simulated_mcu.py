@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, ROOM_CELSIUS, HeatModel
@@ -118,6 +118,12 @@ def test_every_other_register_reads_0(register: int) -> None:
 
 
 @given(st.integers(0, 255), st.integers(0, 255))
+@example(CONTROL, 0)
+@example(CONTROL, 1)
+@example(CONTROL, 2)
+@example(CONTROL, 255)
+@example(0x85, 1)
+@example(DUTY, 101)
 def test_a_write_elsewhere_does_nothing_and_is_told_on(register: int, value: int) -> None:
     clock = VirtualClock()
     mcu = SimulatedMcu(clock)

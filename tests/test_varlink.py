@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class Loop:
             "Echo": self._echo,
             "Deeper": lambda parameters, peer: self._deeper(parameters, peer, 5),
             "Big": lambda parameters, _peer: {"text": "x" * take(parameters, size=int)["size"]},
-            "Count": lambda _parameters, _peer: Stream(),
+            "Count": lambda _parameters, _peer: Stream({"n": 0}),
             "Refuse": _raising(DeniedError("no")),
             "Fail": _raising(A1dError("one\ntwo")),
             "Crash": _raising(RuntimeError("a bug")),
@@ -334,6 +335,7 @@ def test_a_oneway_call_is_carried_out_and_never_answered(loop: Loop) -> None:
         assert loop.ask(wire, method, {"text": "quiet"}, oneway=True) == []
     assert loop.answered == ["quiet"]
     assert loop.works(wire)
+    assert loop.ask(wire, f"{TOY}.Count", oneway=True, more=True) == []
 
 
 @pytest.mark.parametrize("flags", [{"more": True}, {"upgrade": True}, {"more": False, "oneway": False}, {"x": [1]}])
@@ -540,9 +542,9 @@ def test_a_bug_in_a_method_does_not_end_the_loop(loop: Loop, method: str) -> Non
 def test_a_stream_continues_and_ends_with_its_client(loop: Loop) -> None:
     wire, other = loop.wire(), loop.wire()
     assert not loop.server.is_streaming
-    assert loop.ask(wire, f"{TOY}.Count", more=True) == []
+    assert loop.ask(wire, f"{TOY}.Count", more=True) == [{"parameters": {"n": 0}, "continues": True}]
     assert loop.server.is_streaming
-    for number in range(3):
+    for number in range(1, 4):
         loop.server.publish({"n": number})
         assert wire.read() == [{"parameters": {"n": number}, "continues": True}]
     assert other.read() == []
@@ -569,9 +571,9 @@ def test_nothing_is_answered_into_a_stream(loop: Loop, pipelined: bool) -> None:
 
 def test_a_reader_that_never_reads_misses_messages_and_delays_nobody(loop: Loop) -> None:
     lazy, keen = loop.wire(), loop.wire()
-    for wire in (lazy, keen):
-        loop.ask(wire, f"{TOY}.Count", more=True)
-    for number in range(3000):
+    lazy.call(f"{TOY}.Count", more=True)
+    loop.ask(keen, f"{TOY}.Count", more=True)
+    for number in range(1, 3000):
         loop.server.publish({"n": number, "text": "x" * 500})
         loop.turn()
         assert [message["parameters"]["n"] for message in keen.read()] == [number]
@@ -621,10 +623,10 @@ def test_a_flood_of_calls_without_reading_stops_being_read(loop: Loop) -> None:
 
 def test_a_slow_reader_gets_every_reply_whole_and_in_order(loop: Loop) -> None:
     wire = loop.wire()
-    texts = [f"{number:03d}" + "x" * 8000 for number in range(200)]
-    data = b"".join(map(echo, texts))
+    sizes = list(range(40_000, 40_060))
+    data = b"".join(json.dumps({"method": f"{TOY}.Big", "parameters": {"size": n}}).encode() + b"\0" for n in sizes)
     got: list[Any] = []
-    while len(got) < len(texts):
+    while len(got) < len(sizes):
         while data and (sent := wire.send(data)):
             data = data[sent:]
             loop.settle()
@@ -632,7 +634,7 @@ def test_a_slow_reader_gets_every_reply_whole_and_in_order(loop: Loop) -> None:
         assert news, "nothing moves any more"
         got += news
         loop.settle()
-    assert [message["parameters"]["text"] for message in got] == texts
+    assert [len(message["parameters"]["text"]) for message in got] == sizes
 
 
 @pytest.mark.parametrize("read_first", [True, False])
@@ -766,20 +768,41 @@ def test_clients_dropped_in_the_turn_in_which_they_call_do_no_harm(loop: Loop) -
         wire.sock.close()
 
 
+@contextmanager
+def no_descriptor_from(number: int) -> Iterator[None]:
+    """No new descriptor of this number or higher."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_without_a_descriptor_left_the_loop_does_not_spin(loop: Loop) -> None:
     before = loop.wire()
     waiting = Wire(loop.path)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
-    try:
+    with no_descriptor_from(free):
         before.send(echo("x"))
         loop.settle()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        waiting.sock.close()
+    waiting.sock.close()
     assert before.read() == [{"parameters": {"text": "x"}}]
+    assert loop.works(loop.wire())
+
+
+def test_without_any_descriptor_at_all_the_server_lives(loop: Loop) -> None:
+    before = loop.wire()
+    waiting = Wire(loop.path)
+    with no_descriptor_from(3):
+        before.send(echo("x"))
+        for _ in range(5):
+            loop.turn()
+    waiting.sock.close()
+    assert before.read() == [{"parameters": {"text": "x"}}]
+    loop.settle()
+    assert loop.works(loop.wire())
 
 
 # -- the socket and who is at its other end ------------------------------------------------------------

@@ -1,0 +1,310 @@
+"""The command a1d as a process: what it prints, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from a1d import __version__
+from a1d.config import Config
+from a1d.config_file import parse_config
+from a1d.paths import CONFIG_PATH, SOCKET_NAME
+from tests.virtual import VirtualRig
+
+TIMEOUT_S = 20.0
+EX_CONFIG = 78
+# As on a Raspberry Pi: a UTF-8 locale other than C, where output is strict.
+STRICT = {"PYTHONIOENCODING": "utf-8:strict"}
+
+
+def command(*arguments: str | bytes) -> list[str | bytes]:
+    return [sys.executable, "-m", "a1d", *arguments]
+
+
+def a1d(*arguments: str | bytes, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a1d to its end; whatever happens, it must be told in words."""
+    done = subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=TIMEOUT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(env or {})},
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+class Simulation:
+    """a1d on a simulated case. Its output goes to files beside the run directory."""
+
+    def __init__(self, run_dir: Path, *arguments: str) -> None:
+        self.run_dir = run_dir
+        self._stderr = run_dir.with_suffix(".err")
+        self._file = self._stderr.open("w")
+        self.process = subprocess.Popen(
+            command("--simulate", "--run-dir", str(run_dir), *arguments), stdout=self._file, stderr=self._file
+        )
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Until ``condition``, or fail with what the process said."""
+        end_s = time.monotonic() + TIMEOUT_S
+        while not condition():
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < end_s, self.output
+            time.sleep(0.02)
+
+    @property
+    def output(self) -> str:
+        return self._stderr.read_text()
+
+    def wait_until_ready(self) -> None:
+        self.wait_for(lambda: " %  automatic  " in self.output)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        self._file.close()
+        return self.process.wait(TIMEOUT_S)
+
+
+Simulate = Callable[..., Simulation]
+
+
+@pytest.fixture
+def simulate(tmp_path: Path) -> Iterator[Simulate]:
+    """Starts simulations in ``tmp_path/run``; all are over at the end."""
+    started: list[Simulation] = []
+
+    def start(*arguments: str) -> Simulation:
+        started.append(Simulation(tmp_path / "run", *arguments))
+        return started[-1]
+
+    yield start
+    for simulation in started:
+        simulation.end(signal.SIGKILL)
+
+
+# -- what ends at once --------------------------------------------------------------------------------
+
+
+def test_version_is_the_package_s() -> None:
+    done = a1d("--version")
+    assert (done.returncode, done.stdout) == (0, f"a1d {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--check"], ["--nonsense"], ["start"]], ids=str)
+def test_a_wrong_call_is_2_and_shows_the_usage(arguments: list[str]) -> None:
+    done = a1d(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: a1d" in done.stderr
+
+
+def test_check_of_a_good_file_is_0(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("fan: {hold: 20s}\n")
+    done = a1d("--check", str(path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{path}: fine\n", "")
+
+
+def test_check_of_a_bad_file_says_every_error_and_is_78(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("interval: x\nfan:\n  hodl: 1s\n\ncase: {bus: -1}\n")
+    done = a1d("--check", str(path))
+    assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+    assert done.stderr.replace("'", "").splitlines() == [
+        f"{path}:1: interval: found x, expected a duration from 100ms to 5s (10s, 15m, or seconds)",
+        f"{path}:3: fan.hodl: unknown key, did you mean hold?",
+        f"{path}:5: case.bus: found -1, expected a whole number from 0 to 99",
+    ]
+
+
+def _sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(100 * 1000 * 1000)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Path.mkdir,
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        _sparse,
+        lambda path: path.write_bytes(b"# \xb0C\n"),
+        lambda path: path.write_text("interval: 1" + "0" * 400),
+        lambda path: path.write_text("[" * 60_000),
+    ],
+    ids=["directory", "FIFO", "device", "100 MB", "latin-1", "huge number", "deep"],
+)
+def test_check_of_anything_else_is_one_clear_error_and_78(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    path = tmp_path / "config.yaml"
+    make(path)
+    done = a1d("--check", str(path))
+    assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{path}:")
+
+
+@pytest.mark.parametrize(("text", "code"), [("", 0), ("x", EX_CONFIG)])
+def test_a_file_may_have_any_name(tmp_path: Path, text: str, code: int) -> None:
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.yaml")
+    with open(path, "w") as file:
+        file.write(text)
+    assert a1d("--check", path, env=STRICT).returncode == code
+
+
+def test_an_empty_name_is_not_the_default_file(tmp_path: Path) -> None:
+    done = a1d("--print-config", "--config", "")
+    assert done.returncode in (2, EX_CONFIG)
+    assert CONFIG_PATH not in done.stderr
+
+
+@pytest.mark.skipif(os.path.lexists(CONFIG_PATH), reason=f"this machine has a {CONFIG_PATH}")
+def test_print_config_without_a_file_is_the_default() -> None:
+    done = a1d("--print-config")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert parse_config(done.stdout) == Config()
+
+
+def test_print_config_shows_what_is_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("fan: {hold: 20s}\nsensors: [{name: Küche, hwmon: nvme}]\n", encoding="utf-8")
+    done = a1d("--print-config", "--config", str(path), env=STRICT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert parse_config(done.stdout) == parse_config(path.read_text(encoding="utf-8"))
+
+
+def test_print_config_of_a_bad_file_prints_no_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("fan: 1\n")
+    done = a1d("--print-config", "--config", str(path))
+    assert (done.returncode, done.stdout) == (EX_CONFIG, "")
+    assert done.stderr.startswith(f"{path}:1: fan: found ")
+
+
+def test_print_config_to_a_full_disk_fails_in_words() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command("--print-config"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S, check=False
+        )
+    assert done.returncode not in (0, 120)
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# -- the run directory -----------------------------------------------------------------------------------
+
+
+def _foreign(path: Path) -> None:
+    path.mkdir()
+    os.chown(path, 65534, -1)
+
+
+WRONG_DIRS: dict[str, Callable[[Path], object]] = {
+    "a file": Path.touch,
+    "a link": lambda path: path.symlink_to(path.parent),
+    "below a file": lambda path: path.parent.joinpath("file").touch(),
+    "another user's": _foreign,
+}
+
+
+@pytest.mark.parametrize("name", WRONG_DIRS)
+def test_a_run_directory_that_cannot_be_ours_is_an_error_with_a_remedy(tmp_path: Path, name: str) -> None:
+    if name == "another user's" and os.geteuid() != 0:
+        pytest.skip("needs root to make one")
+    path = tmp_path / "run"
+    WRONG_DIRS[name](path)
+    if name == "below a file":
+        path = tmp_path / "file" / "run"
+    done = a1d("--simulate", "--run-dir", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"a1d: error: {path} ")
+    assert "--run-dir" in line
+    assert list(tmp_path.rglob(SOCKET_NAME)) == []
+
+
+def test_without_a_run_directory_of_its_own_it_says_how_to_start(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    done = a1d(env={"RUNTIME_DIRECTORY": str(path / "a1d")})
+    assert done.returncode == 1
+    assert "a1d --simulate" in done.stderr
+
+
+def test_a_run_directory_that_is_locked_is_refused_without_touching_it(tmp_path: Path) -> None:
+    socket = tmp_path / SOCKET_NAME
+    socket.touch()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        done = a1d("--run-dir", str(tmp_path))
+    finally:
+        os.close(fd)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"a1d: error: another a1d already runs with {tmp_path}")
+    assert os.listdir(tmp_path) == [SOCKET_NAME]
+    assert socket.is_file()
+
+
+def test_a_path_too_long_for_a_socket_is_named_as_such(tmp_path: Path) -> None:
+    base = tmp_path / ("x" * 120)
+    base.mkdir()
+    rig = VirtualRig(base)
+    try:
+        (problem,) = (problem for problem in rig.daemon.health.problems if SOCKET_NAME in problem)
+        assert "Success" not in problem
+        assert "too long" in problem
+    finally:
+        rig.close()
+        del rig
+        gc.collect()  # what was left open shows here, and not in another test
+
+
+# -- a process that lives ----------------------------------------------------------------------------------
+
+
+def test_a_second_a1d_is_refused_and_a_killed_one_leaves_no_lock_behind(simulate: Simulate) -> None:
+    first = simulate()
+    first.wait_until_ready()
+    second = a1d("--simulate", "--run-dir", str(first.run_dir))
+    assert second.returncode == 1
+    assert "another a1d already runs" in second.stderr
+    assert first.process.poll() is None
+    assert first.run_dir.joinpath(SOCKET_NAME).is_socket()
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    third = simulate()
+    third.wait_until_ready()
+    assert third.end() == 0
+    assert not third.run_dir.joinpath(SOCKET_NAME).exists()
+
+
+def test_a_bad_file_neither_stops_the_start_nor_ends_a_running_a1d(simulate: Simulate, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("fan:\n  hodl: 1s\n")
+    running = simulate("--config", str(path))
+    running.wait_for(lambda: "  degraded  " in running.output)
+    assert f"{path}:2: fan.hodl: unknown key, did you mean 'hold'?" in running.output
+
+    path.write_text("fan:\n  hold: 1s\n")
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for(lambda: "  ok  " in running.output)
+
+    path.write_text("interval: 1" + "0" * 400)
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for(lambda: f"{path}:1: interval: found" in running.output)
+    assert "old configuration stays" in running.output
+    assert running.end(signal.SIGINT) == 0
