@@ -21,9 +21,10 @@ _RUNNING_MAX = 8
 @dataclass(slots=True)
 class _Running:
     what: str
-    pid: int | None
-    tries_left: int
-    again_s: float = 0.0
+    command: tuple[str, ...]
+    tries_left: int  # more than one only for reboot and power-off
+    pid: int | None = None
+    again_s: float | None = None
 
 
 class Actions:
@@ -33,65 +34,74 @@ class Actions:
         self._power = power
         self._log = log
         self._running: list[_Running] = []
-        self.error: str | None = None
+        self._errors: dict[tuple[str, ...], str] = {}  # by what was run, until it works
+
+    @property
+    def error(self) -> str | None:
+        """What has failed and not worked since."""
+        return "; ".join(self._errors.values()) or None
 
     def run(self, action: str | tuple[str, ...]) -> None:
         """Start what a gesture is configured to do."""
-        if action == "none":
-            return
         if isinstance(action, tuple):
             if len(self._running) >= _RUNNING_MAX:
                 self._log.warning(f"{action[0]}: not started, {_RUNNING_MAX} commands of earlier presses still run")
-                return
-            self._start(_Running(action[0], None, 0), action)
-        elif any(running.what == action for running in self._running):
-            self._log.info(f"{action}: already under way")
-        else:
-            self._start_power(_Running(action, None, _POWER_TRIES))
+            else:
+                self._start(_Running(action[0], action, tries_left=1))
+        elif action != "none":
+            command = self._power(action)
+            if command is None:
+                self._log.info(f"{action}: done by the case itself")
+            elif any(running.command == tuple(command) for running in self._running):
+                self._log.info(f"{action}: already under way")
+            else:
+                self._start(_Running(action, tuple(command), _POWER_TRIES))
 
     def tick(self, now_s: float) -> None:
-        """Gather what has ended; a power-off or reboot that failed is tried again."""
+        """Gather what has ended; a power-off or reboot that failed is tried again after a second."""
         for running in list(self._running):
-            if running.pid is None:
-                if now_s >= running.again_s:
-                    self._running.remove(running)
-                    self._start_power(running)
-                continue
-            pid, status = os.waitpid(running.pid, os.WNOHANG)
-            if pid:
+            if running.pid is not None:
+                self._gather(running)
+            elif running.again_s is None:
+                running.again_s = now_s + _POWER_RETRY_S
+            elif now_s >= running.again_s:
                 self._running.remove(running)
-                self._ended(running, os.waitstatus_to_exitcode(status), now_s)
+                self._start(running)
 
-    def _start_power(self, running: _Running) -> None:
+    def _start(self, running: _Running) -> None:
         running.tries_left -= 1
-        self._log.info(f"{running.what}: asking the system for it")
-        command = self._power(running.what)
-        if command is not None:
-            self._start(running, command)
-
-    def _start(self, running: _Running, command: Sequence[str]) -> None:
+        running.pid = running.again_s = None
+        self._log.info(f"{running.what}: starting {' '.join(running.command)}")
         try:
-            running.pid = spawn(command)
+            running.pid = spawn(running.command)
         except OSError as error:
-            self.error = f"{running.what}: {error}"
-            self._log.error(self.error)
-            if running.tries_left <= 0:
-                return
-            running.pid = None  # tick tries again
-        self._running.append(running)
-
-    def _ended(self, running: _Running, exit_code: int, now_s: float) -> None:
-        if exit_code == 0:
-            self.error = None
-            return
-        how = f"exit code {exit_code}" if exit_code > 0 else f"signal {-exit_code}"
-        self.error = f"{running.what}: failed ({how})"
-        if running.tries_left > 0:
-            running.pid, running.again_s = None, now_s + _POWER_RETRY_S
-            self._running.append(running)
-            self._log.warning(f"{self.error}; trying again")
+            self._failed(running, str(error.strerror or error))
         else:
-            self._log.error(f"{self.error}; its own message stands above")
+            self._running.append(running)
+
+    def _gather(self, running: _Running) -> None:
+        assert running.pid is not None
+        try:
+            pid, status = os.waitpid(running.pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else has gathered it; how it ended nobody knows
+            pid, status = running.pid, 0
+        if not pid:
+            return
+        self._running.remove(running)
+        exit_code = os.waitstatus_to_exitcode(status)
+        if exit_code == 0:
+            self._errors.pop(running.command, None)
+        else:
+            self._failed(running, f"exit code {exit_code}" if exit_code > 0 else f"signal {-exit_code}")
+
+    def _failed(self, running: _Running, how: str) -> None:
+        running.pid = None
+        error = self._errors[running.command] = f"{running.what}: failed ({how})"
+        if running.tries_left > 0:
+            self._running.append(running)  # tick tries again
+            self._log.warning(f"{error}; trying again")
+        else:
+            self._log.error(error)
 
 
 def logind_command(verb: str) -> tuple[str, ...]:
@@ -113,7 +123,7 @@ def spawn(command: Sequence[str]) -> int:
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)],
             setsid=True,
             setsigmask=[],
-            setsigdef=[signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
+            setsigdef=[signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ],
         )
     except OSError as error:
         raise ActionError(error.errno, f"{command[0]} cannot be started: {os.strerror(error.errno or 0)}") from error

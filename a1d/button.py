@@ -64,14 +64,20 @@ class ButtonWatcher:
         """Refresh the edge budget, notice a dead source, and open the source if there is none."""
         self._budget = EDGES_PER_TICK
         if self.source is not None and not self.source.is_alive():
-            self._lose(ButtonError("the thread that delivers the button's edges has died; opening the line again"))
+            self._lose(_dead())
         if self.source is None and self.enabled and now_s >= self._retry_s:
             self._retry_s = now_s + _RETRY_S
             try:
                 self.source = self._open_source(self._config)
-                self.error = None
             except OSError as error:
                 self.error = error
+            except ImportError as error:  # a system's own package of the same name, perhaps
+                self.error = ButtonError(f"the {self._config.backend} library cannot be used: {error}")
+            else:
+                if self.source.is_alive():
+                    self.error = None
+                else:
+                    self._lose(_dead())
 
     def read(self) -> list[Gesture]:
         """The gestures completed by the edges that wait, up to the tick's budget."""
@@ -100,3 +106,7 @@ class ButtonWatcher:
     def _lose(self, error: OSError) -> None:
         self.error = error
         self.close()
+
+
+def _dead() -> ButtonError:
+    return ButtonError("the library's thread that delivers the button's edges has died; restart a1d if it stays so")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import socket
 import sys
@@ -30,19 +31,35 @@ def main() -> int:
     """Exit code 0 fine, 1 degraded or refused, 2 wrong usage, 3 no daemon."""
     options = _parser().parse_args()
     run: Callable[[argparse.Namespace], int] = options.run
+    code = NOT_FINE
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
+    except (KeyError, TypeError, StopIteration) as error:
+        code = NO_DAEMON
+        _complain(f"the daemon's answer cannot be understood ({error!r}); is it of another version?")
     except RefusedError as error:
-        print(f"a1d-ctl: {error}", file=sys.stderr)
-        return NOT_FINE
+        _complain(str(error))
     except NoDaemonError as error:
-        print(f"a1d-ctl: {error}", file=sys.stderr)
-        return NO_DAEMON
+        code = NO_DAEMON
+        _complain(str(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
-        return FINE
+        code = FINE  # whoever read has read enough
     except KeyboardInterrupt:
-        return 130
+        code = 130
+    except (OSError, AttributeError) as error:  # a full disk; no standard output at all
+        code = NOT_FINE
+        _complain(f"cannot write: {error}")
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        # What is left in the buffer can go nowhere, and the interpreter would say so at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return code
+
+
+def _complain(text: str) -> None:
+    print(f"a1d-ctl: {text}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,7 +130,7 @@ def _watch(options: argparse.Namespace) -> int:
             print(json.dumps(status), flush=True)
         else:
             print(("\r\x1b[K" if live else "") + _one_line(status), end="" if live else "\n", flush=True)
-    raise NoDaemonError("the daemon has gone away")
+    return NO_DAEMON
 
 
 def _fan_set(options: argparse.Namespace) -> int:
@@ -257,9 +274,11 @@ def _duration(text: str) -> float:
 
 def _watts(text: str) -> float | None:
     try:
-        return None if text == "auto" else float(text)
+        if text == "auto" or math.isfinite(float(text)):
+            return None if text == "auto" else float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of watts or auto") from None
+        pass
+    raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of watts, or auto")
 
 
 # -- Varlink ---------------------------------------------------------------------------------------
@@ -281,26 +300,39 @@ def _exchange(options: argparse.Namespace, method: str, parameters: Reply, *, mo
         try:
             sock.connect(path)
             sock.sendall(json.dumps(call).encode() + b"\0")
-            yield from (_result(message, method) for message in _messages(sock))
+        except OSError as error:
+            raise NoDaemonError(_no_daemon(path, error)) from None
+        for message in _messages(sock, path):
+            yield _result(message, method)
+    raise NoDaemonError(f"the daemon at {path} has gone away")
+
+
+def _messages(sock: socket.socket, path: str) -> Iterator[Reply]:
+    data = b""
+    while True:
+        try:
+            chunk = sock.recv(65536)
+            *messages, data = (data + chunk).split(b"\0")
+            replies = [json.loads(message) for message in messages]
         except TimeoutError:
             raise NoDaemonError(f"the daemon at {path} does not answer; see 'journalctl -u a1d'") from None
-        except (ConnectionError, FileNotFoundError, PermissionError) as error:
-            raise NoDaemonError(_no_daemon(path, error)) from None
-    raise NoDaemonError(f"the daemon at {path} closed the connection")
-
-
-def _messages(sock: socket.socket) -> Iterator[Reply]:
-    data = b""
-    while chunk := sock.recv(65536):
-        *messages, data = (data + chunk).split(b"\0")
-        for message in messages:
-            yield json.loads(message)
+        except OSError:
+            return
+        except (ValueError, RecursionError):
+            replies = [None]
+        for reply in replies:
+            if not isinstance(reply, dict):
+                raise NoDaemonError(f"what listens at {path} does not answer as a1d would")
+            yield reply
+        if not chunk:
+            return
 
 
 def _result(message: Reply, method: str) -> Reply:
     error, parameters = message.get("error"), message.get("parameters") or {}
     if error is None:
         return dict(parameters)
+    error = str(error)
     if error.endswith(".PermissionDenied"):
         raise RefusedError("only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER'")
     if error.endswith(".InterfaceNotFound") and ".simulation." in method:
@@ -316,8 +348,11 @@ def _find_socket() -> str:
 
 
 def _no_daemon(path: str, error: OSError) -> str:
+    text = f"no daemon at {path} ({error.strerror or error})"
+    if isinstance(error, PermissionError):
+        return f"{text}\n  the way there is barred: is one of its directories closed to you?"
     return (
-        f"no daemon at {path} ({os.strerror(error.errno or 0)})\n"
+        f"{text}\n"
         "  start the service:            sudo systemctl start a1d\n"
         "  or try it without hardware:   a1d --simulate"
     )

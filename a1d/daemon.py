@@ -8,11 +8,12 @@ import os
 import selectors
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from a1d import __version__, case_bus
 from a1d.actions import Actions
-from a1d.button import ButtonWatcher
-from a1d.config import CaseConfig, Config
+from a1d.button import ButtonWatcher, EdgeSource
+from a1d.config import ButtonConfig, CaseConfig, Config
 from a1d.control import control_interface, status_of
 from a1d.controller import Controller, Decision
 from a1d.errors import A1dError, ConfigError
@@ -69,6 +70,7 @@ class Daemon:
         self._reported: tuple[object, ...] = ()
         self._shown: tuple[object, ...] = ()
         self._next_tick_s = self._fan_due_s = self._published_s = self.started_s
+        self._selected: EdgeSource | None = None
         self._selected_fd: int | None = None
         self.listeners: list[Callable[[Parameters], None]] = []
 
@@ -128,8 +130,8 @@ class Daemon:
 
     def close(self) -> None:
         """Give everything back; the fan keeps its duty."""
-        self._select_button(False)
         self.button.close()
+        self._select_button()
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -142,7 +144,7 @@ class Daemon:
     def _tick(self, now_s: float) -> None:
         self._hardware.advance(now_s)
         self.button.tick(now_s)
-        self._select_button(True)
+        self._select_button()
         if self.fan.observing:
             self._service_fan()
         if not self.fan.observing:
@@ -165,25 +167,20 @@ class Daemon:
 
     # -- the button ------------------------------------------------------------------------------
 
-    def _select_button(self, wanted: bool) -> None:
-        """Keep the selector's idea of the button's descriptor right, and deaf while the edge budget is used up."""
-        source = self.button.source
-        fd = source.fileno() if source is not None and wanted and not self.button.exhausted else None
-        if fd != self._selected_fd:
-            if self._selected_fd is not None:
-                with contextlib.suppress(KeyError, ValueError):
-                    self.selector.unregister(self._selected_fd)
-            if fd is not None:
-                self.selector.register(fd, selectors.EVENT_READ, self._on_edges)
-            self._selected_fd = fd
+    def _select_button(self) -> None:
+        """Listen to the button's source, and not while the edge budget is used up."""
+        source = None if self.button.exhausted else self.button.source
+        if source is self._selected:
+            return
+        if self._selected_fd is not None:
+            self.selector.unregister(self._selected_fd)
+        self._selected, self._selected_fd = source, None if source is None else source.fileno()
+        if self._selected_fd is not None:
+            self.selector.register(self._selected_fd, selectors.EVENT_READ, self._on_edges)
 
     def _on_edges(self) -> None:
-        fd = self._selected_fd
         gestures = self.button.read()
-        if self.button.source is None and fd is not None:
-            self.selector.unregister(fd)
-            self._selected_fd = None
-        self._select_button(True)
+        self._select_button()
         for gesture in gestures:
             action = self.config.button.hold if gesture is Gesture.HOLD else self.config.button.double_press
             shown = action if isinstance(action, str) else " ".join(action)
@@ -240,9 +237,10 @@ class Daemon:
         self.fan.refresh_s = config.fan.refresh_s
         if config.case != old.case:
             self.fan.reset()
-        if config.button != old.button:
-            self._select_button(False)
+        if _line_of(config.button) != _line_of(old.button):
+            self._on_edges()  # a press that waits is not lost
             self.button.close()
+            self._select_button()
             self.button = ButtonWatcher(config.button, self._hardware.open_edges)
         self._leave_stop_settings()
         self._reported = ()
@@ -336,3 +334,8 @@ class Daemon:
         self.fan.close()
         with contextlib.suppress(Exception):
             leave_safe(self._open_case, self.config.fan.failsafe_percent)
+
+
+def _line_of(button: ButtonConfig) -> ButtonConfig:
+    """The part of the settings for which the line must be opened anew."""
+    return replace(button, double_press="none", hold="none")

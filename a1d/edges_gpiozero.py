@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import sys
+import threading
 from collections import deque
 from typing import Any
 
@@ -31,7 +32,10 @@ class GpiozeroEdges:
         self._edges: deque[Edge] = deque(maxlen=_QUEUE_MAX)
         self._seqno = 0
         self._first_ticks: float | None = None
+        self._factory: Any = None
         self._owns_factory = False
+        self._pin: Any = None
+        self._lock = threading.Lock()  # an edge may arrive while the descriptor is being closed
         try:
             self._factory = self._make_factory(config)
             self._pin = self._factory.pin(config.line)
@@ -40,7 +44,7 @@ class GpiozeroEdges:
             self._pin.edges = "both"
             self._pin.when_changed = self._changed
         except Exception as error:  # each pin library raises its own
-            os.close(self._wake_fd)
+            self.close()
             if isinstance(error, ButtonError):
                 raise
             raise ButtonError(
@@ -66,13 +70,19 @@ class GpiozeroEdges:
         return thread is None or bool(thread.is_alive())
 
     def close(self) -> None:
-        """Give the pin, and the factory if it is ours, back."""
-        self._pin.when_changed = None
-        if self._owns_factory:
-            self._factory.close()
-        else:
-            self._pin.close()
-        os.close(self._wake_fd)
+        """Give the pin, and the factory if it is ours, back. A library that refuses has lost them anyway."""
+        with contextlib.suppress(Exception):
+            if self._pin is not None:
+                self._pin.when_changed = None
+        with contextlib.suppress(Exception):
+            if self._owns_factory and self._factory is not None:
+                self._factory.close()
+            elif self._pin is not None:
+                self._pin.close()
+        with self._lock:
+            if self._wake_fd >= 0:
+                os.close(self._wake_fd)
+            self._wake_fd = -1
 
     def _make_factory(self, config: ButtonConfig) -> Any:
         if gpiozero.Device.pin_factory is not None or "GPIOZERO_PIN_FACTORY" in os.environ:
@@ -91,5 +101,6 @@ class GpiozeroEdges:
         self._seqno += 1
         since_first_s = self._factory.ticks_diff(ticks, self._first_ticks)  # ticks alone mean nothing
         self._edges.append(Edge(round(since_first_s * 1e9), bool(state), self._seqno))
-        with contextlib.suppress(OSError):
-            os.eventfd_write(self._wake_fd, 1)
+        with self._lock, contextlib.suppress(OSError):
+            if self._wake_fd >= 0:
+                os.eventfd_write(self._wake_fd, 1)

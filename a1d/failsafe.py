@@ -43,8 +43,7 @@ def leave_safe(
                 goal = exact_percent
                 if goal is None:
                     goal = 100 if present is None else max(present, failsafe_percent)
-                if goal == present:
-                    return f"the fan stays at {goal} %"
+                # Written even if it is there already: an MCU that was just reset is about to forget it (M5).
                 bus.write_duty(goal)
                 if not isinstance(bus, RegisterBus):
                     return f"the fan was set to {goal} %; this case cannot confirm it"

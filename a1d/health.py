@@ -33,8 +33,7 @@ class Health:
         if name not in self._problems:
             self._log.warning(f"{name}: {text}")
         self._problems[name] = text
-        if failsafe:
-            self._failsafe.add(name)
+        (self._failsafe.add if failsafe else self._failsafe.discard)(name)
 
     def forget(self, name: str) -> None:
         """The thing called ``name`` is not there any more, and so nor is its problem."""

@@ -38,8 +38,9 @@ class Notifier:
     def status(self, now_s: float, text: str) -> None:
         """One line for ``systemctl status``, sent when it changes and at most once a second."""
         if text != self._status and now_s - self._status_s >= 1.0:
-            self._status, self._status_s = text, now_s
-            self._send("STATUS=" + text.encode("ascii", "replace").decode("ascii"), passing=True)
+            line = text.encode("ascii", "replace").decode("ascii").replace("\n", " ")
+            if self._send(f"STATUS={line}", passing=True):
+                self._status, self._status_s = text, now_s
 
     def watchdog_is_due(self, now_s: float) -> bool:
         """Whether it is time to feed the watchdog: three times as often as it asks for."""
@@ -61,11 +62,13 @@ class Notifier:
         while self._unsent and self._say(self._unsent[0]):
             del self._unsent[0]
 
-    def _send(self, message: str, *, passing: bool = False) -> None:
-        """A ``passing`` message may be lost when systemd has no room; any other waits for its turn."""
+    def _send(self, message: str, *, passing: bool = False) -> bool:
+        """Whether it was sent. A ``passing`` message is dropped if systemd has no room, any other waits."""
         self.flush()
-        if self._notifier and (self._unsent or not self._say(message)) and not passing:
+        sent = not self._unsent and self._say(message)
+        if not sent and not passing:
             self._unsent.append(message)
+        return sent
 
     def _say(self, message: str) -> bool:
         """False if there is no room now. A systemd that has gone away is none to wait for."""

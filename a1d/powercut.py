@@ -91,7 +91,7 @@ def _drops_writes(bus: RegisterPowerCut) -> bool:
     try:
         return bus.read_duty() != 0
     except OSError:
-        return False  # cannot be known; the request matters more
+        return True  # cannot be known, so wait: a request that is dropped leaves the case on for ever
 
 
 def main() -> int:

@@ -56,8 +56,11 @@ class PulseDecoder:
             # The line was opened anew, by a source whose time begins with that.
             self._recent_ns.clear()
             self._seqno = self._rise_ns = self._first_rise_ns = None
-        if edge.seqno is not None and self._seqno is not None and edge.seqno != self._seqno + 1:
-            self._rise_ns = self._first_rise_ns = None  # edges were lost: what was seen may be no pulse
+        lost = 0 if edge.seqno is None or self._seqno is None else edge.seqno - self._seqno - 1
+        if lost:
+            self._rise_ns = self._first_rise_ns = None  # what was seen may be no pulse
+        if lost >= NOISE_EDGES:  # they were noise, though nobody saw it
+            self._recent_ns.extend([now_ns] * NOISE_EDGES)
         self._seqno = edge.seqno
         gesture = None
         if edge.rising:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 FILE_NAME = "stop.json"
 _SIZE_MAX = 4096
+# A key at the start of a line or within braces, perhaps in quotes, and not in a comment.
+_KEY = r"(?:^|[{{,])\s*(?P<quote>[\"']?){}(?P=quote)\s*:\s*"
 
 
 class StopSettings(NamedTuple):
@@ -35,19 +37,23 @@ def write_stop_settings(run_dir: str, settings: StopSettings) -> None:
 
 def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
     """The daemon's file; without it the defaults, with the protocol and bus that the configuration names."""
-    seems = default = StopSettings()
+    found: object = None
     try:
         with open(os.path.join(run_dir, FILE_NAME), encoding="utf-8") as file:
             found = json.loads(file.read(_SIZE_MAX))
-        if not isinstance(found, dict):
-            raise ValueError
     except (OSError, ValueError, RecursionError):
-        found, seems = {}, glance_at(_read(config_path))
-    protocol = found.get("protocol")
+        pass
+    found = found if isinstance(found, dict) else {}
+    default = StopSettings()
+    protocol, bus = found.get("protocol"), _int(found.get("bus"), 0, 99, -1)
+    if protocol not in ("register", "legacy") or bus < 0:
+        seems = glance_at(_read(config_path))
+        protocol, bus = seems.protocol, seems.bus
+    timeout_s = found.get("timeout_s")
     return StopSettings(
-        protocol=protocol if protocol in ("legacy", "register") else seems.protocol,
-        bus=_int(found.get("bus"), 0, 99, seems.bus),
-        timeout_s=default.timeout_s,
+        protocol=protocol,
+        bus=bus,
+        timeout_s=timeout_s if type(timeout_s) in (int, float) and 0 <= timeout_s <= 2 else default.timeout_s,
         failsafe_percent=_int(found.get("failsafe_percent"), 30, 100, default.failsafe_percent),
         on_stop=_on_stop(found.get("on_stop"), default.on_stop),
     )
@@ -59,10 +65,10 @@ def glance_at(text: str) -> StopSettings:
     The wrong protocol can hang an old case (L1), so better a line that names it than a default.
     """
     settings = StopSettings()
-    if re.search(r"^[^#\n]*\bprotocol[\"']?\s*:\s*[\"']?l", text, re.MULTILINE | re.IGNORECASE):
+    if re.search(_KEY.format("protocol") + r"[\"']?l", text, re.MULTILINE | re.IGNORECASE):
         settings = settings._replace(protocol="legacy")
-    if bus := re.search(r"^[^#\n]*\bbus[\"']?\s*:\s*(\d{1,2})\b", text, re.MULTILINE):
-        settings = settings._replace(bus=int(bus[1]))
+    if bus := re.search(_KEY.format("bus") + r"(?P<bus>\d{1,2})\b", text, re.MULTILINE):
+        settings = settings._replace(bus=int(bus["bus"]))
     return settings
 
 

@@ -27,6 +27,7 @@ MESSAGE_MAX = 16 * 1024
 UNREAD_MAX = 64 * 1024
 _ACCEPTS_PER_WAKE = 16
 _READ_SIZE = 4096
+_CALLS_PER_WAKE = 2  # the next caller, and the fan, are waiting too
 _SO_PEERGROUPS = 59  # linux/socket.h; the socket module does not name it
 
 _SERVICE = "org.varlink.service"
@@ -220,8 +221,9 @@ class Server:
                 self._drop(client)
                 return
         client.used_s = self._clock()
-        if client.calls:  # one at a time: the next caller, and the fan, are waiting too
-            self._answer(client, client.calls.popleft())
+        for _ in range(_CALLS_PER_WAKE):
+            if client.calls and not client.outbox:
+                self._answer(client, client.calls.popleft())
         self._watch(client)
 
     def _answer(self, client: _Client, raw: bytes) -> None:
@@ -300,6 +302,7 @@ class Server:
     def _drop(self, client: _Client) -> None:
         if client in self._clients:
             self._clients.remove(client)
+            client.calls.clear()
             self._selector.unregister(client.sock)
             client.sock.close()
 

@@ -15,7 +15,6 @@ import pytest
 from pytest_mock import MockerFixture
 
 from a1d.actions import logind_command
-from a1d.button import EDGES_PER_TICK
 from a1d.config import ButtonConfig, Config, GestureAction
 from a1d.control import status_of
 from a1d.controller import Controller
@@ -275,7 +274,7 @@ def test_a_minute_of_10000_edges_a_second_triggers_nothing_and_costs_the_fan_no_
     ticks_s = [call.args[1] for call in step.call_args_list]
     assert len(ticks_s) >= 115
     assert max(later - earlier for earlier, later in pairwise(ticks_s)) < 0.6
-    assert sum(reads) <= len(ticks_s) * (EDGES_PER_TICK + 64)
+    assert sum(reads) < len(ticks_s) * 400
     assert rig.daemon.button.ignored > 0
     assert rig.case.powered == []
 

@@ -447,7 +447,8 @@ class RealDaemon:
         os.chmod(self.directory, 0o755)
         self.path = os.path.join(self.directory, "run", "control.sock")
         command = [sys.executable, "-m", "a1d", "--simulate", "--run-dir", os.path.dirname(self.path), *options]
-        self.process = subprocess.Popen(command, env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        env = {**ENV, "TMPDIR": self.directory}  # what a killed daemon leaves behind goes with it
+        self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             self._await()
         except BaseException:

@@ -153,11 +153,12 @@ def test_a_reader_that_does_not_read_does_not_hold_up_the_fan() -> None:
 
 def what_goes_on_after_logging(stderr: int | None) -> str:
     """Standard output of a program that logs to ``stderr`` (None: closed) and then prints."""
-    code = 'from a1d.log import Log; Log().error("x\\n45 \\u00b0C \\ud800"); print("went on")'
+    code = (
+        "import sys; from a1d.log import Log\n"
+        "if sys.stderr: sys.stderr.reconfigure(encoding='ascii', errors='strict')\n"
+        "Log().error('x\\n45 \\u00b0C'); print('went on')"
+    )
     command = [sys.executable, "-c", code]
     if stderr is None:
         command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
-    environment = os.environ | {"PYTHONIOENCODING": "ascii:strict"}
-    return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=stderr, timeout=3, env=environment, text=True, check=False
-    ).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, timeout=3, text=True, check=False).stdout
