@@ -22,7 +22,8 @@ _RUNNING_MAX = 8
 class _Running:
     what: str
     command: tuple[str, ...]
-    tries_left: int  # more than one only for reboot and power-off
+    is_power: bool
+    tries_left: int = 1
     pid: int | None = None
     again_s: float | None = None
 
@@ -34,7 +35,7 @@ class Actions:
         self._power = power
         self._log = log
         self._running: list[_Running] = []
-        self._errors: dict[tuple[str, ...], str] = {}  # by what was run, until it works
+        self._errors: dict[tuple[str, bool], str] = {}  # by what was run and whether it was for power
 
     @property
     def error(self) -> str | None:
@@ -47,39 +48,40 @@ class Actions:
             if len(self._running) >= _RUNNING_MAX:
                 self._log.warning(f"{action[0]}: not started, {_RUNNING_MAX} commands of earlier presses still run")
             else:
-                self._start(_Running(action[0], action, tries_left=1))
+                self._start(_Running(action[0], action, is_power=False))
         elif action != "none":
             command = self._power(action)
             if command is None:
                 self._log.info(f"{action}: done by the case itself")
-            elif any(running.command == tuple(command) for running in self._running):
+            elif any(running.is_power and running.what == action for running in self._running):
                 self._log.info(f"{action}: already under way")
             else:
-                self._start(_Running(action, tuple(command), _POWER_TRIES))
+                self._start(_Running(action, tuple(command), is_power=True, tries_left=_POWER_TRIES))
 
     def tick(self, now_s: float) -> None:
         """Gather what has ended; a power-off or reboot that failed is tried again after a second."""
         for running in list(self._running):
             if running.pid is not None:
-                self._gather(running)
+                self._gather(running, now_s)
             elif running.again_s is None:
                 running.again_s = now_s + _POWER_RETRY_S
             elif now_s >= running.again_s:
                 self._running.remove(running)
-                self._start(running)
+                self._start(running, now_s)
 
-    def _start(self, running: _Running) -> None:
+    def _start(self, running: _Running, now_s: float | None = None) -> None:
         running.tries_left -= 1
         running.pid = running.again_s = None
-        self._log.info(f"{running.what}: starting {' '.join(running.command)}")
+        if running.is_power:
+            self._log.info(f"{running.what}: asking the system for it")
         try:
             running.pid = spawn(running.command)
         except OSError as error:
-            self._failed(running, str(error.strerror or error))
+            self._failed(running, str(error.strerror or error), now_s)
         else:
             self._running.append(running)
 
-    def _gather(self, running: _Running) -> None:
+    def _gather(self, running: _Running, now_s: float) -> None:
         assert running.pid is not None
         try:
             pid, status = os.waitpid(running.pid, os.WNOHANG)
@@ -90,13 +92,14 @@ class Actions:
         self._running.remove(running)
         exit_code = os.waitstatus_to_exitcode(status)
         if exit_code == 0:
-            self._errors.pop(running.command, None)
+            self._errors.pop((running.what, running.is_power), None)
         else:
-            self._failed(running, f"exit code {exit_code}" if exit_code > 0 else f"signal {-exit_code}")
+            self._failed(running, f"exit code {exit_code}" if exit_code > 0 else f"signal {-exit_code}", now_s)
 
-    def _failed(self, running: _Running, how: str) -> None:
+    def _failed(self, running: _Running, how: str, now_s: float | None) -> None:
         running.pid = None
-        error = self._errors[running.command] = f"{running.what}: failed ({how})"
+        running.again_s = None if now_s is None else now_s + _POWER_RETRY_S
+        error = self._errors[running.what, running.is_power] = f"{running.what}: failed ({how})"
         if running.tries_left > 0:
             self._running.append(running)  # tick tries again
             self._log.warning(f"{error}; trying again")

@@ -105,9 +105,9 @@ class CaseConfig:
     bus: int = _option(1, integer(0, 99), "The I2C bus: 1 is /dev/i2c-1.")
     timeout_s: float = _option(
         0.3,
-        duration(0, 2),
+        duration(0, 1),
         "Ask the kernel to give up on a hung transfer after this long (it applies to the whole bus);\n"
-        "0 leaves the kernel's own 1 s.",
+        "0 leaves the kernel's own 1 s. Above 0.5s a hung bus that recovers is noticed later.",
     )
 
 

@@ -332,7 +332,8 @@ def _result(message: Reply, method: str) -> Reply:
     error, parameters = message.get("error"), message.get("parameters") or {}
     if error is None:
         return dict(parameters)
-    error = str(error)
+    if not isinstance(error, str):
+        raise TypeError(f"error {error!r:.40}")
     if error.endswith(".PermissionDenied"):
         raise RefusedError("only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER'")
     if error.endswith(".InterfaceNotFound") and ".simulation." in method:
@@ -344,7 +345,15 @@ def _find_socket() -> str:
     """The service's socket, else that of this user's simulated case."""
     service = os.path.join(RUN_DIR, SOCKET_NAME)
     simulation = os.path.join(simulation_run_dir(), SOCKET_NAME)
-    return simulation if not os.path.exists(service) and os.path.exists(simulation) else service
+    return simulation if not os.path.exists(service) and _is_ours(simulation) else service
+
+
+def _is_ours(path: str) -> bool:
+    """Anybody may make a directory under /tmp; what listens there may not be what it seems."""
+    try:
+        return os.lstat(os.path.dirname(path)).st_uid == os.lstat(path).st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _no_daemon(path: str, error: OSError) -> str:

@@ -115,6 +115,8 @@ class Daemon:
         """Wait for the next thing to happen and deal with it."""
         for key, _events in self.selector.select(max(0.0, self.wake_s - self.clock())):
             key.data()
+            if self.clock() >= self._next_tick_s:
+                break  # the fan comes first; what is ready stays ready
         now_s = self.clock()
         if now_s >= self._next_tick_s:
             # On the grid while we keep up; after a delay a new grid, never a burst.
@@ -310,7 +312,7 @@ class Daemon:
         interfaces = [control_interface(self), *self._hardware.interfaces()]
         path = os.path.join(self._run_dir, SOCKET_NAME)
         try:
-            return Server(path, interfaces, info, self.selector, self.clock)
+            return Server(path, interfaces, info, self.selector, self.clock, log=self.log)
         except OSError as error:
             self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
             return None

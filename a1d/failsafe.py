@@ -1,20 +1,20 @@
 """``a1d-failsafe``: leave the fan safe after the daemon has ended. systemd runs it as ExecStopPost=.
 
 After a crash the fan is at failsafe or as fast as it was, whichever is more; after a clean stop it is as
-``fan.on_stop`` says. Standard library and smbus2 only, over in less than three seconds whatever happens.
+``fan.on_stop`` says. Standard library and smbus2 only, over in less than four seconds whatever happens.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
 
-from a1d.case_bus import PACE_S, SETTLE_S, CaseBus, RegisterBus, open_case, open_smbus
+from a1d.case_bus import PACE_S, SETTLE_S, CaseBus, RegisterBus, explain, open_case, open_smbus
 from a1d.paths import CONFIG_PATH, RUN_DIR
-from a1d.stop_settings import StopSettings, read_stop_settings
+from a1d.stop_settings import StopSettings, bound_time, read_stop_settings
 
 TIME_MAX_S = 2.5
 
@@ -58,9 +58,7 @@ def leave_safe(
         if clock() >= deadline_s:
             break
         sleep(PACE_S)
-    if error is not None:
-        raise error
-    return f"the fan was asked for {goal} % several times, but the case does not confirm it"
+    raise error or OSError(errno.EIO, f"the case does not confirm the {goal} % it was asked for, several times")
 
 
 def _read_once(bus: RegisterBus) -> int | None:
@@ -78,7 +76,7 @@ def stopped_cleanly(environ: dict[str, str]) -> bool:
 def main() -> int:
     """Exit code 0 if the fan is known to be safe, 1 otherwise."""
     # A transfer that hangs in the kernel is the one thing that the loop above cannot bound.
-    signal.setitimer(signal.ITIMER_REAL, TIME_MAX_S + 0.5)
+    bound_time(TIME_MAX_S + 1.0, "a1d-failsafe: the bus hangs; the fan could not be made safe")
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )
@@ -91,7 +89,8 @@ def main() -> int:
             lambda: _open(settings), settings.failsafe_percent, on_stop if isinstance(on_stop, int) else None
         )
     except OSError as error:
-        print(f"<3>a1d-failsafe: the fan could not be made safe: {error}", file=sys.stderr)
+        text = explain(error, settings.bus).strerror
+        print(f"<3>a1d-failsafe: the fan could not be made safe: {text}", file=sys.stderr)
         return 1
     print(f"<{6 if clean else 4}>a1d-failsafe: {done}", file=sys.stderr)
     return 0

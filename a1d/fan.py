@@ -15,6 +15,8 @@ _RETRY_MAX_S = 0.5
 # Failures in a row that are worth a message; fewer are everyday noise on this bus (M11).
 _FAILURES_WORTH_SAYING = 3
 _FIRST_READ_TRIES = 3
+# However fast the duty changes, every so often it must be seen to arrive.
+_UNVERIFIED_MAX_S = 2.0
 _NEVER = float("inf")
 
 
@@ -43,7 +45,7 @@ class Fan:
         self._bus: CaseBus | None = None
         self._pending: int | None = None  # written, not yet confirmed
         self._may_stand = True  # whether the fan may be at 0, so that a higher duty may kick it (M6)
-        self._written_s = self._free_s = self._retry_s = 0.0
+        self._written_s = self._unverified_s = self._free_s = self._retry_s = 0.0
 
     @property
     def due_s(self) -> float:
@@ -88,7 +90,10 @@ class Fan:
     def _next(self) -> tuple[float, Callable[[CaseBus], None]]:
         """When the next transfer is due, and which. A duty that may have kicked is verified before all else."""
         verify_s = self._written_s + SETTLE_S
-        if self._pending is not None and (self._may_stand or self._pending == self.target_percent):
+        changing_s = self._written_s - self._unverified_s
+        if self._pending is not None and (
+            self._may_stand or self._pending == self.target_percent or changing_s > _UNVERIFIED_MAX_S
+        ):
             return verify_s, self._verify
         if self._pending is not None or self.confirmed_percent != self.target_percent:
             return self._free_s, self._write
@@ -112,6 +117,8 @@ class Fan:
         bus.write_duty(duty)
         # From here: a stretched transfer reaches the MCU late (M15).
         self._written_s = self._clock()
+        if self._pending is None:
+            self._unverified_s = self._written_s
         self.acknowledged = True
         self._free_s = self._written_s + (SETTLE_S if duty and self._may_stand else PACE_S)
         self._may_stand = self._may_stand or duty == 0
@@ -126,7 +133,7 @@ class Fan:
         assert isinstance(bus, RegisterBus)
         found = bus.read_duty()
         wanted, self._pending = self._pending, None
-        self._may_stand = found == 0
+        self._may_stand = found == 0 or found != wanted  # a case that lied once may have lied again
         if found == wanted:
             self.confirmed_percent = wanted
             self._mismatches, self.mismatch = 0, None
@@ -135,7 +142,10 @@ class Fan:
         self.confirmed_percent = None
         self._mismatches += 1
         if self._mismatches >= _FAILURES_WORTH_SAYING:
-            self.mismatch = f"the case reports a duty of {found} % after {wanted} % was written"
+            self.mismatch = (
+                f"the case reports a duty of {found} % after {wanted} % was written: does another program "
+                "drive it, or is case.protocol wrong?"
+            )
 
     def _well(self) -> None:
         self._failures, self.error = 0, None

@@ -1,14 +1,13 @@
 """``a1d-powercut poweroff|halt``: ask the case to cut the power. systemd-shutdown runs it last of all.
 
 docs/hardware.md P1-P4. Only this program can send the request; for a reboot it does nothing.
-Standard library and smbus2 only, over in less than three seconds whatever happens.
+Standard library and smbus2 only, over in less than four seconds whatever happens.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -20,15 +19,17 @@ from a1d.case_bus import (
     LegacyBus,
     RegisterBus,
     SmbusLike,
+    explain,
     open_smbus,
 )
 from a1d.paths import CONFIG_PATH, RUN_DIR
-from a1d.stop_settings import read_stop_settings
+from a1d.stop_settings import bound_time, read_stop_settings
 
 REGISTER_CONTROL = 0x86  # M8
 ARM = 1  # M8
 LEGACY_ARM = 0xFF  # L1
 TIME_MAX_S = 2.0
+_HANGS = "the bus hangs; the case could not be asked to cut the power; switch it off by its button"
 _VERBS = ("poweroff", "halt")
 
 
@@ -102,14 +103,15 @@ def main() -> int:
     if sys.argv[1] not in _VERBS:
         return 0
     # A transfer that hangs in the kernel is the one thing that the loop above cannot bound.
-    signal.setitimer(signal.ITIMER_REAL, TIME_MAX_S + 1.0)
+    bound_time(TIME_MAX_S + 1.5, _HANGS, lambda: _say(3, _HANGS))
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )
     try:
         tries = cut_power(lambda: open_power_cut(settings.protocol, open_smbus(settings.bus, settings.timeout_s)))
     except OSError as error:
-        _say(3, f"the case could not be asked to cut the power: {error}; switch it off by its button")
+        why = explain(error, settings.bus).strerror
+        _say(3, f"the case could not be asked to cut the power: {why}; switch it off by its button")
         return 1
     _say(5, f"asked the case to cut the power ({sys.argv[1]}, try {tries})")
     return 0

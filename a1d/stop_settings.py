@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+from collections.abc import Callable
 from typing import NamedTuple
 
 FILE_NAME = "stop.json"
-_SIZE_MAX = 4096
+_SIZE_MAX = 16 * 1024
 # A key at the start of a line or within braces, perhaps in quotes, and not in a comment.
-_KEY = r"(?:^|[{{,])\s*(?P<quote>[\"']?){}(?P=quote)\s*:\s*"
+_KEY = r"(?:^|[{{,])[ \t]*(?P<quote>[\"']?){}(?P=quote)[ \t]*:[ \t]*"
 
 
 class StopSettings(NamedTuple):
@@ -39,11 +41,11 @@ def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
     """The daemon's file; without it the defaults, with the protocol and bus that the configuration names."""
     found: object = None
     try:
-        with open(os.path.join(run_dir, FILE_NAME), encoding="utf-8") as file:
-            found = json.loads(file.read(_SIZE_MAX))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(_read(os.path.join(run_dir, FILE_NAME), os.O_NOFOLLOW))
+    except (ValueError, RecursionError):
         pass
-    found = found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        found = {}
     default = StopSettings()
     protocol, bus = found.get("protocol"), _int(found.get("bus"), 0, 99, -1)
     if protocol not in ("register", "legacy") or bus < 0:
@@ -53,7 +55,7 @@ def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
     return StopSettings(
         protocol=protocol,
         bus=bus,
-        timeout_s=timeout_s if type(timeout_s) in (int, float) and 0 <= timeout_s <= 2 else default.timeout_s,
+        timeout_s=timeout_s if isinstance(timeout_s, (int, float)) and 0 <= timeout_s <= 1 else default.timeout_s,
         failsafe_percent=_int(found.get("failsafe_percent"), 30, 100, default.failsafe_percent),
         on_stop=_on_stop(found.get("on_stop"), default.on_stop),
     )
@@ -65,6 +67,7 @@ def glance_at(text: str) -> StopSettings:
     The wrong protocol can hang an old case (L1), so better a line that names it than a default.
     """
     settings = StopSettings()
+    text = re.sub(r"(?:^|(?<=\s))#.*", "", text, flags=re.MULTILINE)
     if re.search(_KEY.format("protocol") + r"[\"']?l", text, re.MULTILINE | re.IGNORECASE):
         settings = settings._replace(protocol="legacy")
     if bus := re.search(_KEY.format("bus") + r"(?P<bus>\d{1,2})\b", text, re.MULTILINE):
@@ -72,10 +75,28 @@ def glance_at(text: str) -> StopSettings:
     return settings
 
 
-def _read(path: str) -> str:
+def bound_time(seconds: float, text: str, say: Callable[[], None] | None = None) -> None:
+    """End this process with exit code 1 after ``seconds``, in whatever it hangs, and say so."""
+
+    def end(_number: int, _frame: object) -> None:
+        if say:
+            say()
+        else:
+            os.write(2, f"<3>{text}\n".encode())
+        os._exit(1)
+
+    signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _read(path: str, flags: int = 0) -> str:
+    """What is in a file, bounded and without waiting for anybody; nothing if it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(65536)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+        try:
+            return os.read(fd, _SIZE_MAX).decode("utf-8", "replace")
+        finally:
+            os.close(fd)
     except OSError:
         return ""
 

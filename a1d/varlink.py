@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from a1d.errors import A1dError, DeniedError, RequestError
+from a1d.log import Log
 
 CLIENTS_MAX = 64
 CLIENTS_PER_USER_MAX = 16
 MESSAGE_MAX = 16 * 1024
 UNREAD_MAX = 64 * 1024
 _ACCEPTS_PER_WAKE = 16
+_QUIET_MAX_S = 60.0
 _READ_SIZE = 4096
 _CALLS_PER_WAKE = 2  # the next caller, and the fan, are waiting too
 _SO_PEERGROUPS = 59  # linux/socket.h; the socket module does not name it
@@ -104,11 +106,14 @@ class Server:
         info: dict[str, str],
         selector: selectors.BaseSelector,
         clock: Callable[[], float],
+        *,
+        log: Log,
     ) -> None:
         self._path = path
         self._info = info
         self._selector = selector
         self._clock = clock
+        self._log = log
         service = Interface(
             _SERVICE_DESCRIPTION, {"GetInfo": self._get_info, "GetInterfaceDescription": self._get_description}
         )
@@ -191,10 +196,16 @@ class Server:
             os.close(self._spare_fd)
 
     def _make_room(self, peer: Peer) -> None:
-        """A user with too many connections loses the one that has been silent longest, nobody else's."""
+        """A user with too many connections loses the one that has been silent longest. When the house is full,
+        whoever has been silent for long makes room."""
         own = [client for client in self._clients if client.peer.uid == peer.uid]
         if len(own) >= CLIENTS_PER_USER_MAX:
             self._drop(min(own, key=lambda client: client.used_s))
+        elif len(self._clients) >= CLIENTS_MAX:
+            quiet = [client for client in self._clients if not client.streaming]
+            longest = min(quiet, key=lambda client: client.used_s, default=None)
+            if longest and self._clock() - longest.used_s > _QUIET_MAX_S:
+                self._drop(longest)
 
     def _ready(self, client: _Client) -> None:
         if client not in self._clients:
@@ -240,9 +251,11 @@ class Server:
             if isinstance(reply, Stream):
                 if not call.get("more"):
                     raise _VarlinkError("ExpectedMore")
+                if call.get("oneway"):
+                    return
+                client.streaming = True
                 client.calls.clear()
-                client.streaming = not call.get("oneway")
-                if client.streaming and reply.first is not None:
+                if reply.first is not None:
                     self._send(client, _encode({"parameters": reply.first, "continues": True}))
                 return
             message = _encode({"parameters": reply})
@@ -251,6 +264,7 @@ class Server:
         except A1dError as error:
             message = _encode(_error_message(error, method))
         except Exception as error:  # a bug in one answer must not end the daemon
+            self._log.error(f"control: a bug in {method}: {error!r:.500}")
             failed = f"{method.rpartition('.')[0]}.Failed"
             message = _encode({"error": failed, "parameters": {"reasons": [f"a bug in a1d: {error!r:.200}"]}})
         if not call.get("oneway"):
@@ -346,12 +360,12 @@ def _error_message(error: A1dError, method: str) -> Parameters:
 
 
 def _peer_of(sock: socket.socket) -> Peer:
-    _pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    _pid, uid, gid = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     try:
         raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1024)  # Python takes no more: 256 groups
     except OSError:
         raw = b""  # fewer rights, never more
-    return Peer(uid, frozenset((gid, *(group for (group,) in struct.iter_unpack("i", raw)))))
+    return Peer(uid, frozenset((gid, *(group for (group,) in struct.iter_unpack("I", raw)))))
 
 
 def _encode(message: Parameters) -> bytes:

@@ -153,24 +153,27 @@ def test_a_command_that_cannot_be_started_degrades_and_the_fan_runs_on(make_rig:
     assert "/no/such/command" in " ".join(rig.daemon.health.problems)
 
 
-def test_logind_that_refuses_degrades_and_is_asked_again_until_it_agrees(
-    make_rig: MakeRig, mocker: MockerFixture, spawned: list[int]
+def test_logind_that_refuses_degrades_and_is_asked_again_each_second_until_it_agrees(
+    make_rig: MakeRig, mocker: MockerFixture, spawned: list[int], tmp_path: Path
 ) -> None:
-    commands = iter([("false",), ("false",), ("true",)])
-    power = mocker.patch.object(SimulatedCase, "power", side_effect=lambda _verb: next(commands))
+    agreed = tmp_path / "agreed"
+    power = mocker.patch.object(SimulatedCase, "power", return_value=("test", "-e", str(agreed)))
     rig = make_rig()
     rig.run(2)
     press(rig, HOLD)
-    for asked in (1, 2):
+    for asked in (1, 2, 3):
+        assert len(spawned) == asked
         wait_for_end(spawned[-1])
         rig.run(0.5)
-        assert power.call_count == asked
         assert rig.daemon.health.state == "degraded"
+        if asked == 3:
+            agreed.touch()
         rig.run(1.0)
     wait_for_end(spawned[-1])
     rig.run(0.5)
     assert rig.daemon.health.state == "ok"
-    assert [call.args for call in power.call_args_list] == [("poweroff",)] * 3
+    assert len(spawned) == 4
+    power.assert_called_with("poweroff")
 
 
 def test_the_simulated_case_never_asks_the_real_logind(rig: VirtualRig, mocker: MockerFixture) -> None:

@@ -108,7 +108,7 @@ def configs() -> st.SearchStrategy[Config]:
     )
     cases = _build(
         CaseConfig,
-        {"protocol": st.sampled_from(["register", "legacy"]), "bus": st.integers(0, 99), "timeout_s": durations(0, 2)},
+        {"protocol": st.sampled_from(["register", "legacy"]), "bus": st.integers(0, 99), "timeout_s": durations(0, 1)},
     )
     buttons = st.builds(
         lambda windows, **others: ButtonConfig(**windows, **others),

@@ -227,7 +227,7 @@ def test_a_crash_in_the_loop_leaves_the_fan_at_failsafe(rig: VirtualRig, monkeyp
 
 
 def test_an_unusable_run_directory_does_not_stop_the_fan(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_arguments: object) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("a1d.daemon.write_stop_settings", refuse)

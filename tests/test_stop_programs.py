@@ -268,7 +268,7 @@ settings = st.builds(
     StopSettings,
     protocol=st.sampled_from(["register", "legacy"]),
     bus=st.integers(0, 99),
-    timeout_s=st.floats(0, 2),
+    timeout_s=st.floats(0, 1),
     failsafe_percent=st.integers(30, 100),
     on_stop=st.sampled_from(["keep", "failsafe"]) | st.integers(0, 100),
 )
@@ -302,7 +302,7 @@ def test_no_file_however_broken_gives_anything_unsafe(tmp_path: Path, stop: byte
     assert read.protocol in ("register", "legacy")
     assert type(read.bus) is int
     assert 0 <= read.bus <= 99
-    assert 0 <= read.timeout_s <= 2
+    assert 0 <= read.timeout_s <= 1
     assert 30 <= read.failsafe_percent <= 100
     assert read.on_stop in ("keep", "failsafe", *range(101))
 

@@ -23,6 +23,7 @@ from varlink import scanner
 
 from a1d import varlink
 from a1d.errors import A1dError, DeniedError, RequestError
+from a1d.log import Log
 from a1d.varlink import (
     CLIENTS_MAX,
     CLIENTS_PER_USER_MAX,
@@ -38,6 +39,7 @@ from tests.virtual import VirtualClock
 
 SERVICE = "org.varlink.service"
 TOY = "org.test.toy"
+QUIET = Log(lambda _line: None)
 TOY_DESCRIPTION = """\
 # Everything that a server can be asked for.
 interface org.test.toy
@@ -116,7 +118,7 @@ class Loop:
             "Nan": lambda _parameters, _peer: {"n": float("nan")},
         }
         info = {"vendor": "v", "product": "p", "version": "1", "url": "https://example.org"}
-        self.server = Server(path, [Interface(TOY_DESCRIPTION, methods)], info, self.selector, self.clock)
+        self.server = Server(path, [Interface(TOY_DESCRIPTION, methods)], info, self.selector, self.clock, log=QUIET)
         self._wires: list[Wire] = []
 
     def _echo(self, parameters: Parameters, peer: Peer) -> Parameters:
@@ -840,7 +842,7 @@ def test_close_copes_with_a_socket_file_that_somebody_removed(tmp_path: Path) ->
 def test_a_server_that_cannot_listen_leaves_nothing_open(tmp_path: Path) -> None:
     selector = selectors.DefaultSelector()
     with pytest.raises(OSError):
-        Server(str(tmp_path / ("x" * 200)), [], {}, selector, VirtualClock())
+        Server(str(tmp_path / ("x" * 200)), [], {}, selector, VirtualClock(), log=QUIET)
     assert not selector.get_map()
     selector.close()
     gc.collect()

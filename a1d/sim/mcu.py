@@ -25,6 +25,7 @@ class BusFault(Enum):
     ARBITRATION = "arbitration"  # EAGAIN
     LOST_WRITES = "lost-writes"  # acknowledged and dropped
     WRONG_READ_BACK = "wrong-read-back"
+    IO_ERROR = "io-error"  # EIO
     NO_BUS = "no-bus"  # the device node is gone
 
 
@@ -46,7 +47,7 @@ class SimulatedMcu:
         self._legacy = legacy
         self._transfers_max = transfers_max
         self.transfers: list[Transfer] = []
-        self.forbidden: list[Transfer] = []  # writes that a1d must never make
+        self.forbidden: list[Transfer] = []  # what the daemon must never send
         self.cut_s: float | None = None  # when the power goes
         self.reset()
 
@@ -123,9 +124,10 @@ class SimulatedMcu:
         if len(self.transfers) >= self._transfers_max:
             del self.transfers[: self._transfers_max // 2]
         self.transfers.append(transfer)
-        allowed = transfer.value is None or (
-            transfer.register in ((None,) if self._legacy else (0x80,)) and transfer.value <= 100
-        )
+        if transfer.value is None:
+            allowed = not self._legacy  # a register read can hang old firmware (L1)
+        else:
+            allowed = transfer.register == (None if self._legacy else 0x80) and transfer.value <= 100
         if not allowed:
             self.forbidden.append(transfer)
 
@@ -174,6 +176,8 @@ class SimulatedBus:
             raise _os_error(errno.ETIMEDOUT)
         if BusFault.ARBITRATION in self._faults:
             raise _os_error(errno.EAGAIN)
+        if BusFault.IO_ERROR in self._faults:
+            raise _os_error(errno.EIO)
 
     def _check_device(self) -> None:
         if BusFault.NO_BUS in self._faults:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import a1d.cli
 from a1d.case_bus import SmbusLike
 from a1d.config import ButtonConfig
+from a1d.daemon import boot_clock
 from a1d.pulses import Edge
 from a1d.sim.mcu import SimulatedBus, SimulatedMcu
 from a1d.varlink import Interface
@@ -56,7 +57,7 @@ class StillCase:
     sysfs = os.path.join(DIRECTORY, "sys")
 
     def __init__(self) -> None:
-        self._mcu = SimulatedMcu(a1d.cli.boot_clock)
+        self._mcu = SimulatedMcu(boot_clock)
         self._mcu.set_duty(0)
 
     def open_smbus(self, bus: int, timeout_s: float) -> SmbusLike:
