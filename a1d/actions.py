@@ -42,6 +42,10 @@ class Actions:
         """What has failed and not worked since."""
         return "; ".join(self._errors.values()) or None
 
+    def forget_errors(self) -> None:
+        """What failed is not wanted any more."""
+        self._errors.clear()
+
     def run(self, action: str | tuple[str, ...]) -> None:
         """Start what a gesture is configured to do."""
         if isinstance(action, tuple):

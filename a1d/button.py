@@ -43,6 +43,7 @@ class ButtonWatcher:
         self._budget = EDGES_PER_TICK
         self.source: EdgeSource | None = None
         self.error: OSError | None = None
+        self._is_dead = False
         self.counts = dict.fromkeys(Gesture, 0)
 
     @property
@@ -60,24 +61,31 @@ class ButtonWatcher:
         """True when this tick's edges are used up: do not select on the source before the next tick."""
         return self._budget <= 0
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the line is watched, known to be unwatchable, or not wanted. A dead thread is none of these."""
+        return not self.enabled or self.source is not None or (self.error is not None and not self._is_dead)
+
     def tick(self, now_s: float) -> None:
         """Refresh the edge budget, notice a dead source, and open the source if there is none."""
         self._budget = EDGES_PER_TICK
-        if self.source is not None and not self.source.is_alive():
-            self._lose(_dead())
+        self._check_life()
         if self.source is None and self.enabled and now_s >= self._retry_s:
             self._retry_s = now_s + _RETRY_S
             try:
                 self.source = self._open_source(self._config)
             except OSError as error:
-                self.error = error
+                self.error, self._is_dead = error, False
             except ImportError as error:  # a system's own package of the same name, perhaps
                 self.error = ButtonError(f"the {self._config.backend} library cannot be used: {error}")
             else:
-                if self.source.is_alive():
-                    self.error = None
-                else:
-                    self._lose(_dead())
+                self.error, self._is_dead = None, False
+                self._check_life()
+
+    def _check_life(self) -> None:
+        if self.source is not None and not self.source.is_alive():
+            self._is_dead = True
+            self._lose(ButtonError("the library's thread that delivers the button's edges has died; restart a1d"))
 
     def read(self) -> list[Gesture]:
         """The gestures completed by the edges that wait, up to the tick's budget."""
@@ -106,7 +114,3 @@ class ButtonWatcher:
     def _lose(self, error: OSError) -> None:
         self.error = error
         self.close()
-
-
-def _dead() -> ButtonError:
-    return ButtonError("the library's thread that delivers the button's edges has died; restart a1d if it stays so")

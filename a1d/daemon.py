@@ -14,27 +14,20 @@ from a1d import __version__, case_bus
 from a1d.actions import Actions
 from a1d.button import ButtonWatcher, EdgeSource
 from a1d.config import ButtonConfig, CaseConfig, Config
-from a1d.control import control_interface, status_of
+from a1d.control import control_interface
 from a1d.controller import Controller, Decision
 from a1d.errors import A1dError, ConfigError
 from a1d.failsafe import leave_safe
-from a1d.fan import Fan, describe_firmware
+from a1d.fan import Fan
 from a1d.hardware import Hardware
 from a1d.health import Health
 from a1d.log import Log
-from a1d.notify import Notifier
 from a1d.paths import SOCKET_NAME
 from a1d.pulses import Gesture
 from a1d.sensors import open_sensors, read_all
 from a1d.stop_settings import StopSettings, write_stop_settings
-from a1d.varlink import Parameters, Server
-
-# Without an acknowledged write READY comes after this long, with health degraded.
-_READY_MAX_S = 3.0
-_PUBLISH_S = 1.0
-# A transfer this late means that nobody looks after the bus any more.
-_OVERDUE_S = 5.0
-
+from a1d.telling import Telling
+from a1d.varlink import Server
 
 # Seconds since boot, sleep included, so that a suspended machine shows as a gap.
 boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
@@ -64,15 +57,10 @@ class Daemon:
         self._hardware = hardware
         self._run_dir = run_dir
         self._read_config = read_config
-        self._notifier = Notifier()
-        self._ready = False
-        self._firmware: int | None = None
-        self._reported: tuple[object, ...] = ()
-        self._shown: tuple[object, ...] = ()
-        self._next_tick_s = self._fan_due_s = self._published_s = self.started_s
+        self._next_tick_s = self._fan_due_s = self.started_s
         self._selected: EdgeSource | None = None
         self._selected_fd: int | None = None
-        self.listeners: list[Callable[[Parameters], None]] = []
+        self.telling = Telling(self)
 
         try:
             self.config = read_config()
@@ -89,7 +77,7 @@ class Daemon:
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
         self.sensors = open_sensors(self.config, hardware.sysfs)
-        self._server = self._open_control()
+        self.server = self._open_control()
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -102,8 +90,6 @@ class Daemon:
             self._fail_safe()
             raise
         finally:
-            if self.stopping:
-                self._notifier.stopping()
             self.close()
 
     @property
@@ -134,13 +120,13 @@ class Daemon:
         """Give everything back; the fan keeps its duty."""
         self.button.close()
         self._select_button()
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self.server is not None:
+            self.server.close()
+            self.server = None
         for sensor in self.sensors:
             sensor.close()
         self.fan.close()
-        self._notifier.close()
+        self.telling.close(stopping=self.stopping)
         self.selector.close()
 
     def _tick(self, now_s: float) -> None:
@@ -152,8 +138,7 @@ class Daemon:
         if not self.fan.observing:
             self._control(now_s)
         self.actions.tick(now_s)
-        self._report()
-        self._tell(now_s)
+        self.telling.tick(now_s)
 
     def _control(self, now_s: float) -> None:
         """Temperature in, duty out."""
@@ -207,8 +192,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
-        if self._ready:
-            self._notifier.reloading()
+        self.telling.reloading()
         try:
             config = self._read_config()
         except ConfigError as error:
@@ -218,8 +202,7 @@ class Daemon:
             self._apply(config)
             self.log.info("reload: done")
         finally:
-            if self._ready:
-                self._notifier.ready()
+            self.telling.reloaded()
 
     def reload_on_signal(self) -> None:
         """As ``reload``, but nobody waits for the errors; they are in the log."""
@@ -239,67 +222,15 @@ class Daemon:
         self.fan.refresh_s = config.fan.refresh_s
         if config.case != old.case:
             self.fan.reset()
+        if config.button != old.button:
+            self.actions.forget_errors()
         if _line_of(config.button) != _line_of(old.button):
             self._on_edges()  # a press that waits is not lost
             self.button.close()
             self._select_button()
             self.button = ButtonWatcher(config.button, self._hardware.open_edges)
         self._leave_stop_settings()
-        self._reported = ()
         self._next_tick_s = self.clock()
-
-    # -- telling ---------------------------------------------------------------------------------
-
-    def _report(self) -> None:
-        """Health, from the parts' own state, if that has changed."""
-        fan = self.fan
-        untrusted = self.decision.untrusted if self.decision else ()
-        state = (fan.error, fan.mismatch, fan.firmware, untrusted, self.button.error, self.actions.error)
-        if state == self._reported:
-            return
-        self._reported = state
-        report, bus = self.health.report, self.config.case.bus
-        report("fan", str(case_bus.explain(fan.error, bus).strerror) if fan.error else fan.mismatch)
-        if self.fan.firmware != self._firmware:
-            self._firmware = self.fan.firmware
-            remark = describe_firmware(self._firmware)
-            if remark:
-                self.log.info(remark)
-        for sensor in self.sensors:
-            text = sensor.error if sensor.name in untrusted else None
-            report(f"sensor {sensor.name}", text or ("no reading" if sensor.name in untrusted else None), failsafe=True)
-        report("button", str(self.button.error.strerror or self.button.error) if self.button.error else None)
-        report("power", self.actions.error)
-
-    def _tell(self, now_s: float) -> None:
-        """systemd, the clients that monitor, and the simulated case's own view."""
-        decision, state = self.decision, self.health.state
-        if not self._ready and (self.fan.acknowledged or now_s - self.started_s >= _READY_MAX_S):
-            self._ready = True
-            self._notifier.ready()
-        self._notifier.flush()
-        if self._notifier.watchdog_is_due(now_s) and self._is_alive(now_s):
-            self._notifier.watchdog(now_s)
-        shown = (decision and decision.duty_percent, decision and decision.manual, state)
-        if shown == self._shown and now_s - self._published_s < _PUBLISH_S:
-            return
-        self._shown, self._published_s = shown, now_s
-        if decision:
-            temp = max((sensor.last.temp_celsius for sensor in self.sensors if sensor.last), default=float("nan"))
-            mode = "manual" if decision.manual else "automatic"
-            self._notifier.status(now_s, f"{temp:.0f} C, fan {decision.duty_percent} %, {mode}, {state}")
-        if self.listeners or (self._server is not None and self._server.is_streaming):
-            status = status_of(self, now_s)
-            for listener in self.listeners:
-                listener(status)
-            if self._server is not None:
-                self._server.publish({"status": status})
-
-    def _is_alive(self, now_s: float) -> bool:
-        """Whether the bus and the button, too, have shown life: no transfer is overdue, and the line is watched
-        or known to be unwatchable. The tick shows its own by asking."""
-        button_alive = not self.button.enabled or self.button.source is not None or self.button.error is not None
-        return now_s - self.fan.due_s < _OVERDUE_S and button_alive
 
     # -- parts that are made here ------------------------------------------------------------------
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 
 import sdnotify
+
+_UNSENT_MAX = 16
 
 
 class Notifier:
@@ -16,7 +19,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self._notifier = _connect()
-        self._unsent: list[str] = []
+        self._unsent: deque[str] = deque(maxlen=_UNSENT_MAX)
         self._watchdog_s = _watchdog_interval_s()
         self._pinged_s = float("-inf")
         self._status = ""
@@ -60,7 +63,7 @@ class Notifier:
     def flush(self) -> None:
         """Say again what systemd had no room for; call it every tick."""
         while self._unsent and self._say(self._unsent[0]):
-            del self._unsent[0]
+            self._unsent.popleft()
 
     def _send(self, message: str, *, passing: bool = False) -> bool:
         """Whether it was sent. A ``passing`` message is dropped if systemd has no room, any other waits."""

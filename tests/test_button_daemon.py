@@ -463,6 +463,19 @@ def test_turning_a_busy_button_off_ends_its_problem(make_rig: MakeRig) -> None:
     assert rig.daemon.health.state == "ok"
 
 
+def test_the_trouble_with_a_command_ends_when_it_is_not_configured_any_more(make_rig: MakeRig) -> None:
+    settings = Settings(with_button(double_press=("/no/such/command",)))
+    rig = make_rig(settings)
+    rig.run(2)
+    press(rig, DOUBLE)
+    rig.run(1)
+    assert rig.daemon.health.state == "degraded"
+    settings.config = with_button(double_press="none")
+    rig.daemon.reload()
+    rig.run(1)
+    assert rig.daemon.health.state == "ok"
+
+
 def test_backend_none_never_touches_the_line(make_rig: MakeRig, mocker: MockerFixture) -> None:
     open_edges = mocker.patch.object(SimulatedCase, "open_edges")
     rig = make_rig(with_button(backend="none"))

@@ -21,6 +21,7 @@ from a1d.button import ButtonWatcher
 from a1d.config import Config
 from a1d.errors import ConfigError
 from a1d.notify import Notifier
+from a1d.sim.case import SimulatedEdges
 from a1d.sim.mcu import BusFault
 from tests.virtual import VirtualRig
 
@@ -179,6 +180,20 @@ def test_a_full_queue_does_not_hold_up_the_loop(notifier: Notifier, systemd: Sys
     notifier.status(0.0, "x")
     notifier.watchdog(0.0)
     assert len(systemd.messages()) == filled
+
+
+def test_what_waits_for_a_stuck_systemd_is_bounded(notifier: Notifier, systemd: Systemd, tmp_path: Path) -> None:
+    fill(tmp_path)
+    for _ in range(1000):
+        notifier.reloading()
+        notifier.ready()
+    systemd.messages()
+    heard: list[str] = []
+    for _ in range(100):
+        notifier.flush()
+        heard += systemd.messages()
+    assert len(heard) <= 64
+    assert heard[-1] == "READY=1"
 
 
 @pytest.mark.parametrize(
@@ -435,3 +450,14 @@ def test_a_line_that_is_known_to_be_busy_is_alive(guarded: VirtualRig, systemd: 
     guarded.daemon.button.close()
     guarded.run(60, systemd.listen)
     assert len(systemd.heard("WATCHDOG")) >= 12
+
+
+def test_a_thread_that_brings_the_edges_and_stays_dead_starves_the_watchdog(
+    guarded: VirtualRig, systemd: Systemd, mocker: MockerFixture
+) -> None:
+    """lgpio's cannot be started again in the same process: only a restart brings the button back."""
+    mocker.patch.object(SimulatedEdges, "is_alive", return_value=False)
+    guarded.run(10, systemd.listen)
+    systemd.messages()
+    guarded.run(60, systemd.listen)
+    assert systemd.heard("WATCHDOG") == []
