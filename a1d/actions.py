@@ -16,6 +16,8 @@ from a1d.log import Log
 _POWER_TRIES = 5
 _POWER_RETRY_S = 1.0
 _RUNNING_MAX = 8
+# What systemd tells a1d is not meant for a gesture's command.
+_OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 @dataclass(slots=True)
@@ -112,10 +114,13 @@ class Actions:
 
 
 def logind_command(verb: str) -> tuple[str, ...]:
-    """The call to systemd-logind for ``reboot`` or ``poweroff``; polkit decides whether we may."""
+    """The call to systemd-logind for ``reboot`` or ``poweroff``; polkit decides whether we may.
+
+    It is given 3 s: after a hold the case cuts the power in 5.6 (B3), and a second try must fit in.
+    """
     method = {"reboot": "Reboot", "poweroff": "PowerOff"}[verb]
     manager = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
-    return ("busctl", "--system", "call", *manager, method, "b", "false")
+    return ("busctl", "--system", "--timeout=3", "call", *manager, method, "b", "false")
 
 
 def spawn(command: Sequence[str]) -> int:
@@ -126,11 +131,11 @@ def spawn(command: Sequence[str]) -> int:
         return os.posix_spawnp(
             command[0],
             list(command),
-            os.environ,
+            {name: value for name, value in os.environ.items() if name not in _OURS_ALONE},
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)],
             setsid=True,
             setsigmask=[],
-            setsigdef=[signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ],
+            setsigdef=[signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD],
         )
     except OSError as error:
         raise ActionError(error.errno, f"{command[0]} cannot be started: {os.strerror(error.errno or 0)}") from error

@@ -9,14 +9,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from functools import partial
 
 from a1d import __version__
 from a1d.config import Config
 from a1d.config_file import read_config
 from a1d.daemon import Daemon, boot_clock
 from a1d.errors import A1dError, ConfigError, DaemonRunningError
-from a1d.hardware import Hardware, RealCase
+from a1d.hardware import RealCase
 from a1d.log import Log
 from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
 
@@ -28,12 +28,18 @@ def main() -> int:
     options = _parser().parse_args()
     try:
         if options.check is not None:
-            return _check(options.check)
-        if options.print_config:
-            return _print_config(options.config)
-        return _serve(options)
+            read_config(options.check)
+            # File names may hold bytes that no terminal can be sent.
+            print(options.check.encode("utf-8", "backslashreplace").decode() + ": fine", flush=True)
+        elif options.print_config:
+            from a1d.config_print import print_config
+
+            print(print_config(_read(options.config)), end="", flush=True)
+        else:
+            _serve(options)
+        return 0
     except ConfigError as error:
-        print(_encodable(str(error)), file=sys.stderr)
+        print(error, file=sys.stderr)
         return EX_CONFIG
     except A1dError as error:
         Log().error(str(error))
@@ -57,65 +63,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(path: str) -> int:
-    read_config(path)
-    print(_encodable(f"{path}: fine"), flush=True)
-    return 0
+def _read(path: str | None) -> Config:
+    """What the file named says, or the default one if there is any."""
+    if path is None and not os.path.lexists(CONFIG_PATH):
+        return Config()
+    return read_config(CONFIG_PATH if path is None else path)
 
 
-def _print_config(path: str | None) -> int:
-    from a1d.config_print import print_config
-
-    print(print_config(_reader(path)()), end="", flush=True)
-    return 0
-
-
-def _encodable(text: str) -> str:
-    """File names may hold bytes that no terminal can be sent."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _reader(path: str | None) -> Callable[[], Config]:
-    """Reads the file named, or the default one if there is any."""
-
-    def read() -> Config:
-        if path is None and not os.path.lexists(CONFIG_PATH):
-            return Config()
-        return read_config(CONFIG_PATH if path is None else path)
-
-    return read
-
-
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
-        run_dir = options.run_dir or _default_run_dir(options.simulate)
+        default = simulation_run_dir() if options.simulate else os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
+        run_dir = options.run_dir or default
         _own(run_dir, stack)
-        hardware: Hardware = RealCase()
-        log = Log()
-        reader = _reader(options.config)
+        read = partial(_read, options.config)
         if options.simulate:
             from a1d.sim.case import SimulatedCase, simulation_config
             from a1d.sim.view import View
 
-            case = SimulatedCase(boot_clock)
-            stack.callback(case.close)
-            view = View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)
-            stack.callback(view.close)
-            hardware, log = case, Log(view.log)
-            if options.config is None:
-                reader = simulation_config  # the simulated case is not the one that /etc speaks of
-        daemon = Daemon(hardware, run_dir, reader, log=log)
-        if options.simulate:
-            daemon.listeners.append(view.show)
+            case = stack.enter_context(contextlib.closing(SimulatedCase(boot_clock)))
+            view = stack.enter_context(contextlib.closing(View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)))
+            # Without a file its own: the simulated case is not the one that /etc speaks of.
+            daemon = Daemon(case, run_dir, simulation_config if options.config is None else read, log=Log(view.log))
+            daemon.telling.listeners.append(view.show)
+        else:
+            daemon = Daemon(RealCase(), run_dir, read)
         _handle_signals(daemon, stack)
         daemon.run()
-    return 0
-
-
-def _default_run_dir(simulate: bool) -> str:
-    if not simulate:
-        return os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
-    return simulation_run_dir()
 
 
 def _own(run_dir: str, stack: contextlib.ExitStack) -> None:

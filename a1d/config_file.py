@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import stat
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from a1d.config import Config, SensorConfig
 from a1d.errors import ConfigError
-from a1d.kinds import Kind, NotThisKind, printable
-from a1d.stop_settings import glance_at
+from a1d.kinds import Kind, WrongParts, printable
+from a1d.stop_settings import SIZE_MAX, glance_at, read_bounded
 
-_SIZE_MAX = 16 * 1024
 _PROBLEMS_MAX = 50
 
 
 def read_config(path: str) -> Config:
     """The configuration in the file at ``path``; ConfigError with every problem it has."""
-    return parse_config(_read_text(path), path)
+    try:
+        data = read_bounded(path)
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    if len(data) > SIZE_MAX:
+        raise ConfigError([f"{path}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"])
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        what = f"not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+        raise ConfigError([f"{path}:{line}: {what}"]) from None
+    return parse_config(text, path)
 
 
 def parse_config(text: str, name: str = "config") -> Config:
@@ -28,14 +36,14 @@ def parse_config(text: str, name: str = "config") -> Config:
 
     tree = Tree(text)
     reader = _Reader(tree)
-    config = cast(Config, reader.section(Config, tree.value, ()))
+    config: Config = reader.section(Config, tree.value, ())
     reader.check_windows(config)
     problems = sorted(tree.problems + reader.problems)
     if problems:
         shown = [f"{name}:{line}: {problem}" for line, problem in problems[:_PROBLEMS_MAX]]
         if len(problems) > len(shown):
             shown.append(f"{name}: and {len(problems) - len(shown)} more problems")
-        is_plain = not tree.problems and not reader.is_wrong(("case", "protocol"))
+        is_plain = not tree.problems and ("case", "protocol") not in reader.wrong
         case = config.case if is_plain else glance_at(text)
         raise ConfigError(shown, case.protocol, case.bus)
     return config
@@ -46,36 +54,13 @@ def key_of(field: dataclasses.Field[Any]) -> str:
     return field.name.removesuffix("_s")
 
 
-def _read_text(path: str) -> str:
-    try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ConfigError([f"{path}: not a regular file; expected a YAML file"])
-            data = os.read(fd, _SIZE_MAX + 1)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {os.strerror(error.errno or 0)}"]) from error
-    if len(data) > _SIZE_MAX:
-        raise ConfigError([f"{path}: larger than {_SIZE_MAX // 1024} KiB; that is no a1d configuration"])
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            [f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"]
-        ) from None
-
-
 class _Reader:
     """Walks the dataclasses of a1d.config beside a Tree and gathers the problems."""
 
     def __init__(self, tree: Any) -> None:
         self._tree = tree
         self.problems: list[tuple[int, str]] = []
-        self._wrong: set[tuple[object, ...]] = set()
+        self.wrong: set[tuple[object, ...]] = set()  # settings whose value was not accepted
 
     def section(self, section: type[Any], value: object, path: tuple[object, ...]) -> Any:
         fields = {key_of(field): field for field in dataclasses.fields(section)}
@@ -84,48 +69,41 @@ class _Reader:
         if not isinstance(value, dict):
             self._complain(path, f"settings such as '{next(iter(fields))}: ...'", value)
             return section()
-        for key in value:
-            if key not in fields:
-                self._unknown((*path, key), key, list(fields))
-        arguments = {}
-        for key, field in fields.items():
-            if key not in value:
-                continue
-            if "kind" in field.metadata:
-                arguments[field.name] = self._option(field.metadata["kind"], value[key], (*path, key), field.default)
+        arguments: dict[str, Any] = {}
+        for key, entry in value.items():
+            at = (*path, key)
+            field = fields.get(key)
+            if field is None:
+                self._unknown(at, list(fields))
+            elif "kind" in field.metadata:
+                arguments[field.name] = self._option(field.metadata["kind"], entry, at, field.default)
             elif key == "sensors":
-                arguments[field.name] = self._sensors(value[key], (*path, key))
+                arguments[field.name] = self._sensors(entry, at)
             else:
-                default = cast(Callable[[], object], field.default_factory)()
-                arguments[field.name] = self.section(type(default), value[key], (*path, key))
+                arguments[field.name] = self.section(type(field.default), entry, at)
         return section(**arguments)
 
     def check_windows(self, config: Config) -> None:
         """The button's two windows must lie apart, which only shows when both are known."""
         double, hold = config.button.double_press_window_ms, config.button.hold_window_ms
         hold_path, double_path = ("button", "hold_window_ms"), ("button", "double_press_window_ms")
-        if double[0] >= hold[1] or hold[0] >= double[1] or self.is_wrong(hold_path) or self.is_wrong(double_path):
+        if double[0] >= hold[1] or hold[0] >= double[1] or {hold_path, double_path} & self.wrong:
             return
-        path, mine, name, other = (hold_path, hold, "double press", double)
-        if hold_path not in self._tree:
-            path, mine, name, other = (double_path, double, "hold", hold)
+        path, mine, name, other = hold_path, hold, "double press", double
+        if hold_path not in self._tree.lines:
+            path, mine, name, other = double_path, double, "hold", hold
         self._complain(path, f"a window apart from the {name}'s {other[0]:g}..{other[1]:g} ms", list(mine))
 
-    def is_wrong(self, path: tuple[object, ...]) -> bool:
-        """Whether the setting at ``path`` was complained of."""
-        return path in self._wrong
-
-    def _option(self, kind: Kind, value: object, path: tuple[object, ...], default: object) -> object:
+    def _option(self, kind: Kind, value: Any, path: tuple[object, ...], default: object) -> object:
         try:
             return kind.convert(value)
-        except NotThisKind as error:
-            self._wrong.add(path)
-            for at, expected, is_key in error.parts or (((), kind.expected, False),):
-                found = at[-1] if is_key else value
-                for step in () if is_key else at:
-                    found = found[step]  # type: ignore[index]
-                self._complain((*path, *at), expected, found, is_key=is_key)
-            return default
+        except WrongParts as error:
+            for part, expected, is_key in error.args:
+                self._complain((*path, part), expected, part if is_key else value[part], is_key=is_key)
+        except ValueError:
+            self._complain(path, kind.expected, value)
+        self.wrong.add(path)
+        return default
 
     def _sensors(self, value: object, path: tuple[object, ...]) -> tuple[SensorConfig, ...]:
         if not isinstance(value, list) or not 1 <= len(value) <= 16:
@@ -137,7 +115,7 @@ class _Reader:
             sensor = self.section(SensorConfig, entry, (*path, index))
             if len(self.problems) > before:
                 continue
-            if "name" not in entry:
+            if "name" not in (entry or ()):
                 sensor = dataclasses.replace(sensor, name=sensor.zone or sensor.hwmon or sensor.name)
             if (sensor.zone is None) == (sensor.hwmon is None):
                 self._complain((*path, index), "either zone or hwmon, for example zone: cpu-thermal", entry)
@@ -146,15 +124,15 @@ class _Reader:
             sensors.append(sensor)
         return tuple(sensors)
 
-    def _unknown(self, path: tuple[object, ...], key: object, known: list[str]) -> None:
+    def _unknown(self, path: tuple[object, ...], known: list[str]) -> None:
         import difflib
 
-        close = difflib.get_close_matches(str(key)[:40], known, n=1)
+        close = difflib.get_close_matches(str(path[-1])[:40], known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
         self.problems.append((self._tree.line(path), f"{_dotted(path)}: unknown key, {hint}"))
 
     def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
-        written = None if is_key else self._tree.written(path)
+        written = None if is_key else self._tree.written.get(path)
         shown = printable(repr(found)) if written is None else written
         where = _dotted(path) or "the file"
         self.problems.append((self._tree.line(path), f"{where}: found {shown}, expected {expected}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,34 +26,29 @@ def _section(section: Any, indent: str) -> Iterator[str]:
         value = getattr(section, field.name)
         if not indent:
             yield ""
-        yield from _comment(field.metadata["doc"], indent)
+        yield textwrap.indent(field.metadata["doc"], f"{indent}# ")
         if "kind" in field.metadata:
-            yield f"{indent}{key_of(field)}: {_show(field.metadata['kind'].show(value))}"
-        elif isinstance(value, tuple):
+            yield f"{indent}{_setting(field, value)}"
+            continue
+        if isinstance(value, tuple):
             yield "# Each has:"
             for option in dataclasses.fields(value[0]):
-                yield from _comment(f"{key_of(option)}: {option.metadata['doc']}", "  ")
-            yield f"{indent}{key_of(field)}:"
-            for entry in value:
-                yield from _list_entry(entry, f"{indent}  ")
+                yield textwrap.indent(f"{key_of(option)}: {option.metadata['doc']}", "  # ")
+        yield f"{indent}{key_of(field)}:"
+        if isinstance(value, tuple):
+            yield from map(_list_entry, value)
         else:
-            yield f"{indent}{key_of(field)}:"
             yield from _section(value, f"{indent}  ")
 
 
-def _comment(doc: str, indent: str) -> Iterator[str]:
-    for line in doc.splitlines():
-        yield f"{indent}# {line}"
-
-
-def _list_entry(entry: Any, indent: str) -> Iterator[str]:
+def _list_entry(entry: Any) -> str:
     """A list's entry without comments; what is unset is left out."""
-    dash = "- "
-    for field in dataclasses.fields(entry):
-        value = getattr(entry, field.name)
-        if value is not None:
-            yield f"{indent}{dash}{key_of(field)}: {_show(field.metadata['kind'].show(value))}"
-            dash = "  "
+    pairs = [(field, getattr(entry, field.name)) for field in dataclasses.fields(entry)]
+    return "  - " + "\n    ".join(_setting(field, value) for field, value in pairs if value is not None)
+
+
+def _setting(field: dataclasses.Field[Any], value: object) -> str:
+    return f"{key_of(field)}: {_show(field.metadata['kind'].show(value))}"
 
 
 def _show(value: object) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import grp
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from a1d import __version__
 from a1d.controller import curve_of
 from a1d.errors import DeniedError, RequestError
 from a1d.pulses import Gesture
-from a1d.varlink import Interface, Parameters, Peer, Stream, take
+from a1d.varlink import Interface, Method, Parameters, Peer, Stream, take
 
 if TYPE_CHECKING:
+    from a1d.config import Config, SensorConfig
     from a1d.daemon import Daemon
 
 GROUP = "a1d"
@@ -21,18 +23,46 @@ _LEASE_MAX_S = 7 * 86400.0
 
 def control_interface(daemon: Daemon) -> Interface:
     """org.a1d.control for this daemon."""
-    control = _Control(daemon)
-    return Interface(
-        read_description("org.a1d.control"),
-        {
-            "GetStatus": control.get_status,
-            "Monitor": control.monitor,
-            "SetFan": control.set_fan,
-            "ResumeAutomatic": control.resume_automatic,
-            "Reload": control.reload,
-            "GetCurves": control.get_curves,
-        },
-    )
+
+    def get_status(parameters: Parameters, _peer: Peer) -> Parameters:
+        take(parameters)
+        return {"status": status_of(daemon, daemon.clock())}
+
+    def monitor(parameters: Parameters, peer: Peer) -> Stream:
+        return Stream(get_status(parameters, peer))
+
+    def set_fan(parameters: Parameters, peer: Peer) -> Parameters:
+        require_steering(peer)
+        duty_percent, for_s = take(parameters, duty_percent=int, for_s=(float, int, type(None))).values()
+        if not 0 <= duty_percent <= 100:
+            raise RequestError("duty_percent", f"a duty of {duty_percent!s:.20} % was asked for; expected 0 to 100")
+        if for_s is not None and not 0 < for_s <= _LEASE_MAX_S:
+            text = f"a time of {for_s!s:.20} s was asked for; expected more than 0 and at most 7 days"
+            raise RequestError("for_s", text)
+        return {"duty_percent": daemon.set_manual(duty_percent, for_s)}
+
+    def steering(act: Callable[[], None]) -> Method:
+        def method(parameters: Parameters, peer: Peer) -> Parameters:
+            require_steering(peer)
+            take(parameters)
+            act()
+            return {}
+
+        return method
+
+    def get_curves(parameters: Parameters, _peer: Peer) -> Parameters:
+        take(parameters)
+        return {"curves": [_curve(daemon.config, sensor) for sensor in daemon.config.sensors]}
+
+    methods = {
+        "GetStatus": get_status,
+        "Monitor": monitor,
+        "SetFan": set_fan,
+        "ResumeAutomatic": steering(daemon.resume_automatic),
+        "Reload": steering(daemon.reload),
+        "GetCurves": get_curves,
+    }
+    return Interface(read_description("org.a1d.control"), methods)
 
 
 def read_description(name: str) -> str:
@@ -43,14 +73,12 @@ def read_description(name: str) -> str:
 
 def require_steering(peer: Peer) -> None:
     """DeniedError unless the kernel says that ``peer`` is root, this process's user, or in the group a1d."""
-    if peer.uid in (0, os.geteuid()):
-        return
     try:
-        if grp.getgrnam(GROUP).gr_gid in peer.groups:
-            return
+        is_allowed = peer.uid in (0, os.geteuid()) or grp.getgrnam(GROUP).gr_gid in peer.groups
     except KeyError:
-        pass
-    raise DeniedError(f"steering needs root or the group {GROUP}")
+        is_allowed = False  # this machine has no such group
+    if not is_allowed:
+        raise DeniedError(f"steering needs root or the group {GROUP}")
 
 
 def status_of(daemon: Daemon, now_s: float) -> Parameters:
@@ -90,56 +118,13 @@ def status_of(daemon: Daemon, now_s: float) -> Parameters:
     }
 
 
-class _Control:
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-
-    def get_status(self, parameters: Parameters, _peer: Peer) -> Parameters:
-        take(parameters)
-        return {"status": status_of(self._daemon, self._daemon.clock())}
-
-    def monitor(self, parameters: Parameters, _peer: Peer) -> Stream:
-        return Stream(self.get_status(parameters, _peer))
-
-    def set_fan(self, parameters: Parameters, peer: Peer) -> Parameters:
-        require_steering(peer)
-        asked = take(parameters, duty_percent=int, for_s=(float, int, type(None)))
-        duty_percent, for_s = asked["duty_percent"], asked["for_s"]
-        if not 0 <= duty_percent <= 100:
-            raise RequestError("duty_percent", f"a duty of {duty_percent!s:.20} % was asked for; expected 0 to 100")
-        if for_s is not None and not 0 < for_s <= _LEASE_MAX_S:
-            raise RequestError(
-                "for_s", f"a time of {for_s!s:.20} s was asked for; expected more than 0 and at most 7 days"
-            )
-        return {"duty_percent": self._daemon.set_manual(duty_percent, for_s)}
-
-    def resume_automatic(self, parameters: Parameters, peer: Peer) -> Parameters:
-        require_steering(peer)
-        take(parameters)
-        self._daemon.resume_automatic()
-        return {}
-
-    def reload(self, parameters: Parameters, peer: Peer) -> Parameters:
-        require_steering(peer)
-        take(parameters)
-        self._daemon.reload()
-        return {}
-
-    def get_curves(self, parameters: Parameters, _peer: Peer) -> Parameters:
-        take(parameters)
-        return {"curves": [self._curve(sensor) for sensor in self._daemon.config.sensors]}
-
-    def _curve(self, sensor: Any) -> Parameters:
-        config = self._daemon.config
-        curve = curve_of(config, sensor)
-        points = config.fan.curve if sensor.curve is None else sensor.curve
-        return {
-            "sensor": sensor.name,
-            "critical_celsius": curve.critical_celsius,
-            "points": [_point(temp, duty) for temp, duty in points],
-            "duties": [_point(temp, curve.duty_percent(temp)) for temp in range(20, 101)],
-        }
-
-
-def _point(temp_celsius: float, duty_percent: float) -> Parameters:
-    return {"temp_celsius": temp_celsius, "duty_percent": duty_percent}
+def _curve(config: Config, sensor: SensorConfig) -> Parameters:
+    curve = curve_of(config, sensor)
+    points = config.fan.curve if sensor.curve is None else sensor.curve
+    duties = [(temp, curve.duty_percent(temp)) for temp in range(20, 101)]
+    return {
+        "sensor": sensor.name,
+        "critical_celsius": curve.critical_celsius,
+        "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points],
+        "duties": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in duties],
+    }

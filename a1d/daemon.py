@@ -15,7 +15,8 @@ from a1d.actions import Actions
 from a1d.button import ButtonWatcher, EdgeSource
 from a1d.config import ButtonConfig, CaseConfig, Config
 from a1d.control import control_interface
-from a1d.controller import Controller, Decision
+from a1d.controller import Controller, Decision, gap_s
+from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.failsafe import leave_safe
 from a1d.fan import Fan
@@ -57,7 +58,7 @@ class Daemon:
         self._hardware = hardware
         self._run_dir = run_dir
         self._read_config = read_config
-        self._next_tick_s = self._fan_due_s = self.started_s
+        self._next_tick_s = self._ticked_s = self._fan_due_s = self.started_s
         self._selected: EdgeSource | None = None
         self._selected_fd: int | None = None
         self.telling = Telling(self)
@@ -130,6 +131,10 @@ class Daemon:
         self.selector.close()
 
     def _tick(self, now_s: float) -> None:
+        if now_s - self._ticked_s > gap_s(self.config):
+            gone = format_duration(round(now_s - self._ticked_s))
+            self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
+        self._ticked_s = now_s
         self._hardware.advance(now_s)
         self.button.tick(now_s)
         self._select_button()
@@ -210,6 +215,9 @@ class Daemon:
             self.reload()
 
     def _apply(self, config: Config) -> None:
+        reopen = _line_of(config.button) != _line_of(self.config.button)
+        if reopen:
+            self._on_edges()  # a press that waits is not lost
         old, self.config = self.config, config
         self.health.report("configuration", None)
         if config.sensors != old.sensors or config.interval_s != old.interval_s:
@@ -224,8 +232,7 @@ class Daemon:
             self.fan.reset()
         if config.button != old.button:
             self.actions.forget_errors()
-        if _line_of(config.button) != _line_of(old.button):
-            self._on_edges()  # a press that waits is not lost
+        if reopen:
             self.button.close()
             self._select_button()
             self.button = ButtonWatcher(config.button, self._hardware.open_edges)

@@ -67,10 +67,8 @@ def find_chip(labels: tuple[str, ...]) -> str:
         if label in found:
             return found[label]
     if denied is not None and not found:
-        raise ButtonError(
-            denied.errno,
-            "the GPIO chips may not be opened: the user a1d must be in their group, usually gpio",
-        )
+        hint = ": the user a1d must be in their group, usually gpio" if denied.errno == errno.EACCES else ""
+        raise ButtonError(denied.errno, f"the GPIO chips cannot be opened ({denied.strerror}){hint}")
     raise ButtonError(
         errno.ENODEV,
         f"no GPIO chip is labelled {' or '.join(labels)}; found {', '.join(found) or 'none'} (setting button.chips)",

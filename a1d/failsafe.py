@@ -6,15 +6,16 @@ After a crash the fan is at failsafe or as fast as it was, whichever is more; af
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
 import time
 from collections.abc import Callable
 
-from a1d.case_bus import PACE_S, SETTLE_S, CaseBus, RegisterBus, explain, open_case, open_smbus
+from a1d.case_bus import SETTLE_S, CaseBus, RegisterBus, explain, open_case, open_smbus
 from a1d.paths import CONFIG_PATH, RUN_DIR
-from a1d.stop_settings import StopSettings, bound_time, read_stop_settings
+from a1d.stop_settings import bound_time, read_stop_settings, try_for
 
 TIME_MAX_S = 2.5
 
@@ -31,41 +32,28 @@ def leave_safe(
 
     A present duty that cannot be read counts as 100 %. OSError if the case stays out of reach.
     """
-    deadline_s = clock() + TIME_MAX_S - SETTLE_S
     present: int | None = None
-    error: OSError | None = None
-    while True:
-        try:
-            bus = open_bus()
-            try:
-                if present is None and isinstance(bus, RegisterBus):
-                    present = _read_once(bus)
-                goal = exact_percent
-                if goal is None:
-                    goal = 100 if present is None else max(present, failsafe_percent)
-                # Written even if it is there already: an MCU that was just reset is about to forget it (M5).
-                bus.write_duty(goal)
-                if not isinstance(bus, RegisterBus):
-                    return f"the fan was set to {goal} %; this case cannot confirm it"
-                sleep(SETTLE_S)
-                if bus.read_duty() == goal:
-                    return f"the fan was set to {goal} %"
-                error = None
-            finally:
-                bus.close()
-        except OSError as failed:
-            error = failed
-        if clock() >= deadline_s:
-            break
-        sleep(PACE_S)
-    raise error or OSError(errno.EIO, f"the case does not confirm the {goal} % it was asked for, several times")
 
+    def attempt() -> str:
+        nonlocal present
+        with contextlib.closing(open_bus()) as bus:
+            if present is None and isinstance(bus, RegisterBus):
+                with contextlib.suppress(OSError):
+                    present = min(100, bus.read_duty())
+            goal = exact_percent
+            if goal is None:
+                goal = 100 if present is None else max(present, failsafe_percent)
+            # Written even if it is there already: an MCU that was just reset is about to forget it (M5).
+            bus.write_duty(goal)
+            if not isinstance(bus, RegisterBus):
+                return f"the fan was set to {goal} %; this case cannot confirm it"
+            sleep(SETTLE_S)
+            if bus.read_duty() != goal:
+                text = f"the case does not confirm the {goal} % it was asked for, several times"
+                raise OSError(errno.EIO, text)
+            return f"the fan was set to {goal} %"
 
-def _read_once(bus: RegisterBus) -> int | None:
-    try:
-        return min(100, bus.read_duty())
-    except OSError:
-        return None
+    return try_for(TIME_MAX_S - SETTLE_S, attempt, clock, sleep)
 
 
 def stopped_cleanly(environ: dict[str, str]) -> bool:
@@ -75,8 +63,9 @@ def stopped_cleanly(environ: dict[str, str]) -> bool:
 
 def main() -> int:
     """Exit code 0 if the fan is known to be safe, 1 otherwise."""
-    # A transfer that hangs in the kernel is the one thing that the loop above cannot bound.
-    bound_time(TIME_MAX_S + 1.0, "a1d-failsafe: the bus hangs; the fan could not be made safe")
+    # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
+    hangs = b"<3>a1d-failsafe: the bus hangs; the fan could not be made safe\n"
+    bound_time(TIME_MAX_S + 1.0, lambda: os.write(2, hangs))
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )
@@ -86,7 +75,9 @@ def main() -> int:
         return 0
     try:
         done = leave_safe(
-            lambda: _open(settings), settings.failsafe_percent, on_stop if isinstance(on_stop, int) else None
+            lambda: open_case(settings.protocol, lambda: open_smbus(settings.bus, settings.timeout_s)),
+            settings.failsafe_percent,
+            on_stop if isinstance(on_stop, int) else None,
         )
     except OSError as error:
         text = explain(error, settings.bus).strerror
@@ -94,10 +85,6 @@ def main() -> int:
         return 1
     print(f"<{6 if clean else 4}>a1d-failsafe: {done}", file=sys.stderr)
     return 0
-
-
-def _open(settings: StopSettings) -> CaseBus:
-    return open_case(settings.protocol, lambda: open_smbus(settings.bus, settings.timeout_s))
 
 
 if __name__ == "__main__":

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TypeGuard
+from typing import Any
 
 from a1d.duration import format_duration, parse_duration_s
 
+_ARGUMENT = re.compile(r"[^\0\ud800-\udfff]+")  # what the kernel takes as a program's argument
 
-class NotThisKind(Exception):
-    """Raised by ``convert``. Each of ``parts``: the way from the setting to what is wrong, what was expected
-    there, and whether it is the key that is wrong, not its value."""
 
-    def __init__(self, *parts: tuple[tuple[object, ...], str, bool]) -> None:
-        self.parts = parts
-        super().__init__(*parts)
+class WrongParts(ValueError):
+    """``args``: for each wrong part of a value its key or index, what was expected there, and whether it is
+    the key that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``convert`` takes what YAML gave and returns the setting's value, or raises NotThisKind."""
+    """What YAML gave is accepted if ``is_good``, and then made the setting's value; both may raise ValueError."""
 
     expected: str
-    convert: Callable[[object], object]
-    show: Callable[[object], object] = lambda value: value
+    is_good: Callable[[Any], bool]
+    make: Callable[[Any], Any] = lambda value: value
+    show: Callable[[Any], object] = lambda value: value
+
+    def convert(self, value: object) -> Any:
+        """The setting's value for what YAML gave; ValueError if it is not accepted."""
+        if not self.is_good(value):
+            raise ValueError(self.expected)
+        return self.make(value)
+
+    def option(self, default: object, doc: str) -> Any:
+        """A dataclass field of this kind."""
+        return field(default=default, metadata={"kind": self, "doc": doc})
+
+    def optional(self, doc: str) -> Any:
+        """A field that may be null and is, unless set."""
+        return Kind(
+            f"{self.expected}, or null",
+            lambda value: value is None or self.is_good(value),
+            lambda value: None if value is None else self.make(value),
+            lambda value: None if value is None else self.show(value),
+        ).option(None, doc)
 
 
 def printable(text: str, length_max: int = 60) -> str:
@@ -35,151 +54,103 @@ def printable(text: str, length_max: int = 60) -> str:
     return shown if len(shown) <= length_max else shown[: length_max - 3] + "..."
 
 
-def is_number(value: object) -> TypeGuard[int | float]:
-    """An int or float of reasonable size; YAML's true and false are not numbers here."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e12 < value < 1e12
+def _is_within(value: Any, low: float, high: float) -> bool:
+    """Whether it is an int or float from ``low`` to ``high``; YAML's true and false are not numbers here."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return _is_within(value, low, high) and int(value) == value
 
 
 def number(low: float, high: float) -> Kind:
     """A float from ``low`` to ``high``, both included."""
-
-    def convert(value: object) -> float:
-        if not is_number(value) or not low <= value <= high:
-            raise NotThisKind
-        return float(value)
-
-    return Kind(f"a number from {low:g} to {high:g}", convert, _plain)
+    return Kind(f"a number from {low:g} to {high:g}", lambda value: _is_within(value, low, high), float, _plain)
 
 
 def integer(low: int, high: int) -> Kind:
     """An int from ``low`` to ``high``, both included."""
-
-    def convert(value: object) -> int:
-        if not is_number(value) or value != int(value) or not low <= value <= high:
-            raise NotThisKind
-        return int(value)
-
-    return Kind(f"a whole number from {low} to {high}", convert)
+    return Kind(f"a whole number from {low} to {high}", lambda value: _is_whole(value, low, high), int)
 
 
 def duration(low_s: float, high_s: float) -> Kind:
     """Seconds from ``low_s`` to ``high_s``, written as a duration or a number of seconds."""
-
-    def convert(value: object) -> float:
-        try:
-            seconds = parse_duration_s(value)
-        except ValueError:
-            raise NotThisKind from None
-        seconds = math.ceil(seconds * 1000 - 1e-6) / 1000  # what can be printed; up, as 0 often means never
-        if not low_s <= seconds <= high_s:
-            raise NotThisKind
-        return seconds
-
     expected = f"a duration from {format_duration(low_s)} to {format_duration(high_s)} (10s, 15m, or seconds)"
-    return Kind(expected, convert, lambda value: format_duration(float(value)))  # type: ignore[arg-type]
+    return Kind(expected, lambda value: low_s <= _seconds(value) <= high_s, _seconds, format_duration)
+
+
+def _seconds(value: object) -> float:
+    """Rounded to what can be printed; up, as 0 often means never."""
+    return math.ceil(parse_duration_s(value) * 1000 - 1e-6) / 1000
 
 
 def choice(*names: str) -> Kind:
     """One of ``names``."""
-
-    def convert(value: object) -> object:
-        if value not in names:
-            raise NotThisKind
-        return value
-
-    return Kind(" or ".join(names), convert)
+    return Kind(" or ".join(names), lambda value: value in names)
 
 
-def optional(kind: Kind) -> Kind:
-    """``kind`` or null."""
-    return Kind(
-        f"{kind.expected}, or null",
-        lambda value: None if value is None else kind.convert(value),
-        lambda value: None if value is None else kind.show(value),
-    )
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and value != []
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value or len(value) > 64 or not value.isprintable():
-        raise NotThisKind
-    return value
-
-
-def _labels(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        raise NotThisKind
-    wrong = [
-        ((index,), "a text (put it in quotes)", False) for index, entry in enumerate(value) if not _is_argument(entry)
-    ]
+def _labels(value: list[Any]) -> tuple[str, ...]:
+    wrong = [at for at, entry in enumerate(value) if not isinstance(entry, str) or not _ARGUMENT.fullmatch(entry)]
     if wrong:
-        raise NotThisKind(*wrong)
+        raise WrongParts(*((at, "a text (put it in quotes)", False) for at in wrong))
     return tuple(value)
 
 
-def _is_argument(value: object) -> bool:
-    """Whether the kernel would take it as a program's argument."""
-    try:
-        return isinstance(value, str) and value != "" and b"\0" not in value.encode()
-    except UnicodeEncodeError:
-        return False
-
-
-def _points(value: object) -> tuple[tuple[float, float], ...]:
-    if not isinstance(value, dict) or not 1 <= len(value) <= 32:
-        raise NotThisKind
-    wrong: list[tuple[tuple[object, ...], str, bool]] = []
+def _points(value: dict[Any, Any]) -> tuple[tuple[float, float], ...]:
+    wrong: list[tuple[object, str, bool]] = []
     for temp, duty in value.items():
-        if not is_number(temp) or not -20 <= temp <= 125:
-            wrong.append(((temp,), "a temperature from -20 to 125 as the key", True))
-        elif not is_number(duty) or not 0 <= duty <= 100:
-            wrong.append(((temp,), "a duty from 0 to 100", False))
-    if wrong:
-        raise NotThisKind(*wrong)
-    points = sorted(value.items())
-    for (_, lower), (temp, duty) in pairwise(points):
+        if not _is_within(temp, -20, 125):
+            wrong.append((temp, "a temperature from -20 to 125 as the key", True))
+        elif not _is_within(duty, 0, 100):
+            wrong.append((temp, "a duty from 0 to 100", False))
+    for (_, lower), (temp, duty) in pairwise(sorted(value.items()) if not wrong else ()):
         if duty < lower:
-            wrong.append(((temp,), f"at least {lower:g}: a fan must not slow down as it gets hotter", False))
+            wrong.append((temp, f"at least {lower:g}: a fan must not slow down as it gets hotter", False))
     if wrong:
-        raise NotThisKind(*wrong)
-    return tuple((float(temp), float(duty)) for temp, duty in points)
+        raise WrongParts(*wrong)
+    return tuple((float(temp), float(duty)) for temp, duty in sorted(value.items()))
 
 
-def _window(value: object) -> tuple[float, float]:
-    if not isinstance(value, list) or len(value) != 2 or not all(is_number(bound) for bound in value):
-        raise NotThisKind
-    low, high = float(value[0]), float(value[1])
-    if not 1 <= low < high <= 500:
-        raise NotThisKind
-    return low, high
-
-
-def _on_stop(value: object) -> str | int:
-    if value in ("keep", "failsafe"):
-        return str(value)
-    return integer(0, 100).convert(value)  # type: ignore[return-value]
-
-
-def _action(value: object) -> str | tuple[str, ...]:
-    if isinstance(value, list):
-        return _labels(value)
-    return choice("reboot", "poweroff", "none").convert(value)  # type: ignore[return-value]
+def _is_window(value: Any) -> bool:
+    return _is_list(value) and len(value) == 2 and all(_is_within(ms, 1, 500) for ms in value) and value[0] < value[1]
 
 
 def _plain(value: object) -> object:
+    """As people write it: no ``.0``, a list for a tuple."""
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _as_list(value: object) -> object:
-    return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
-
-
-text = Kind("a text of at most 64 characters", _text)
-labels = Kind("a list of texts", _labels, _as_list)
+text = Kind(
+    "a text of at most 64 characters",
+    lambda value: isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable(),
+)
+labels = Kind("a list of texts", _is_list, _labels, _plain)
 curve_points = Kind(
     "temperatures and duties such as {50: 10, 60: 40, 70: 100}",
+    lambda value: isinstance(value, dict) and 1 <= len(value) <= 32,
     _points,
-    lambda value: {_plain(temp): _plain(duty) for temp, duty in value},  # type: ignore[attr-defined]
+    lambda value: {_plain(temp): _plain(duty) for temp, duty in value},
 )
-window_ms = Kind("two rising numbers of milliseconds from 1 to 500, such as [10, 30]", _window, _as_list)
-on_stop = Kind("keep, failsafe, or a whole number from 0 to 100", _on_stop)
-gesture_action = Kind("reboot, poweroff, none, or a list with a command and its arguments", _action, _as_list)
+window_ms = Kind(
+    "two rising numbers of milliseconds from 1 to 500, such as [10, 30]",
+    _is_window,
+    lambda value: tuple(map(float, value)),
+    _plain,
+)
+on_stop = Kind(
+    "keep, failsafe, or a whole number from 0 to 100",
+    lambda value: value in ("keep", "failsafe") or _is_whole(value, 0, 100),
+    lambda value: value if isinstance(value, str) else int(value),
+)
+gesture_action = Kind(
+    "reboot, poweroff, none, or a list with a command and its arguments",
+    lambda value: value in ("reboot", "poweroff", "none") or _is_list(value),
+    lambda value: value if isinstance(value, str) else _labels(value),
+    _plain,
+)

@@ -12,18 +12,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from a1d.case_bus import (
-    ADDRESS,
-    PACE_S,
-    SETTLE_S,
-    LegacyBus,
-    RegisterBus,
-    SmbusLike,
-    explain,
-    open_smbus,
-)
+from a1d.case_bus import ADDRESS, PACE_S, SETTLE_S, LegacyBus, RegisterBus, SmbusLike, explain, open_smbus
 from a1d.paths import CONFIG_PATH, RUN_DIR
-from a1d.stop_settings import bound_time, read_stop_settings
+from a1d.stop_settings import bound_time, read_stop_settings, try_for
 
 REGISTER_CONTROL = 0x86  # M8
 ARM = 1  # M8
@@ -65,27 +56,22 @@ def cut_power(
     OSError if it did not work in time. While the MCU kicks the fan it drops what it is sent (M7): if it
     has not taken the 0 yet, wait the kick out first.
     """
-    deadline_s = clock() + TIME_MAX_S
     tries = 0
-    while True:
+
+    def attempt() -> int:
+        nonlocal tries
         tries += 1
-        try:
-            bus = open_bus()
-            try:
+        with contextlib.closing(open_bus()) as bus:
+            bus.write_duty(0)
+            sleep(PACE_S)
+            if isinstance(bus, RegisterPowerCut) and _drops_writes(bus):
+                sleep(SETTLE_S)
                 bus.write_duty(0)
                 sleep(PACE_S)
-                if isinstance(bus, RegisterPowerCut) and _drops_writes(bus):
-                    sleep(SETTLE_S)
-                    bus.write_duty(0)
-                    sleep(PACE_S)
-                bus.arm_power_cut()
-                return tries
-            finally:
-                bus.close()
-        except OSError:
-            if clock() >= deadline_s:
-                raise
-        sleep(PACE_S)
+            bus.arm_power_cut()
+        return tries
+
+    return try_for(TIME_MAX_S, attempt, clock, sleep)
 
 
 def _drops_writes(bus: RegisterPowerCut) -> bool:
@@ -102,8 +88,8 @@ def main() -> int:
         return 2
     if sys.argv[1] not in _VERBS:
         return 0
-    # A transfer that hangs in the kernel is the one thing that the loop above cannot bound.
-    bound_time(TIME_MAX_S + 1.5, _HANGS, lambda: _say(3, _HANGS))
+    # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
+    bound_time(TIME_MAX_S + 1.5, lambda: _say(3, _HANGS))
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )
@@ -119,14 +105,12 @@ def main() -> int:
 
 def _say(priority: int, text: str) -> None:
     """The journal is gone by now: the kernel log is what remains, and the console if even that fails."""
-    with contextlib.suppress(OSError):
+    try:
         fd = os.open(os.environ.get("A1D_KMSG", "/dev/kmsg"), os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            os.write(fd, f"<{priority}>a1d-powercut: {text}\n".encode("ascii", "replace"))
-        finally:
-            os.close(fd)
-        return
-    print(f"a1d-powercut: {text}", file=sys.stderr)
+        with open(fd, "wb", buffering=0) as kmsg:
+            kmsg.write(f"<{priority}>a1d-powercut: {text}\n".encode("ascii", "replace"))
+    except OSError:
+        print(f"a1d-powercut: {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

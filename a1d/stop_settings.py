@@ -1,22 +1,35 @@
-"""What the two small programs know of the configuration. Standard library only.
+"""What the two small programs share: how they try, and what they know of the configuration.
 
-The daemon leaves it in its run directory, because neither program can afford a YAML parser or trust the
+The daemon leaves that in its run directory, because neither program can afford a YAML parser or trust the
 file to be readable when it runs. Whatever is missing or odd gives the safest default.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
+import stat
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from a1d.case_bus import PACE_S
 
 FILE_NAME = "stop.json"
-_SIZE_MAX = 16 * 1024
+SIZE_MAX = 16 * 1024
 # A key at the start of a line or within braces, perhaps in quotes, and not in a comment.
 _KEY = r"(?:^|[{{,])[ \t]*(?P<quote>[\"']?){}(?P=quote)[ \t]*:[ \t]*"
+_IS_SOUND: dict[str, Callable[[Any], bool]] = {
+    "protocol": lambda value: value in ("register", "legacy"),
+    "bus": lambda value: type(value) is int and 0 <= value <= 99,
+    "timeout_s": lambda value: type(value) in (int, float) and 0 <= value <= 1,
+    "failsafe_percent": lambda value: type(value) is int and 30 <= value <= 100,
+    "on_stop": lambda value: value in ("keep", "failsafe") or (type(value) is int and 0 <= value <= 100),
+}
+
+Result = TypeVar("Result")
 
 
 class StopSettings(NamedTuple):
@@ -39,26 +52,17 @@ def write_stop_settings(run_dir: str, settings: StopSettings) -> None:
 
 def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
     """The daemon's file; without it the defaults, with the protocol and bus that the configuration names."""
-    found: object = None
     try:
         found = json.loads(_read(os.path.join(run_dir, FILE_NAME), os.O_NOFOLLOW))
     except (ValueError, RecursionError):
-        pass
+        found = None
     if not isinstance(found, dict):
         found = {}
-    default = StopSettings()
-    protocol, bus = found.get("protocol"), _int(found.get("bus"), 0, 99, -1)
-    if protocol not in ("register", "legacy") or bus < 0:
+    sound = {name: found[name] for name, is_sound in _IS_SOUND.items() if name in found and is_sound(found[name])}
+    if not {"protocol", "bus"} <= sound.keys():
         seems = glance_at(_read(config_path))
-        protocol, bus = seems.protocol, seems.bus
-    timeout_s = found.get("timeout_s")
-    return StopSettings(
-        protocol=protocol,
-        bus=bus,
-        timeout_s=timeout_s if isinstance(timeout_s, (int, float)) and 0 <= timeout_s <= 1 else default.timeout_s,
-        failsafe_percent=_int(found.get("failsafe_percent"), 30, 100, default.failsafe_percent),
-        on_stop=_on_stop(found.get("on_stop"), default.on_stop),
-    )
+        sound |= {"protocol": seems.protocol, "bus": seems.bus}
+    return StopSettings(**sound)
 
 
 def glance_at(text: str) -> StopSettings:
@@ -75,35 +79,47 @@ def glance_at(text: str) -> StopSettings:
     return settings
 
 
-def bound_time(seconds: float, text: str, say: Callable[[], None] | None = None) -> None:
-    """End this process with exit code 1 after ``seconds``, in whatever it hangs, and say so."""
+def try_for(
+    seconds: float, attempt: Callable[[], Result], clock: Callable[[], float], sleep: Callable[[float], None]
+) -> Result:
+    """What ``attempt`` returns, begun again while it raises OSError; after ``seconds`` its last OSError."""
+    deadline_s = clock() + seconds
+    while True:
+        try:
+            return attempt()
+        except OSError:
+            if clock() >= deadline_s:
+                raise
+        sleep(PACE_S)
+
+
+def bound_time(seconds: float, say: Callable[[], object]) -> None:
+    """End this process with exit code 1 after ``seconds``, in whatever it hangs, and ``say`` so."""
 
     def end(_number: int, _frame: object) -> None:
-        if say:
+        try:
             say()
-        else:
-            os.write(2, f"<3>{text}\n".encode())
-        os._exit(1)
+        finally:
+            os._exit(1)
 
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _read(path: str, flags: int = 0) -> str:
-    """What is in a file, bounded and without waiting for anybody; nothing if it cannot be read."""
+def read_bounded(path: str, flags: int = 0) -> bytes:
+    """What is in a file, a byte more than SIZE_MAX at most. OSError if it is none or cannot be read."""
+    # O_NONBLOCK: opening a FIFO must not wait for a writer.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
-        try:
-            return os.read(fd, _SIZE_MAX).decode("utf-8", "replace")
-        finally:
-            os.close(fd)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return os.read(fd, SIZE_MAX + 1)
+    finally:
+        os.close(fd)
+
+
+def _read(path: str, flags: int = 0) -> str:
+    try:
+        return read_bounded(path, flags).decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def _on_stop(value: object, default: str | int) -> str | int:
-    return "keep" if value == "keep" else value if type(value) is int and 0 <= value <= 100 else default
-
-
-def _int(value: object, low: int, high: int, default: int) -> int:
-    return value if type(value) is int and low <= value <= high else default

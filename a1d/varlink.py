@@ -8,15 +8,15 @@ unmaintained since 2021, and bounds nothing.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
-import selectors
 import socket
 import struct
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import Any
 
 from a1d.errors import A1dError, DeniedError, RequestError
@@ -36,11 +36,8 @@ _SERVICE = "org.varlink.service"
 _SERVICE_DESCRIPTION = """\
 # The Varlink service interface, offered by every service
 interface org.varlink.service
-
 method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)
-
 method GetInterfaceDescription(interface: string) -> (description: string)
-
 error InterfaceNotFound (interface: string)
 error MethodNotFound (method: string)
 error MethodNotImplemented (method: string)
@@ -50,6 +47,7 @@ error ExpectedMore ()
 """
 
 Parameters = dict[str, Any]
+Clock = Callable[[], float]  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +58,11 @@ class Peer:
     groups: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Returned by a method that answers for as long as the client listens: ``first``, then ``Server.publish``."""
-
-    first: Parameters | None = None
+class Stream(Parameters):
+    """The first reply of a method that goes on, through ``Server.publish``, for as long as the client listens."""
 
 
-Method = Callable[[Parameters, Peer], Parameters | Stream]
+Method = Callable[[Parameters, Peer], Parameters]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,59 +75,54 @@ class Interface:
     @property
     def name(self) -> str:
         """The interface's name, as its description says it."""
-        found = re.search(r"^interface\s+(\S+)", self.description, re.MULTILINE)
-        assert found
-        return found[1]
+        return str(re.findall(r"^interface\s+(\S+)", self.description, re.MULTILINE)[0])
 
 
+@dataclass(eq=False, slots=True)
 class _Client:
-    def __init__(self, sock: socket.socket, peer: Peer, used_s: float) -> None:
-        self.sock = sock
-        self.peer = peer
-        self.used_s = used_s
-        self.inbox = b""
-        self.calls: deque[bytes] = deque()
-        self.outbox = b""
-        self.streaming = False
+    sock: socket.socket
+    peer: Peer
+    used_s: float
+    inbox: bytes = b""  # calls not yet answered, the last of them perhaps not yet whole
+    outbox: bytes = b""
+    streaming: bool = False
+
+    @property
+    def has_call(self) -> bool:
+        return b"\0" in self.inbox
 
 
 class Server:
     """Listens at ``path``; the loop calls each selector key's ``data`` when its descriptor is ready."""
 
     def __init__(
-        self,
-        path: str,
-        interfaces: list[Interface],
-        info: dict[str, str],
-        selector: selectors.BaseSelector,
-        clock: Callable[[], float],
-        *,
-        log: Log,
+        self, path: str, offered: list[Interface], info: Parameters, selector: BaseSelector, clock: Clock, *, log: Log
     ) -> None:
         self._path = path
-        self._info = info
         self._selector = selector
         self._clock = clock
         self._log = log
-        service = Interface(
-            _SERVICE_DESCRIPTION, {"GetInfo": self._get_info, "GetInterfaceDescription": self._get_description}
-        )
-        self._interfaces = {interface.name: interface for interface in (service, *interfaces)}
+        methods: dict[str, Method] = {
+            "GetInfo": lambda _parameters, _peer: {**info, "interfaces": sorted(self._interfaces)},
+            "GetInterfaceDescription": self._get_description,
+        }
+        service = Interface(_SERVICE_DESCRIPTION, methods)
+        self._interfaces = {interface.name: interface for interface in (service, *offered)}
         self._clients: set[_Client] = set()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        self._spare_fd: int | None = None
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._spare = socket.socket(socket.AF_UNIX)
+        self._socket = socket.socket(socket.AF_UNIX)
         try:
             self._socket.setblocking(False)
             self._socket.bind(path)
             os.chmod(path, 0o666)  # noqa: S103 - everybody may read; who may steer is decided per call
             self._socket.listen(128)
         except OSError:
+            self._spare.close()
             self._socket.close()
             raise
-        self._open_spare()
-        selector.register(self._socket, selectors.EVENT_READ, self._accept)
+        selector.register(self._socket, EVENT_READ, self._accept)
 
     def close(self) -> None:
         """Drop every client and remove the socket."""
@@ -140,7 +130,7 @@ class Server:
             self._drop(client)
         self._selector.unregister(self._socket)
         self._socket.close()
-        self._close_spare()
+        self._spare.close()
         with contextlib.suppress(OSError):
             os.unlink(self._path)
 
@@ -177,64 +167,50 @@ class Server:
             sock.setblocking(False)
             client = _Client(sock, peer, self._clock())
             self._clients.add(client)
-            self._selector.register(sock, selectors.EVENT_READ, lambda c=client: self._ready(c))
+            self._selector.register(sock, EVENT_READ, functools.partial(self._ready, client))
 
     def _turn_away(self) -> None:
         """Out of descriptors: with the spare one accept and close, or the waiting caller would keep us awake."""
-        self._close_spare()
+        self._spare.close()
         with contextlib.suppress(OSError):
             self._socket.accept()[0].close()
-        self._open_spare()
-
-    def _open_spare(self) -> None:
-        self._spare_fd = None
         with contextlib.suppress(OSError):
-            self._spare_fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-
-    def _close_spare(self) -> None:
-        if self._spare_fd is not None:
-            os.close(self._spare_fd)
+            self._spare = socket.socket(socket.AF_UNIX)
 
     def _make_room(self, peer: Peer) -> None:
         """A user with too many connections loses the one that has been silent longest. When the house is full,
         whoever has been silent for long makes room."""
         own = [client for client in self._clients if client.peer.uid == peer.uid]
-        if len(own) >= CLIENTS_PER_USER_MAX:
-            self._drop(min(own, key=lambda client: client.used_s))
-        elif len(self._clients) >= CLIENTS_MAX:
-            quiet = [client for client in self._clients if not client.streaming]
-            longest = min(quiet, key=lambda client: client.used_s, default=None)
-            if longest and self._clock() - longest.used_s > _QUIET_MAX_S:
-                self._drop(longest)
+        quiet_since_s = self._clock() - _QUIET_MAX_S
+        quiet = [client for client in self._clients if not client.streaming and client.used_s < quiet_since_s]
+        may_go = own if len(own) >= CLIENTS_PER_USER_MAX else quiet if len(self._clients) >= CLIENTS_MAX else []
+        if may_go:
+            self._drop(min(may_go, key=lambda client: client.used_s))
 
     def _ready(self, client: _Client) -> None:
-        if client not in self._clients:
-            return
         if client.outbox:
             self._send(client, b"")
-        else:
+        elif client in self._clients:  # not dropped earlier in this turn
             self._receive(client)
 
     def _receive(self, client: _Client) -> None:
-        if not client.calls:
+        if not client.has_call:
             try:
                 data = client.sock.recv(_READ_SIZE)
             except BlockingIOError:
                 return
             except OSError:
                 data = b""
-            if not data or client.streaming:  # whoever listens to a stream has nothing more to ask here
-                self._drop(client)
-                return
-            *calls, client.inbox = (client.inbox + data).split(b"\0")
-            client.calls.extend(calls)
-            if len(client.inbox) > MESSAGE_MAX or any(len(call) > MESSAGE_MAX for call in calls):
+            client.inbox += data
+            is_too_long = max(map(len, client.inbox.split(b"\0"))) > MESSAGE_MAX
+            if not data or is_too_long or client.streaming:  # whoever listens to a stream has nothing more to ask here
                 self._drop(client)
                 return
         client.used_s = self._clock()
         for _ in range(_CALLS_PER_WAKE):
-            if client.calls and not client.outbox:
-                self._answer(client, client.calls.popleft())
+            if client.has_call and not client.outbox:
+                call, _, client.inbox = client.inbox.partition(b"\0")
+                self._answer(client, call)
         self._watch(client)
 
     def _answer(self, client: _Client, raw: bytes) -> None:
@@ -248,84 +224,82 @@ class Server:
             return
         try:
             reply = self._call(method, parameters, client.peer)
-            if isinstance(reply, Stream):
-                if not call.get("more"):
-                    raise _VarlinkError("ExpectedMore")
-                if call.get("oneway"):
-                    return
-                client.streaming = True
-                client.calls.clear()
-                if reply.first is not None:
-                    self._send(client, _encode({"parameters": reply.first, "continues": True}))
-                return
-            message = _encode({"parameters": reply})
-        except _VarlinkError as error:
-            message = _encode({"error": f"{_SERVICE}.{error.name}", "parameters": error.parameters})
-        except A1dError as error:
-            message = _encode(_error_message(error, method))
+            if isinstance(reply, Stream) and not call.get("more"):
+                raise _VarlinkError("ExpectedMore", {})
+            message = _encode({"parameters": reply} | ({"continues": True} if isinstance(reply, Stream) else {}))
         except Exception as error:  # a bug in one answer must not end the daemon
-            self._log.error(f"control: a bug in {method}: {error!r:.500}")
-            failed = f"{method.rpartition('.')[0]}.Failed"
-            message = _encode({"error": failed, "parameters": {"reasons": [f"a bug in a1d: {error!r:.200}"]}})
-        if not call.get("oneway"):
-            self._send(client, message)
+            reply = {}
+            message = _encode(self._error_message(error, method))
+        if call.get("oneway"):
+            return
+        if isinstance(reply, Stream):
+            client.streaming = True
+            client.inbox = b""
+        self._send(client, message)
 
-    def _call(self, method: str, parameters: Parameters, peer: Peer) -> Parameters | Stream:
+    def _call(self, method: str, parameters: Parameters, peer: Peer) -> Parameters:
         interface_name, _, name = method.rpartition(".")
-        interface = self._interfaces.get(interface_name)
-        if interface is None:
-            raise _VarlinkError("InterfaceNotFound", interface=interface_name)
-        function = interface.methods.get(name)
+        function = self._interface(interface_name).methods.get(name)
         if function is None:
-            raise _VarlinkError("MethodNotFound", method=name)
+            raise _VarlinkError("MethodNotFound", {"method": name})
         return function(parameters, peer)
 
-    def _get_info(self, _parameters: Parameters, _peer: Peer) -> Parameters:
-        return {**self._info, "interfaces": sorted(self._interfaces)}
+    def _interface(self, name: str) -> Interface:
+        if name not in self._interfaces:
+            raise _VarlinkError("InterfaceNotFound", {"interface": name})
+        return self._interfaces[name]
 
     def _get_description(self, parameters: Parameters, _peer: Peer) -> Parameters:
-        name = take(parameters, interface=str)["interface"]
-        if name not in self._interfaces:
-            raise _VarlinkError("InterfaceNotFound", interface=name)
-        return {"description": self._interfaces[name].description}
+        return {"description": self._interface(take(parameters, interface=str)["interface"]).description}
+
+    def _error_message(self, error: Exception, method: str) -> Parameters:
+        """Domain errors go out under the called interface's names, with their text for the user."""
+        interface = method.rpartition(".")[0]
+        if isinstance(error, DeniedError):
+            error = _VarlinkError("PermissionDenied", {})
+        elif isinstance(error, RequestError) and interface == _SERVICE:
+            error = _VarlinkError("InvalidParameter", {"parameter": error.parameter})
+        if isinstance(error, _VarlinkError):
+            name, parameters = error.args
+            return {"error": f"{_SERVICE}.{name}", "parameters": parameters}
+        if isinstance(error, RequestError):
+            name, parameters = "InvalidRequest", {"parameter": error.parameter, "reason": str(error)}
+        elif isinstance(error, A1dError):
+            name, parameters = "Failed", {"reasons": str(error).splitlines()}
+        else:
+            self._log.error(f"control: a bug in {method}: {error!r:.500}")
+            name, parameters = "Failed", {"reasons": [f"a bug in a1d: {error!r:.200}"]}
+        return {"error": f"{interface}.{name}", "parameters": parameters}
 
     def _send(self, client: _Client, message: bytes) -> None:
         client.outbox += message
         try:
-            sent = client.sock.send(client.outbox, socket.MSG_NOSIGNAL)
-            client.outbox = client.outbox[sent:]
-            client.used_s = self._clock() if sent else client.used_s
+            client.outbox = client.outbox[client.sock.send(client.outbox, socket.MSG_NOSIGNAL) :]
+            client.used_s = self._clock()
         except BlockingIOError:
             pass
         except OSError:
             self._drop(client)
-            return
         if len(client.outbox) > UNREAD_MAX:
             self._drop(client)
-            return
         self._watch(client)
 
     def _watch(self, client: _Client) -> None:
         """Wait for room while replies or calls wait; nothing more is read from a client that does not read."""
         if client in self._clients:
-            events = selectors.EVENT_WRITE if client.outbox or client.calls else selectors.EVENT_READ
-            key = self._selector.get_key(client.sock)
-            if key.events != events:
-                self._selector.modify(client.sock, events, key.data)
+            events = EVENT_WRITE if client.outbox or client.has_call else EVENT_READ
+            self._selector.modify(client.sock, events, self._selector.get_key(client.sock).data)
 
     def _drop(self, client: _Client) -> None:
         if client in self._clients:
             self._clients.remove(client)
-            client.calls.clear()
+            client.inbox = client.outbox = b""
             self._selector.unregister(client.sock)
             client.sock.close()
 
 
 class _VarlinkError(Exception):
-    def __init__(self, name: str, **parameters: str) -> None:
-        self.name = name
-        self.parameters = parameters
-        super().__init__(name)
+    """Its arguments: one of org.varlink.service's errors, and the parameters of that."""
 
 
 def take(parameters: Parameters, **types: type | tuple[type, ...]) -> Parameters:
@@ -333,30 +307,13 @@ def take(parameters: Parameters, **types: type | tuple[type, ...]) -> Parameters
     for name in parameters:
         if name not in types:
             raise RequestError(name, f"there is no parameter {name!r}")
-    result = {}
     for name, kind in types.items():
         kinds = kind if isinstance(kind, tuple) else (kind,)
         value = parameters.get(name)
         if type(value) not in kinds:
             expected = " or ".join("null" if k is type(None) else k.__name__ for k in kinds)
             raise RequestError(name, f"{name}: found {type(value).__name__}, expected {expected}")
-        result[name] = value
-    return result
-
-
-def _error_message(error: A1dError, method: str) -> Parameters:
-    """Domain errors go out under the called interface's names, with their text for the user."""
-    interface = method.rpartition(".")[0]
-    if isinstance(error, DeniedError):
-        return {"error": f"{_SERVICE}.PermissionDenied", "parameters": {}}
-    if isinstance(error, RequestError) and interface == _SERVICE:
-        return {"error": f"{_SERVICE}.InvalidParameter", "parameters": {"parameter": error.parameter}}
-    if isinstance(error, RequestError):
-        return {
-            "error": f"{interface}.InvalidRequest",
-            "parameters": {"parameter": error.parameter, "reason": str(error)},
-        }
-    return {"error": f"{interface}.Failed", "parameters": {"reasons": str(error).splitlines()}}
+    return {name: parameters.get(name) for name in types}
 
 
 def _peer_of(sock: socket.socket) -> Peer:

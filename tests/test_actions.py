@@ -242,7 +242,7 @@ def test_a_parent_that_ignored_sigchld_does_not_crash_the_tick(bench: Bench) -> 
 
 # -- power -----------------------------------------------------------------------------------------
 
-LOGIND = "--system call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
+LOGIND = "--system --timeout=3 call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
 
 
 @pytest.mark.parametrize(("verb", "method"), [("reboot", "Reboot"), ("poweroff", "PowerOff")])

@@ -217,6 +217,7 @@ def test_true_is_no_value_of_anything(option: Option) -> None:
         f"sensors: [{', '.join(f'{{name: s{n}, zone: z}}' for n in range(17))}]",
         "sensors: []",
         "sensors: [{name: cpu}]",
+        "sensors: [~]",
         "sensors: [{name: cpu, zone: a}, {name: cpu, zone: b}]",
     ],
     ids=lambda setting: setting[:40],

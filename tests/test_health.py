@@ -156,7 +156,7 @@ def what_goes_on_after_logging(stderr: int | None) -> str:
     code = (
         "import sys; from a1d.log import Log\n"
         "if sys.stderr: sys.stderr.reconfigure(encoding='ascii', errors='strict')\n"
-        "Log().error('x\\n45 \\u00b0C'); print('went on')"
+        "Log().error('x\\n45 \\u00b0C \\ud800'); print('went on')"
     )
     command = [sys.executable, "-c", code]
     if stderr is None:

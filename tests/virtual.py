@@ -55,7 +55,7 @@ class VirtualRig:
     def run(self, seconds: float, check: Callable[[], None] | None = None) -> None:
         """Let ``seconds`` pass; ``check`` after each turn."""
         end_s = self.clock.now_s + seconds
-        while self.daemon.wake_s <= end_s:
+        while self.clock.now_s <= end_s and self.daemon.wake_s <= end_s:
             self.turn()
             if check is not None:
                 check()
