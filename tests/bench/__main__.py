@@ -67,8 +67,9 @@ class Rig:
         self.process.wait()
 
     def set_temp(self, celsius: float) -> None:
-        with open(self.temp, "w", encoding="ascii") as file:
-            file.write(f"{round(celsius * 1000)}\n")
+        fd = os.open(self.temp, os.O_WRONLY | os.O_CREAT)  # in place, as sysfs does: never empty in between
+        os.pwrite(fd, f"{round(celsius * 1000)}\n".encode(), 0)
+        os.close(fd)
 
     def status(self, key: str) -> int:
         assert self.process
