@@ -2,11 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUN := $(VENV)/.run
+STAMP := $(VENV)/.dev
+INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
 .PHONY: run test lint types unit bench clean
 
-run: $(STAMP)  ## the daemon on a simulated case, live in this terminal
+run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
 
 test: lint types unit  ## everything that must be green
@@ -24,9 +26,13 @@ unit: $(STAMP)
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench
 
-$(STAMP): pyproject.toml
+$(RUN): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable '.[dev]'
+	$(INSTALL) .
+	touch $@
+
+$(STAMP): $(RUN)
+	$(INSTALL) '.[dev]'
 	touch $@
 
 clean:

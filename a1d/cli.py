@@ -81,13 +81,15 @@ def _serve(options: argparse.Namespace) -> None:
             from a1d.sim.view import View
 
             case = stack.enter_context(contextlib.closing(SimulatedCase(boot_clock)))
-            view = stack.enter_context(contextlib.closing(View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)))
+            view = View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)
             # Without a file its own: the simulated case is not the one that /etc speaks of.
             daemon = Daemon(case, run_dir, simulation_config if options.config is None else read, log=Log(view.log))
             daemon.telling.listeners.append(view.show)
+            view.on_gone = daemon.stop
         else:
             daemon = Daemon(RealCase(), run_dir, read)
-        _handle_signals(daemon, stack)
+        # A service reloads on SIGHUP; a simulation ends with its terminal.
+        _handle_signals(daemon, stack, hangup_ends=options.simulate and sys.stdout.isatty())
         daemon.run()
 
 
@@ -112,7 +114,7 @@ def _own(run_dir: str, stack: contextlib.ExitStack) -> None:
         ) from error
 
 
-def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack) -> None:
+def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack, *, hangup_ends: bool) -> None:
     """Signals only leave a byte behind; the loop acts on it."""
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
@@ -121,9 +123,9 @@ def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack) -> None:
 
     def on_signal() -> None:
         for number in set(ours.recv(64)):
-            if number == signal.SIGHUP:
+            if number == signal.SIGHUP and not hangup_ends:
                 daemon.reload_on_signal()
-            elif number in (signal.SIGTERM, signal.SIGINT):
+            else:
                 daemon.stop()
 
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):

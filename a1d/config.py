@@ -51,6 +51,20 @@ class FanConfig:
         60.0, "Write the duty again this often though nothing changed: it heals a reset MCU."
     )
 
+    @property
+    def failsafe_duty_percent(self) -> int:
+        """``failsafe_percent``, but never a duty at which the fan may stall."""
+        return max(self.failsafe_percent, self.duty_min_percent)
+
+    @property
+    def on_stop_duty(self) -> str | int:
+        """``on_stop``, likewise."""
+        return (
+            self.on_stop
+            if isinstance(self.on_stop, str) or not self.on_stop
+            else max(self.on_stop, self.duty_min_percent)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SensorConfig:

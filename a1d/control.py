@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import grp
 import os
 from collections.abc import Callable
@@ -71,12 +72,23 @@ def read_description(name: str) -> str:
         return file.read()
 
 
+@functools.cache
+def steering_gid() -> int | None:
+    """The group a1d, None if this machine has none. Asked once: looking a group up can take long."""
+    try:
+        return grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        return None
+
+
+def hottest_celsius(daemon: Daemon) -> float | None:
+    """The highest temperature that is up to date; None if there is none."""
+    return max((s.last.temp_celsius for s in daemon.sensors if s.last and not s.error), default=None)
+
+
 def require_steering(peer: Peer) -> None:
     """DeniedError unless the kernel says that ``peer`` is root, this process's user, or in the group a1d."""
-    try:
-        is_allowed = peer.uid in (0, os.geteuid()) or grp.getgrnam(GROUP).gr_gid in peer.groups
-    except KeyError:
-        is_allowed = False  # this machine has no such group
+    is_allowed = peer.uid in (0, os.geteuid()) or steering_gid() in peer.groups
     if not is_allowed:
         raise DeniedError(f"steering needs root or the group {GROUP}")
 
@@ -106,7 +118,7 @@ def status_of(daemon: Daemon, now_s: float) -> Parameters:
         "manual_percent": lease.duty_percent if lease else None,
         "manual_remaining_s": round(max(0.0, lease.until_s - now_s), 3) if lease and lease.until_s else None,
         "reason": decision.reason if decision else "starting",
-        "temp_celsius": max((s["temp_celsius"] for s in sensors if s["temp_celsius"] is not None), default=None),
+        "temp_celsius": hottest_celsius(daemon),
         "sensors": sensors,
         "button": {
             "watching": button.source is not None,

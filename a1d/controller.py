@@ -26,6 +26,7 @@ class Reading(NamedTuple):
     temp_celsius: float
     at_s: float
     error: str | None = None
+    missed: int = 0  # attempts that have failed since
 
 
 class Decision(NamedTuple):
@@ -63,7 +64,6 @@ class Controller:
         self._calm_since_s: float | None = None
         self._cool_since_s: float | None = None
         self._cool_duty = 0
-        self._age_max_s: dict[str, float] = {}
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -71,9 +71,9 @@ class Controller:
         self._fan = config.fan
         self._gap_s = gap_s(config)
         self._curves = {sensor.name: curve_of(config, sensor) for sensor in config.sensors}
-        age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
-        if age_max_s != self._age_max_s:
-            self._age_max_s, self._silent_s = age_max_s, self._last_s
+        self._age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
+        self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
+        self._silent_s = self._last_s
         if self._lease:
             self.set_manual(*self._lease)
         self._cool_since_s = None
@@ -118,8 +118,8 @@ class Controller:
         why = self._automatic(now_s, trusted)
         assert self._duty is not None
         if untrusted:
-            self._duty = max(self._duty, self._fan.failsafe_percent)
-            why = ("no trust in {}: at least {} %", ", ".join(untrusted), self._fan.failsafe_percent)
+            self._duty = max(self._duty, self._fan.failsafe_duty_percent)
+            why = ("no trust in {}: at least {} %", ", ".join(untrusted), self._fan.failsafe_duty_percent)
         elif critical:
             why = ("critical, so 100 %: {} at {:.1f} C", critical.sensor, critical.temp_celsius)
         if lease:
@@ -132,20 +132,17 @@ class Controller:
         untrusted = [
             reading.sensor
             for reading in readings
-            if not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._age_max_s[reading.sensor])
+            if reading.missed >= MISSED_MAX
+            or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._age_max_s[reading.sensor])
         ]
-        if len(readings) < len(self._curves):
+        if len(readings) < len(self._curves) and not now_s - self._silent_s < self._silence_max_s:
             heard = [reading.sensor for reading in readings]
-            untrusted += [
-                name
-                for name, age_max_s in self._age_max_s.items()
-                if name not in heard and not now_s - self._silent_s < age_max_s
-            ]
+            untrusted += [name for name in self._curves if name not in heard]
         return tuple(untrusted)
 
     def _update_override(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> Reading | None:
         """An emergency beats a manual setting until it has been calm for the hold time. The critical reading."""
-        calm = not emergency
+        calm = not emergency and len(trusted) == len(self._curves)
         critical = None
         for reading in trusted:
             critical_celsius = self._curves[reading.sensor].critical_celsius
@@ -171,7 +168,7 @@ class Controller:
         # A sensor that is late may be hiding heat: the fan may speed up on what is known, never slow down.
         late = len(trusted) < len(self._curves)
         for reading in trusted:
-            name, temp_celsius, _at_s, error = reading
+            name, temp_celsius, _at_s, error, _missed = reading
             curve = self._curves[name]
             late = late or error is not None
             wanted = curve.duty_percent(temp_celsius)
@@ -181,7 +178,7 @@ class Controller:
             slow_demand = max(slow_demand, curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius))
 
         if self._duty is None:
-            self._duty = self._fan.failsafe_percent if late else demand
+            self._duty = self._fan.failsafe_duty_percent if late else demand
         if demand >= self._duty:
             self._duty, self._cool_since_s = demand, None
         elif late or slow_demand >= self._duty:

@@ -236,9 +236,12 @@ def _percent(text: str) -> int:
 
 def _duration(text: str) -> float:
     try:
-        return parse_duration_s(text)
+        seconds = parse_duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if not 0 < seconds <= 7 * 86400:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected more than 0 and at most 7d")
+    return seconds
 
 
 def _watts(text: str) -> float | None:

@@ -14,7 +14,7 @@ from a1d import __version__, case_bus
 from a1d.actions import Actions
 from a1d.button import ButtonWatcher, EdgeSource
 from a1d.config import ButtonConfig, CaseConfig, Config
-from a1d.control import control_interface
+from a1d.control import control_interface, steering_gid
 from a1d.controller import Controller, Decision, gap_s
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
@@ -87,6 +87,7 @@ class Daemon:
         try:
             while not self.stopping:
                 self.turn()
+            self._finish()
         except BaseException:
             self._fail_safe()
             raise
@@ -111,7 +112,9 @@ class Daemon:
             self._next_tick_s = on_grid_s if on_grid_s > now_s else now_s + self.config.interval_s
             self._tick(now_s)
         elif now_s >= self._fan_due_s:
-            self._service_fan()
+            self._fan_due_s = self.fan.service()
+            if self.controller is None and not self.fan.observing:
+                self._next_tick_s = now_s  # the fan's duty is known at last: take over at once
 
     def stop(self) -> None:
         """Leave the loop after this turn."""
@@ -136,14 +139,14 @@ class Daemon:
             self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
         self._ticked_s = now_s
         self._hardware.advance(now_s)
-        self.button.tick(now_s)
-        self._select_button()
         if self.fan.observing:
-            self._service_fan()
+            self._fan_due_s = self.fan.service()
         if not self.fan.observing:
             self._control(now_s)
         self.actions.tick(now_s)
         self.telling.tick(now_s)
+        self.button.tick(now_s)  # after the fan and READY: at the start it has a library to import
+        self._select_button()
 
     def _control(self, now_s: float) -> None:
         """Temperature in, duty out."""
@@ -151,11 +154,7 @@ class Daemon:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
         self.decision = self.controller.step(now_s, read_all(self.sensors, now_s))
         self.fan.target_percent = self.decision.duty_percent
-        self._service_fan()
-
-    def _service_fan(self) -> None:
-        self.fan.service()
-        self._fan_due_s = self.fan.due_s
+        self._fan_due_s = self.fan.service()
 
     # -- the button ------------------------------------------------------------------------------
 
@@ -220,6 +219,7 @@ class Daemon:
             self._on_edges()  # a press that waits is not lost
         old, self.config = self.config, config
         self.health.report("configuration", None)
+        steering_gid.cache_clear()
         if config.sensors != old.sensors or config.interval_s != old.interval_s:
             for sensor in self.sensors:
                 sensor.close()
@@ -258,7 +258,7 @@ class Daemon:
     def _leave_stop_settings(self) -> None:
         """Tell the two small programs what they need to know should we not live to say it."""
         fan, case = self.config.fan, self.config.case
-        settings = StopSettings(case.protocol, case.bus, case.timeout_s, fan.failsafe_percent, fan.on_stop)
+        settings = StopSettings(case.protocol, case.bus, case.timeout_s, fan.failsafe_duty_percent, fan.on_stop_duty)
         try:
             write_stop_settings(self._run_dir, settings)
             self.health.report("run directory", None)
@@ -273,7 +273,17 @@ class Daemon:
         """The last thing a failing daemon does. systemd runs the same again after us, should this fail too."""
         self.fan.close()
         with contextlib.suppress(Exception):
-            leave_safe(self._open_case, self.config.fan.failsafe_percent)
+            leave_safe(self._open_case, max(self.config.fan.failsafe_duty_percent, self.fan.target_percent or 0))
+
+    def _finish(self) -> None:
+        """A clean stop keeps the duty, and that must be the one that was wanted."""
+        target, confirmed = self.fan.target_percent, self.fan.confirmed_percent
+        if target is not None and (confirmed is None or confirmed < target):
+            self.fan.close()
+            try:
+                self.log.info(f"stopping: {leave_safe(self._open_case, target, target)}")
+            except OSError as error:
+                self.log.error(f"stopping: the fan could not be set to {target} %: {error}")
 
 
 def _line_of(button: ButtonConfig) -> ButtonConfig:

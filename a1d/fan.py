@@ -15,6 +15,7 @@ _RETRY_MAX_S = 0.5
 # Failures in a row that are worth a message; fewer are everyday noise on this bus (M11).
 _FAILURES_WORTH_SAYING = 3
 _FIRST_READ_TRIES = 3
+_CHECK_S = 5.0
 # However fast the duty changes, every so often it must be seen to arrive.
 _UNVERIFIED_MAX_S = 2.0
 _NEVER = float("inf")
@@ -42,10 +43,11 @@ class Fan:
         self.errors = 0  # failed transfers since the start
         self.readable = True  # whether the protocol can confirm anything
         self._failures = self._mismatches = 0  # in a row
+        self._identified = False
         self._bus: CaseBus | None = None
         self._pending: int | None = None  # written, not yet confirmed
         self._may_stand = True  # whether the fan may be at 0, so that a higher duty may kick it (M6)
-        self._written_s = self._unverified_s = self._free_s = self._retry_s = 0.0
+        self._written_s = self._unverified_s = self._checked_s = self._free_s = self._retry_s = 0.0
 
     @property
     def due_s(self) -> float:
@@ -56,10 +58,11 @@ class Fan:
             return _NEVER
         return max(self._retry_s, self._next()[0])
 
-    def service(self) -> None:
-        """At most one transfer, if one is due. Never raises OSError: see ``error``."""
-        if self._clock() < self.due_s:
-            return
+    def service(self) -> float:
+        """At most one transfer, if one is due; when to call again. Never raises OSError: see ``error``."""
+        due_s = self.due_s
+        if self._clock() < due_s:
+            return due_s
         try:
             if self._bus is None:
                 self._bus = self._open_bus()
@@ -70,6 +73,7 @@ class Fan:
                 self._next()[1](self._bus)
         except OSError as error:
             self._failed(error)
+        return self.due_s
 
     def close(self) -> None:
         """Give the bus back and forget what was set; the next ``service`` opens it again and writes."""
@@ -97,9 +101,13 @@ class Fan:
             return verify_s, self._verify
         if self._pending is not None or self.confirmed_percent != self.target_percent:
             return self._free_s, self._write
-        if self.firmware is None and self.readable:
+        if not self._identified and self.readable:
             return verify_s, self._identify
-        return self._written_s + self.refresh_s, self._write
+        refresh_s = self._written_s + self.refresh_s
+        if not self.readable or self._checked_s >= refresh_s:
+            return refresh_s, self._write
+        # At full speed no rising temperature would ever bring another write: look more often.
+        return min(refresh_s, self._checked_s + _CHECK_S) if self.confirmed_percent == 100 else refresh_s, self._check
 
     def _observe(self, bus: CaseBus) -> None:
         if isinstance(bus, RegisterBus):
@@ -109,7 +117,21 @@ class Fan:
 
     def _identify(self, bus: CaseBus) -> None:
         assert isinstance(bus, RegisterBus)
-        self.firmware = bus.read_firmware()
+        self._identified = True  # once is enough: it is for the log alone
+        with contextlib.suppress(OSError):
+            self.firmware = bus.read_firmware()
+
+    def _check(self, bus: CaseBus) -> None:
+        """Before a refresh: has somebody else changed the duty, or has the MCU forgotten it?"""
+        assert isinstance(bus, RegisterBus)
+        found = bus.read_duty()
+        self._checked_s = self._clock()
+        if found != self.confirmed_percent:
+            self.mismatch = (
+                f"the case had gone from {self.confirmed_percent} % to {found} % by itself: was it reset, or does "
+                "another program drive it?"
+            )
+            self.confirmed_percent, self._may_stand = None, True
 
     def _write(self, bus: CaseBus) -> None:
         duty = self.target_percent
@@ -134,6 +156,7 @@ class Fan:
         found = bus.read_duty()
         wanted, self._pending = self._pending, None
         self._may_stand = found == 0 or found != wanted  # a case that lied once may have lied again
+        self._checked_s = self._clock()
         if found == wanted:
             self.confirmed_percent = wanted
             self._mismatches, self.mismatch = 0, None

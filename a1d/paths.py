@@ -11,5 +11,4 @@ SOCKET_NAME = "control.sock"
 
 def simulation_run_dir() -> str:
     """The run directory of this user's simulated case."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    return os.path.join(base, "a1d") if base else f"/tmp/a1d-{os.geteuid()}"
+    return f"/tmp/a1d-{os.geteuid()}"

@@ -61,12 +61,13 @@ class Sensor:
     """One configured temperature. ``read`` never raises: ``error`` says why there is no newer ``last``."""
 
     def __init__(
-        self, name: str, find: Callable[[], list[str]], interval_s: float, frozen_s: float, gap_s: float = math.inf
+        self, name: str, find: Callable[[], list[str]], pause_s: float, frozen_s: float, gap_s: float = math.inf
     ) -> None:
-        """``gap_s``: asked again only after so long, read at once; what came before is history."""
+        """Read again ``pause_s`` after the last time, or at the next tick if that failed. ``gap_s``: asked again
+        only after so long, read at once; what came before is history."""
         self.name = name
         self._find = find
-        self._interval_s = interval_s
+        self._pause_s = pause_s
         self._frozen_s = frozen_s
         self._fds: list[int] = []
         self._paths = ""
@@ -79,16 +80,16 @@ class Sensor:
 
     def read(self, now_s: float) -> Reading | None:
         """The newest reading, taken now if it is time to; None if there has never been a good one."""
-        # Half a millisecond early is on time: the loop's timer may round.
         gap, self._asked_s = now_s - self._asked_s > self._gap_s, now_s
-        if now_s + 0.0005 < self._due_s and not gap:
+        if now_s < self._due_s and not gap:
             return self.last
-        self._due_s = now_s + self._interval_s
+        self._due_s = now_s + self._pause_s
         try:
             raw = self._read_files()
             temp_celsius = max(map(parse_celsius, raw))
         except OSError as error:
             self._failed(str(error) if error.strerror is None else f"{error.filename or self._paths}: {error.strerror}")
+            self._due_s = now_s  # the next tick tries again
             self.close()
             return self.last
         if raw != self._raw or gap:
@@ -117,7 +118,7 @@ class Sensor:
     def _failed(self, error: str) -> None:
         self.error = error
         if self.last is not None:
-            self.last = self.last._replace(error=error)
+            self.last = self.last._replace(error=error, missed=self.last.missed + 1)
 
 
 def open_sensors(config: Config, sysfs: str) -> list[Sensor]:
@@ -139,7 +140,8 @@ def _sensor(config: Config, sensor: SensorConfig, sysfs: str) -> Sensor:
     def find() -> list[str]:
         return find_zone(sysfs, zone) if zone is not None else find_hwmon(sysfs, hwmon or "")
 
-    return Sensor(sensor.name, find, read_interval_s(config, sensor), frozen_s, gap_s(config))
+    pause_s = read_interval_s(config, sensor) - config.interval_s / 2  # ticks come late, and then early again
+    return Sensor(sensor.name, find, pause_s, frozen_s, gap_s(config))
 
 
 def _read_line(path: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from a1d import case_bus
-from a1d.control import status_of
+from a1d.control import hottest_celsius, status_of
 from a1d.fan import describe_firmware
 from a1d.notify import Notifier
 from a1d.varlink import Parameters
@@ -93,9 +93,10 @@ class Telling:
     def _publish(self, now_s: float) -> None:
         daemon, decision = self._daemon, self._daemon.decision
         if decision:
-            temp = max((sensor.last.temp_celsius for sensor in daemon.sensors if sensor.last), default=float("nan"))
+            temp = hottest_celsius(daemon)
+            heat = "no temperature" if temp is None else f"{temp:.0f} C"
             mode = "manual" if decision.manual else "automatic"
-            self._notifier.status(now_s, f"{temp:.0f} C, fan {decision.duty_percent} %, {mode}, {daemon.health.state}")
+            self._notifier.status(now_s, f"{heat}, fan {decision.duty_percent} %, {mode}, {daemon.health.state}")
         monitored = daemon.server is not None and daemon.server.is_streaming
         if self.listeners or monitored:
             status = status_of(daemon, now_s)

@@ -23,6 +23,7 @@ import a1d.control
 from a1d import ctl, varlink
 from a1d.config import CaseConfig, Config, FanConfig, SensorConfig
 from a1d.config_file import parse_config
+from a1d.control import steering_gid
 from a1d.curve import Curve
 from a1d.pulses import Gesture
 from a1d.sim.case import SensorFault, SimulatedCase
@@ -564,17 +565,20 @@ OWN_UID = 1500
 
 
 @pytest.fixture
-def as_peer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Peer], None]:
+def as_peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Peer], None]]:
     """Chooses who is at the other end; the daemon runs as OWN_UID and the group a1d is GROUP_ID."""
     peers = [STRANGER]
     monkeypatch.setattr(varlink, "_peer_of", lambda _sock: peers[0])
     monkeypatch.setattr(os, "geteuid", lambda: OWN_UID)
     monkeypatch.setattr(grp, "getgrnam", {"a1d": types.SimpleNamespace(gr_gid=GROUP_ID)}.__getitem__)
 
+    steering_gid.cache_clear()
+
     def choose(peer: Peer) -> None:
         peers[0] = peer
 
-    return choose
+    yield choose
+    steering_gid.cache_clear()
 
 
 def refused(message: Any) -> bool:
@@ -635,6 +639,7 @@ def test_without_the_group_on_this_machine_only_root_and_the_daemons_user_steer(
 ) -> None:
     rig.run(5)
     monkeypatch.setattr(grp, "getgrnam", {}.__getitem__)
+    steering_gid.cache_clear()
     as_peer(Peer(1000, frozenset({GROUP_ID})))
     assert refused(make_caller(rig).message(f"{CONTROL}.SetFan", {"duty_percent": 5}))
     as_peer(Peer(0, frozenset({0})))

@@ -327,7 +327,7 @@ def test_the_socket_is_that_of_the_service_else_the_simulation_else_the_variable
 ) -> None:
     service, simulation = tmp_path / "service", tmp_path / "a1d"
     monkeypatch.setattr(ctl, "RUN_DIR", str(service))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(ctl, "simulation_run_dir", lambda: str(simulation))
     assert run("status") == 3
     assert str(service) in run.err
     simulation.mkdir()

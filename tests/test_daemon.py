@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,8 +12,10 @@ import pytest
 
 from a1d.config import Config, SensorConfig
 from a1d.config_file import read_config
+from a1d.control import status_of
 from a1d.controller import curve_of
 from a1d.errors import ConfigError
+from a1d.failsafe import leave_safe
 from a1d.sim.case import SensorFault
 from a1d.sim.mcu import BusFault
 from tests.virtual import VirtualRig
@@ -61,7 +64,7 @@ def test_steady_temperature_causes_no_traffic_but_the_refresh(rig: VirtualRig) -
     writes = [transfer.value for transfer in rig.case.mcu.transfers if transfer.value is not None]
     reads = [transfer for transfer in rig.case.mcu.transfers if transfer.value is None]
     assert writes == [duty] * 10
-    assert len(reads) == len(writes)
+    assert len(reads) == 2 * len(writes)  # one before, one to verify
 
 
 @pytest.mark.parametrize("fault", list(BusFault))
@@ -211,9 +214,100 @@ def test_legacy_protocol_follows_too(make_rig: MakeRig) -> None:
     assert rig.case.mcu.forbidden == []
 
 
+def test_a_reload_of_the_sensors_does_not_give_the_fan_back_while_one_is_lost(make_rig: MakeRig) -> None:
+    configs = [Config(sensors=(SensorConfig(name="cpu", zone="cpu-thermal", interval_s=s),)) for s in (10.0, 11.0)]
+    rig = make_rig(lambda: configs[0])
+    settle_at(rig, 45.0)
+    rig.daemon.set_manual(0, None)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(40)
+    assert rig.fan_percent == 100
+    del configs[0]
+    rig.daemon.reload()
+    duties: list[int] = []
+    rig.run(60, lambda: duties.append(rig.fan_percent))
+    assert set(duties) == {100}
+
+
+def test_a_slow_sensor_that_is_lost_is_tried_each_tick_and_soon_counts_as_hot(make_rig: MakeRig) -> None:
+    rig = make_rig(Config(sensors=(SensorConfig(name="cpu", zone="cpu-thermal", interval_s=60.0),)))
+    settle_at(rig, 45.0)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(62)
+    assert rig.fan_percent == 100
+
+
+def test_a_duty_changed_behind_our_back_is_said(rig: VirtualRig) -> None:
+    settle_at(rig, 65.0)
+    rig.log_lines.clear()
+    rig.case.mcu.set_duty(0)
+    rig.run(61)
+    assert rig.fan_percent == 70
+    assert "to 0 % by itself" in rig.log_lines[0]
+
+
+def test_at_full_speed_an_mcu_that_forgot_is_noticed_in_seconds(rig: VirtualRig) -> None:
+    settle_at(rig, 85.0)
+    rig.case.mcu.set_duty(0)
+    rig.run(6.5)
+    assert rig.fan_percent == 100
+
+
+def test_a_bus_that_dies_at_full_speed_is_noticed_in_seconds(rig: VirtualRig) -> None:
+    settle_at(rig, 85.0)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.run(7)
+    assert rig.daemon.health.state == "degraded"
+
+
+def test_failsafe_is_never_a_duty_at_which_the_fan_stalls(make_rig: MakeRig) -> None:
+    rig = make_rig(replace(Config(), fan=replace(Config().fan, failsafe_percent=30, duty_min_percent=50)))
+    settle_at(rig, 45.0)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(3)
+    assert rig.fan_percent == 50
+
+
+def test_a_clean_stop_delivers_the_duty_that_was_wanted(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 45.0)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 72.0
+    rig.run(5)
+    rig.case.bus_faults.clear()
+    rig.daemon.stop()
+    rig.daemon.run()
+    rig.clock.sleep(1)
+    assert rig.fan_percent == 100
+
+
+def test_one_error_at_the_start_does_not_cost_an_interval(make_rig: MakeRig) -> None:
+    rig = make_rig(Config(interval_s=5.0))
+    rig.case.mcu.set_duty(0)
+    rig.case.fixed_celsius = 85.0
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.turn()
+    rig.case.bus_faults.clear()
+    rig.run(0.8)
+    assert rig.fan_percent == 100
+
+
+def test_a_lost_sensor_s_last_temperature_is_not_shown_as_the_present_one(rig: VirtualRig) -> None:
+    settle_at(rig, 55.0)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(3)
+    assert status_of(rig.daemon, rig.clock())["temp_celsius"] is None
+
+
+def in_virtual_time(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon's last efforts, too, live by the rig's clock."""
+    last_effort = functools.partial(leave_safe, clock=rig.clock, sleep=rig.clock.sleep)
+    monkeypatch.setattr("a1d.daemon.leave_safe", last_effort)
+
+
 def test_a_crash_in_the_loop_leaves_the_fan_at_failsafe(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
     settle_at(rig, 55.0)
-    monkeypatch.setattr("a1d.failsafe.time.sleep", rig.clock.sleep)
+    in_virtual_time(rig, monkeypatch)
 
     def crash(_now_s: float) -> None:
         raise RuntimeError("a bug")

@@ -293,11 +293,11 @@ def test_nothing_to_do_is_nothing_on_the_bus(world: World) -> None:
     assert len(world.sent) == sent
 
 
-def test_a_duty_that_stays_is_written_and_verified_once_a_minute(world: World) -> None:
+def test_a_duty_that_stays_is_read_written_and_verified_once_a_minute(world: World) -> None:
     world.settle(30)
     world.sent.clear()
     world.run(600)
-    assert [transfer.is_write for transfer in world.sent] == [True, False] * 10
+    assert [transfer.is_write for transfer in world.sent] == [False, True, False] * 10
     for write, following in pairwise(world.writes):
         assert following.start_s - write.start_s == pytest.approx(REFRESH_S)
 

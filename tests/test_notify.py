@@ -411,7 +411,12 @@ def guarded(systemd: Systemd, make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 def test_a_fan_that_is_not_serviced_starves_the_watchdog(
     guarded: VirtualRig, systemd: Systemd, mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(guarded.daemon.fan, "service", side_effect=lambda: guarded.clock.sleep(0.1))
+
+    def neglect() -> float:
+        guarded.clock.sleep(0.1)
+        return guarded.daemon.fan.due_s
+
+    mocker.patch.object(guarded.daemon.fan, "service", side_effect=neglect)
     guarded.case.fixed_celsius = 72.0
     fed_s = 0.0
     while guarded.clock() < 1080:

@@ -467,7 +467,7 @@ def powercut_run(*arguments: str, **values: Any) -> Run:
     return Run("a1d.powercut", arguments, **values)
 
 
-CUT = ["0x1a 0x80=0", "0x1a 0x86=1"]
+CUT = ["0x1a 0x80=0", "0x1a 0x86=1"] * 2
 CUT_LEGACY = ["0x1a 0", "0x1a 255"]
 LEGACY = stop_json(protocol="legacy")
 FAILSAFE_60 = stop_json(failsafe_percent=60)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import select
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
     from a1d.varlink import Parameters
 
 _BAR = 40
+_ESCAPE = re.compile(r"\x1b\[\d*m")
 _COLOUR = {"ok": "32", "degraded": "33", "failsafe": "31"}
 
 
@@ -18,6 +23,7 @@ class View:
     """``show`` a status, ``log`` a line; both go to ``out``."""
 
     def __init__(self, case: SimulatedCase, socket_path: str, out: TextIO) -> None:
+        self.on_gone: Callable[[], None] = lambda: None  # called when nobody can be shown anything any more
         self._case = case
         self._socket_path = socket_path
         self._out = out
@@ -44,15 +50,11 @@ class View:
             self._shown_s = now_s
             self._put([], self._line(status))
 
-    def close(self) -> None:
-        """Leave the last block standing."""
-        self._put([], "")
-
     def _line(self, status: Parameters) -> str:
         temp = status["temp_celsius"]
         return (
             f"{'--' if temp is None else f'{temp:.1f}'} C  fan {status['duty_percent']} %  {status['mode']}  "
-            f"{status['health']['state']}  {'; '.join(status['health']['problems']) or status['reason']}"
+            f"{status['health']['state']}  {_problems(status) or status['reason']}"
         )
 
     def _block(self, status: Parameters) -> list[str]:
@@ -64,7 +66,7 @@ class View:
             f"  temperature  {_bar((temp or 0) - 20, 80)}  {'--' if temp is None else f'{temp:.1f} C'}",
             f"  duty         {_bar(status['duty_percent'] or 0, 100)}  {status['duty_percent']} %",
             f"  mode         {status['mode']}: {status['reason']}",
-            f"  health       \x1b[{_COLOUR[state]}m{state}\x1b[0m  {'; '.join(status['health']['problems'])}",
+            f"  health       \x1b[{_COLOUR[state]}m{state}\x1b[0m  {_problems(status)}",
             f"  the case     {case.watts:.0f} W in, chip {case.chip_celsius:.1f} C, fan {case.mcu.fan_percent} %"
             + (
                 f", faults: {', '.join(f.value for f in (*case.bus_faults, *case.sensor_faults))}"
@@ -84,16 +86,24 @@ class View:
 
     def _put(self, block: list[str], text: str | None = None) -> None:
         """Wipe the block that stands, print ``text`` above it, draw ``block``."""
+        columns = (os.get_terminal_size(self._out.fileno()).columns or 80) if self._live else 1000
         out = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
-        if text:
-            out += text + "\n"
-        out += "".join(f"{line[:200]}\n" for line in block)
-        self._drawn, self._lines = len(block), block
+        out += f"{text}\n" if text else ""
+        out += "".join(f"{line[: columns - 1 + len(line) - len(_ESCAPE.sub('', line))]}\x1b[0m\n" for line in block)
         try:
+            # A terminal that was stopped with Ctrl-S must not stop the daemon.
+            if not select.select((), (self._out,), (), 0)[1]:
+                return
             self._out.write(out)
             self._out.flush()
         except (OSError, ValueError):
-            pass  # nobody watches any more; the daemon goes on
+            self.on_gone()
+            return
+        self._drawn, self._lines = len(block), block
+
+
+def _problems(status: Parameters) -> str:
+    return "; ".join(status["health"]["problems"]).replace("\n", " ")
 
 
 def _bar(value: float, full: float) -> str:
