@@ -64,6 +64,7 @@ class Controller:
         self._calm_since_s: float | None = None
         self._cool_since_s: float | None = None
         self._cool_duty = 0
+        self._age_max_s: dict[str, float] = {}
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -71,9 +72,10 @@ class Controller:
         self._fan = config.fan
         self._gap_s = gap_s(config)
         self._curves = {sensor.name: curve_of(config, sensor) for sensor in config.sensors}
-        self._age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
+        age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
+        if age_max_s != self._age_max_s:
+            self._age_max_s, self._silent_s = age_max_s, self._last_s
         self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
-        self._silent_s = self._last_s
         if self._lease:
             self.set_manual(*self._lease)
         self._cool_since_s = None
