@@ -73,6 +73,7 @@ class Daemon:
             self.config = Config(case=case)
             text = f"using built-in defaults, because\n{error}"
             self.health.report("configuration", text)
+        self._gap_s = gap_s(self.config)
         self._leave_stop_settings()
         self.actions = Actions(hardware.power, self.log)
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
@@ -134,7 +135,7 @@ class Daemon:
         self.selector.close()
 
     def _tick(self, now_s: float) -> None:
-        if now_s - self._ticked_s > gap_s(self.config):
+        if now_s - self._ticked_s > self._gap_s:
             gone = format_duration(round(now_s - self._ticked_s))
             self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
         self._ticked_s = now_s
@@ -218,6 +219,7 @@ class Daemon:
         if reopen:
             self._on_edges()  # a press that waits is not lost
         old, self.config = self.config, config
+        self._gap_s = gap_s(config)
         self.health.report("configuration", None)
         steering_gid.cache_clear()
         if config.sensors != old.sensors or config.interval_s != old.interval_s:
