@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from a1d.paths import SOCKET_NAME, simulation_run_dir
+
 if TYPE_CHECKING:
     from a1d.sim.case import SimulatedCase
     from a1d.varlink import Parameters
@@ -78,7 +80,10 @@ class View:
         ]
 
     def _help(self) -> str:
-        ctl = f"a1d-ctl --socket {self._socket_path}"
+        beside = os.path.join(os.path.dirname(sys.argv[0]), "a1d-ctl")  # as in a virtual environment
+        ctl = beside if os.path.exists(beside) else "a1d-ctl"
+        if self._socket_path != os.path.join(simulation_run_dir(), SOCKET_NAME):
+            ctl += f" --socket {self._socket_path}"
         return "\n".join(
             f"  {ctl} {words}"
             for words in ("status", "fan set 60 --for 1m", "fan auto", "sim fault no-answer on", "sim press double")
