@@ -59,11 +59,8 @@ class FanConfig:
     @property
     def on_stop_duty(self) -> str | int:
         """``on_stop``, likewise."""
-        return (
-            self.on_stop
-            if isinstance(self.on_stop, str) or not self.on_stop
-            else max(self.on_stop, self.duty_min_percent)
-        )
+        moves = isinstance(self.on_stop, int) and self.on_stop > 0
+        return max(int(self.on_stop), self.duty_min_percent) if moves else self.on_stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ class Daemon:
         try:
             while not self.stopping:
                 self.turn()
+            self.telling.stopping()
             self._finish()
         except BaseException:
             self._fail_safe()
@@ -131,7 +132,7 @@ class Daemon:
         for sensor in self.sensors:
             sensor.close()
         self.fan.close()
-        self.telling.close(stopping=self.stopping)
+        self.telling.close()
         self.selector.close()
 
     def _tick(self, now_s: float) -> None:
@@ -285,7 +286,8 @@ class Daemon:
             try:
                 self.log.info(f"stopping: {leave_safe(self._open_case, target, target)}")
             except OSError as error:
-                self.log.error(f"stopping: the fan could not be set to {target} %: {error}")
+                why = case_bus.explain(error, self.config.case.bus).strerror
+                self.log.error(f"stopping: the fan could not be set to {target} %: {why}")
 
 
 def _line_of(button: ButtonConfig) -> ButtonConfig:

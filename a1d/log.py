@@ -1,6 +1,6 @@
 """One line a message on standard error, with the priority prefix that journald reads.
 
-The logging package would cost 1 MB and 10 ms of start-up for the same three levels.
+The logging package would cost 0.4 MB and 10 ms of start-up for the same three levels.
 """
 
 from __future__ import annotations

@@ -61,10 +61,12 @@ class Telling:
         if self._ready:
             self._notifier.ready()
 
-    def close(self, *, stopping: bool) -> None:
+    def stopping(self) -> None:
+        """A clean stop begins."""
+        self._notifier.stopping()
+
+    def close(self) -> None:
         """Nothing can be told any more."""
-        if stopping:
-            self._notifier.stopping()
         self._notifier.close()
 
     def _report(self) -> None:

@@ -1,8 +1,8 @@
 """A Varlink server for a selectors loop: NUL-ended JSON on a Unix socket, with introspection.
 
 Every resource is bounded: clients in all and per user, message size, unread replies, work per wake-up.
-What each method does is not known here. The reference library costs 5 MB and 40 ms of start-up, is
-unmaintained since 2021, and bounds nothing.
+What each method does is not known here. The reference library costs 1.5 MB and 21 ms of start-up, has
+had no release since 2021, and bounds nothing.
 """
 
 from __future__ import annotations

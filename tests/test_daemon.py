@@ -18,6 +18,7 @@ from a1d.errors import ConfigError
 from a1d.failsafe import leave_safe
 from a1d.sim.case import SensorFault
 from a1d.sim.mcu import BusFault
+from a1d.stop_settings import read_stop_settings
 from tests.virtual import VirtualRig
 
 MakeRig = Callable[..., VirtualRig]
@@ -229,6 +230,33 @@ def test_a_reload_of_the_sensors_does_not_give_the_fan_back_while_one_is_lost(ma
     assert set(duties) == {100}
 
 
+def test_a_reload_gives_a_sensor_that_was_never_heard_no_new_grace(rig: VirtualRig) -> None:
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(5)
+    for _ in range(3):
+        rig.daemon.reload()
+        rig.run(0.6, lambda: None)
+        assert rig.daemon.decision is not None
+        assert rig.daemon.decision.untrusted == ("cpu",)
+
+
+def test_with_no_hold_a_reload_does_not_give_the_fan_back_for_a_moment_either(make_rig: MakeRig) -> None:
+    fan = replace(Config().fan, hold_s=0.0)
+    configs = [
+        Config(fan=fan, sensors=(SensorConfig(name="cpu", zone="cpu-thermal", interval_s=s),)) for s in (0.5, 1.0)
+    ]
+    rig = make_rig(lambda: configs[0])
+    rig.run(5)
+    rig.daemon.set_manual(0, None)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(5)
+    del configs[0]
+    rig.daemon.reload()
+    duties: list[int] = []
+    rig.run(5, lambda: duties.append(rig.duty_percent))
+    assert set(duties) == {100}
+
+
 def test_a_slow_sensor_that_is_lost_is_tried_each_tick_and_soon_counts_as_hot(make_rig: MakeRig) -> None:
     rig = make_rig(Config(sensors=(SensorConfig(name="cpu", zone="cpu-thermal", interval_s=60.0),)))
     settle_at(rig, 45.0)
@@ -318,6 +346,35 @@ def test_a_crash_in_the_loop_leaves_the_fan_at_failsafe(rig: VirtualRig, monkeyp
         rig.daemon.run()
     rig.clock.now_s += 1
     assert rig.fan_percent == 100
+
+
+def test_a_crash_does_not_forget_the_duty_that_was_wanted(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = make_rig(replace(Config(), fan=replace(Config().fan, failsafe_percent=30)))
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 45.0)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 85.0
+    rig.run(2)
+    rig.case.bus_faults.clear()
+
+    def crash(_now_s: float) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(rig.daemon.telling, "tick", crash)
+    monkeypatch.setattr(rig.daemon.fan, "service", lambda: rig.clock() + 1)
+    rig.clock.now_s += 0.5
+    with pytest.raises(RuntimeError, match="a bug"):
+        rig.daemon.run()
+    rig.clock.now_s += 1
+    assert rig.fan_percent == 100
+
+
+@pytest.mark.parametrize(("on_stop", "left"), [(0, 0), (5, 20), (60, 60), ("keep", "keep")])
+def test_what_a_stop_is_to_leave_is_never_a_duty_that_stalls(
+    make_rig: MakeRig, on_stop: str | int, left: str | int
+) -> None:
+    rig = make_rig(replace(Config(), fan=replace(Config().fan, on_stop=on_stop, duty_min_percent=20)))
+    assert read_stop_settings(str(rig.run_dir), "/nonexistent").on_stop == left
 
 
 def test_an_unusable_run_directory_does_not_stop_the_fan(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
