@@ -58,7 +58,7 @@ class Actions:
         elif action != "none":
             command = self._power(action)
             if command is None:
-                self._log.info(f"{action}: done by the case itself")
+                self._log.info(f"{action}: noted, a dry run")
             elif any(running.is_power and running.what == action for running in self._running):
                 self._log.info(f"{action}: already under way")
             else:
