@@ -31,9 +31,9 @@ class _Running:
 
 
 class Actions:
-    """``power`` turns ``reboot`` or ``poweroff`` into a command, or does it itself and returns None."""
+    """``power`` turns ``reboot`` or ``poweroff`` (and whether it is urgent) into a command, or does it itself: None."""
 
-    def __init__(self, power: Callable[[str], Sequence[str] | None], log: Log) -> None:
+    def __init__(self, power: Callable[[str, bool], Sequence[str] | None], log: Log) -> None:
         self._power = power
         self._log = log
         self._running: list[_Running] = []
@@ -48,18 +48,18 @@ class Actions:
         """What failed is not wanted any more."""
         self._errors.clear()
 
-    def run(self, action: str | tuple[str, ...]) -> None:
-        """Start what a gesture is configured to do."""
+    def run(self, action: str | tuple[str, ...], *, urgent: bool = False) -> None:
+        """Start what a gesture is configured to do; ``urgent`` if the case cuts the power soon anyway."""
         if isinstance(action, tuple):
             if len(self._running) >= _RUNNING_MAX:
                 self._log.warning(f"{action[0]}: not started, {_RUNNING_MAX} commands of earlier presses still run")
             else:
                 self._start(_Running(action[0], action, is_power=False))
         elif action != "none":
-            command = self._power(action)
+            command = self._power(action, urgent)
             if command is None:
                 self._log.info(f"{action}: noted, a dry run")
-            elif any(running.is_power and running.what == action for running in self._running):
+            elif any(running.is_power and running.command == tuple(command) for running in self._running):
                 self._log.info(f"{action}: already under way")
             else:
                 self._start(_Running(action, tuple(command), is_power=True, tries_left=_POWER_TRIES))
@@ -113,14 +113,14 @@ class Actions:
             self._log.error(error)
 
 
-def logind_command(verb: str) -> tuple[str, ...]:
+def logind_command(verb: str, urgent: bool) -> tuple[str, ...]:
     """The call to systemd-logind for ``reboot`` or ``poweroff``; polkit decides whether we may.
 
+    ``urgent`` overrules what inhibits a shutdown: systemctl knows how, from one logind to the next.
     It is given 3 s: after a hold the case cuts the power in 5.6 (B3), and a second try must fit in.
     """
-    method = {"reboot": "Reboot", "poweroff": "PowerOff"}[verb]
-    manager = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
-    return ("busctl", "--system", "--timeout=3", "call", *manager, method, "b", "false")
+    overrule = ("--ignore-inhibitors",) if urgent else ()
+    return ("env", "SYSTEMD_BUS_TIMEOUT=3s", "systemctl", "--no-wall", "--no-ask-password", *overrule, verb)
 
 
 def spawn(command: Sequence[str]) -> int:

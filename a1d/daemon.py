@@ -178,7 +178,7 @@ class Daemon:
             action = self.config.button.hold if gesture is Gesture.HOLD else self.config.button.double_press
             shown = action if isinstance(action, str) else " ".join(action)
             self.log.info(f"button: {gesture.value.replace('_', ' ')}: {shown}")
-            self.actions.run(action)
+            self.actions.run(action, urgent=gesture is Gesture.HOLD)  # the case cuts the power (B3)
 
     # -- what clients may do ---------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class Hardware(Protocol):
     def open_edges(self, config: ButtonConfig) -> EdgeSource:
         """The button's line. OSError if it cannot be watched."""
 
-    def power(self, verb: str) -> Sequence[str] | None:
+    def power(self, verb: str, urgent: bool) -> Sequence[str] | None:
         """The command that does ``reboot`` or ``poweroff``; None if that is done by this call."""
 
     def advance(self, now_s: float) -> None:
@@ -60,9 +60,9 @@ class RealCase:
 
         return GpiodEdges(config)
 
-    def power(self, verb: str) -> Sequence[str] | None:
+    def power(self, verb: str, urgent: bool) -> Sequence[str] | None:
         """A call to logind."""
-        return logind_command(verb)
+        return logind_command(verb, urgent)
 
     def advance(self, now_s: float) -> None:
         """Nothing: the world moves by itself."""

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from a1d.actions import logind_command
 from a1d.config import ButtonConfig, Config, GestureAction
 from a1d.control import status_of
 from a1d.controller import Controller
@@ -173,7 +172,7 @@ def test_logind_that_refuses_degrades_and_is_asked_again_each_second_until_it_ag
     rig.run(0.5)
     assert rig.daemon.health.state == "ok"
     assert len(spawned) == 4
-    power.assert_called_with("poweroff")
+    power.assert_called_with("poweroff", True)
 
 
 def test_the_simulated_case_never_asks_the_real_logind(rig: VirtualRig, mocker: MockerFixture) -> None:
@@ -183,7 +182,17 @@ def test_the_simulated_case_never_asks_the_real_logind(rig: VirtualRig, mocker: 
     press(rig, HOLD)
     rig.run(10)
     spawn.assert_not_called()
-    assert logind_command("reboot")[0] == "busctl"
+    assert rig.case.powered == ["reboot", "poweroff"]
+
+
+def test_only_a_hold_is_urgent(make_rig: MakeRig, mocker: MockerFixture) -> None:
+    """After a double press nothing cuts the power, so an inhibitor may refuse."""
+    power = mocker.patch.object(SimulatedCase, "power", return_value=None)
+    rig = make_rig()
+    rig.run(2)
+    press(rig, DOUBLE)
+    press(rig, HOLD)
+    assert [call.args for call in power.call_args_list] == [("reboot", False), ("poweroff", True)]
 
 
 # -- a press is not lost ---------------------------------------------------------------------------

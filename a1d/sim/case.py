@@ -130,7 +130,7 @@ class SimulatedCase:
         self._edges = SimulatedEdges(self._forget_edges)
         return self._edges
 
-    def power(self, verb: str) -> Sequence[str] | None:
+    def power(self, verb: str, _urgent: bool) -> Sequence[str] | None:
         """A dry run."""
         self.powered.append(verb)
         return None
