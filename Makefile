@@ -6,7 +6,7 @@ RUN := $(VENV)/.run
 STAMP := $(VENV)/.dev
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint types unit bench clean
+.PHONY: run test lint types unit bench install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -16,6 +16,7 @@ test: lint types unit  ## everything that must be green
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck systemd/install.sh .ci/run
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -25,6 +26,9 @@ unit: $(STAMP)
 
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench
+
+install install-files uninstall:  ## the service on this system (root); DESTDIR, PREFIX: systemd/install.sh
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' PYTHON='$(PYTHON)' sh systemd/install.sh $@
 
 $(RUN): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
