@@ -1,4 +1,4 @@
-"""A real ``a1d --simulate`` with a socket where systemd's would be."""
+"""A real ``a1d`` with a socket where systemd's would be."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Any
 
 
-class SimulatedDaemon:
+class DaemonProcess:
     """Started on construction; ``call`` speaks Varlink, ``wait_notified`` listens as systemd would."""
 
-    def __init__(self, tmp_path: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, tmp_path: Path, run_dir: Path, command: list[str], environment: dict[str, str]) -> None:
         self.process_is_ours = True
-        self.run_dir = tmp_path / "run"
+        self.run_dir = run_dir
         self.socket_path = self.run_dir / "control.sock"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(tmp_path / "notify"))
         self._notify.settimeout(0.1)
         self._notified: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
-        command = [sys.executable, "-m", "a1d", "--simulate", "--run-dir", str(self.run_dir), *arguments]
         self.process = subprocess.Popen(
-            command,
+            [*command, "--run-dir", str(self.run_dir)],
             env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -70,6 +69,24 @@ class SimulatedDaemon:
         status: dict[str, Any] = self.call("org.a1d.control.GetStatus")["parameters"]["status"]
         return status
 
+    def close(self) -> tuple[str, str]:
+        """What it printed on standard output and standard error."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        out, err = self.process.communicate(timeout=10)
+        self.process_is_ours = False
+        return out, err
+
+
+class SimulatedDaemon(DaemonProcess):
+    """On the simulated case."""
+
+    def __init__(self, tmp_path: Path, *arguments: str, **environment: str) -> None:
+        super().__init__(
+            tmp_path, tmp_path / "run", [sys.executable, "-m", "a1d", "--simulate", *arguments], environment
+        )
+
     def case(self) -> dict[str, Any]:
         case: dict[str, Any] = self.call("org.a1d.simulation.GetCase")["parameters"]
         return case
@@ -88,12 +105,3 @@ class SimulatedDaemon:
                 return
             time.sleep(0.05)
         raise AssertionError(f"{what} is {seen!r} after {seconds} s, expected {wanted!r}")
-
-    def close(self) -> tuple[str, str]:
-        """What it printed on standard output and standard error."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
-        out, err = self.process.communicate(timeout=10)
-        self.process_is_ours = False
-        return out, err
