@@ -33,9 +33,10 @@ def leave_safe(
     A present duty that cannot be read counts as 100 %. OSError if the case stays out of reach.
     """
     present: int | None = None
+    is_written = False  # kept from try to try, or a bus that fails every second time would never let us finish
 
     def attempt() -> str:
-        nonlocal present
+        nonlocal present, is_written
         with contextlib.closing(open_bus()) as bus:
             if present is None and isinstance(bus, RegisterBus):
                 with contextlib.suppress(OSError):
@@ -43,12 +44,16 @@ def leave_safe(
             goal = exact_percent
             if goal is None:
                 goal = 100 if present is None else max(present, failsafe_percent)
-            # Written even if it is there already: an MCU that was just reset is about to forget it (M5).
-            bus.write_duty(goal)
             if not isinstance(bus, RegisterBus):
+                bus.write_duty(goal)
                 return f"the fan was set to {goal} %; this case cannot confirm it"
-            sleep(SETTLE_S)
+            # Written even if it is there already: an MCU that was just reset is about to forget it (M5).
+            if not is_written:
+                bus.write_duty(goal)
+                is_written = True
+                sleep(SETTLE_S)
             if bus.read_duty() != goal:
+                is_written = False
                 text = f"the case does not confirm the {goal} % it was asked for, several times"
                 raise OSError(errno.EIO, text)
             return f"the fan was set to {goal} %"

@@ -51,30 +51,31 @@ def cut_power(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Duty 0, then the request, again until the bus has taken both; the number of tries it took.
+    """Duty 0, then the request, each again until the bus has taken it; the number of tries it took.
 
     OSError if it did not work in time. While the MCU kicks the fan it drops what it is sent (M7), and only
     after 0.6 s can anybody tell (M4): so ask again then. Nothing cancels the first request (P3).
     """
     tries = 0
+    taken = 0  # kept from try to try, or a bus that fails every second time would never let us finish
 
     def attempt() -> int:
-        nonlocal tries
+        nonlocal tries, taken
         tries += 1
         with contextlib.closing(open_bus()) as bus:
-            _ask(bus, sleep)
-            if isinstance(bus, RegisterPowerCut):
-                sleep(SETTLE_S)
-                _ask(bus, sleep)
+            enough = 4 if isinstance(bus, RegisterPowerCut) else 2
+            while taken < enough:
+                is_duty = taken % 2 == 0
+                if is_duty:
+                    bus.write_duty(0)  # kicks nothing (P4)
+                else:
+                    bus.arm_power_cut()
+                taken += 1
+                if taken < enough:
+                    sleep(PACE_S if is_duty else SETTLE_S)
         return tries
 
     return try_for(TIME_MAX_S, attempt, clock, sleep)
-
-
-def _ask(bus: RegisterPowerCut | LegacyPowerCut, sleep: Callable[[float], None]) -> None:
-    bus.write_duty(0)  # kicks nothing (P4)
-    sleep(PACE_S)
-    bus.arm_power_cut()
 
 
 def main() -> int:

@@ -255,6 +255,19 @@ def test_a_bus_that_answers_within_two_seconds_is_still_asked(fault: BusFault) -
     assert case.mcu.cut_s is not None
 
 
+@pytest.mark.parametrize("first_fails", [True, False])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_bus_that_fails_every_second_time_is_no_obstacle(first_fails: bool, legacy: bool) -> None:
+    """Found in a virtual machine: a try that begins at the beginning never gets to the end of such a bus."""
+    script = [errno.EIO, 0] * 20 if first_fails else [0, errno.EIO] * 20
+    case = Case(30, list(script), legacy=legacy)
+    case.cut_power()
+    assert case.mcu.cut_s is not None
+    case = Case(30, list(script), legacy=legacy)
+    case.leave_safe(60)
+    assert case.mcu.fan_percent >= 60
+
+
 def test_an_older_case_is_never_read() -> None:
     case = Case(30, legacy=True)
     case.cut_power()
