@@ -105,7 +105,8 @@ class Actions:
     def _failed(self, running: _Running, how: str, now_s: float | None) -> None:
         running.pid = None
         running.again_s = None if now_s is None else now_s + _POWER_RETRY_S
-        error = self._errors[running.what, running.is_power] = f"{running.what}: failed ({how})"
+        why = "; the journal says why: journalctl -u a1d" if running.is_power else ""
+        error = self._errors[running.what, running.is_power] = f"{running.what}: failed ({how}){why}"
         if running.tries_left > 0:
             self._running.append(running)  # tick tries again
             self._log.warning(f"{error}; trying again")

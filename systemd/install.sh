@@ -189,7 +189,7 @@ start_service() {
         say "installed; systemd does not run here, so the service will start when it does"
         return 0
     fi
-    if [ ! -d /usr/share/polkit-1/actions ]; then
+    if [ ! -e /usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service ]; then
         say "polkit is not installed, so the button can neither reboot nor power off: sudo apt install polkitd," \
             "or see \"Without polkit\" in $PREFIX/share/doc/a1d/docs/service.md"
     fi
@@ -214,7 +214,7 @@ uninstall() {
         systemctl disable --quiet $now a1d.service a1d-power@poweroff.path a1d-power@reboot.path
     fi
     # Nobody will look after the fan from here on.
-    if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" || true; fi
+    if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 | sed 's/^<.>//'; fi
     groups=
     if [ -e "$OPT/groups-made" ]; then groups=$(cat "$OPT/groups-made"); fi
     rm -f "$UNITS/a1d.service" "$UNITS/a1d-power@.path" "$UNITS/a1d-power@.service" "$HOOK" "$SYSUSERS" "$UDEV" "$POLKIT"

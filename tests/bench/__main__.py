@@ -33,6 +33,27 @@ for _ in range(int(sys.argv[2])):
 """
 
 
+NOTING_SMBUS2 = """
+import os, time
+refusals = int(os.environ["REFUSALS"])
+
+class SMBus:
+    fd = os.open("/dev/null", os.O_RDWR)
+
+    def __init__(self, bus=None): pass
+    def open(self, bus): pass
+    def close(self): pass
+
+    def write_byte_data(self, address, register, value):
+        global refusals
+        if refusals:
+            refusals -= 1
+            raise OSError(121, "Remote I/O error")
+        if register == 0x86:
+            print(time.monotonic_ns(), flush=True)
+"""
+
+
 class Rig:
     """A directory with a sensor and a button, and the daemon living on it."""
 
@@ -60,6 +81,16 @@ class Rig:
         self.process = subprocess.Popen(command, env=environment)
         while self.notify.recv(4096) != b"READY=1":
             pass
+        return time.perf_counter() - begin
+
+    def restart(self) -> float:
+        """Seconds without control, as systemd does it: the old daemon ends, ExecStopPost, the new one is ready."""
+        environment = {**os.environ, "RUNTIME_DIRECTORY": str(self.directory / "run"), "SERVICE_RESULT": "success"}
+        time.sleep(1.0)  # by then the duty is confirmed, and a stop has nothing to wait for
+        begin = time.perf_counter()
+        self.stop()
+        subprocess.run([PYTHON, "-m", "a1d.failsafe"], env=environment, check=True)
+        self.start()
         return time.perf_counter() - begin
 
     def stop(self) -> None:
@@ -197,11 +228,29 @@ def starts() -> None:
     for _ in range(10):
         daemon.stop()
         ready.append(daemon.start())
+    gap_s = statistics.median(daemon.restart() for _ in range(5))
     daemon.stop()
     floor = f"{floor_s * 1000:.1f} ms"
     row("a1d-ctl status", f"{ctl_s * 1000:.1f} ms", floor, f"{ctl_s / floor_s:.2f}", "3")
     ready_s = statistics.median(ready)
     row("time to READY", f"{ready_s * 1000:.1f} ms", floor, f"{ready_s / floor_s:.2f}", "5")
+    row("restart, time without control", f"{gap_s * 1000:.0f} ms", f"2 x {floor}", f"{gap_s / floor_s / 2:.2f}", "-")
+    for what, refusals in (("power-cut hook, start to request", 0), ("the same, the bus refuses 3 times", 3)):
+        cut_s = statistics.median(power_cut_s(refusals) for _ in range(10))
+        row(what, f"{cut_s * 1000:.0f} ms", floor, f"{cut_s / floor_s:.2f}", "500 ms")
+
+
+def power_cut_s(refusals: int) -> float:
+    """From the start of the interpreter to the request, with no configuration to be had."""
+    directory = tempfile.mkdtemp(prefix="a1d-bench-")
+    Path(directory, "smbus2.py").write_text(NOTING_SMBUS2)
+    environment = {**os.environ, "PYTHONPATH": f"{directory}:{Path.cwd()}", "REFUSALS": str(refusals)}
+    environment |= {"RUNTIME_DIRECTORY": directory, "A1D_CONFIG": directory, "A1D_KMSG": "/dev/null"}
+    begin_ns = time.monotonic_ns()
+    done = subprocess.run(
+        [PYTHON, "-m", "a1d.powercut", "poweroff"], env=environment, check=True, capture_output=True, text=True
+    )
+    return (int(done.stdout.split()[0]) - begin_ns) / 1e9
 
 
 def main() -> None:
