@@ -16,7 +16,7 @@ test: lint types unit  ## everything that must be green
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/shellcheck systemd/install.sh .ci/run
+	$(BIN)/shellcheck systemd/*.sh .ci/run
 
 types: $(STAMP)
 	$(BIN)/mypy

@@ -7,6 +7,7 @@ Standard library and smbus2 only, over in less than four seconds whatever happen
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -20,7 +21,7 @@ REGISTER_CONTROL = 0x86  # M8
 ARM = 1  # M8
 LEGACY_ARM = 0xFF  # L1
 TIME_MAX_S = 2.0
-_HANGS = "the bus hangs; the case could not be asked to cut the power; switch it off by its button"
+_HANGS = "the power may stay on, because the bus hangs; use the case's button"
 _VERBS = ("poweroff", "halt")
 
 
@@ -75,7 +76,13 @@ def cut_power(
                     sleep(PACE_S if is_duty else SETTLE_S)
         return tries
 
-    return try_for(TIME_MAX_S, attempt, clock, sleep)
+    try:
+        return try_for(TIME_MAX_S, attempt, clock, sleep)
+    except OSError as error:
+        if taken < 2:
+            raise
+        text = f"it took the request, but not the repetition that makes sure of it ({error.strerror})"
+        raise OSError(errno.EIO, text) from error
 
 
 def main() -> int:
@@ -94,7 +101,7 @@ def main() -> int:
         tries = cut_power(lambda: open_power_cut(settings.protocol, open_smbus(settings.bus, settings.timeout_s)))
     except OSError as error:
         why = explain(error, settings.bus).strerror
-        _say(3, f"the case could not be asked to cut the power: {why}; switch it off by its button")
+        _say(3, f"the power may stay on, because the case could not be asked to cut it: {why}; use the case's button")
         return 1
     _say(5, f"asked the case to cut the power ({sys.argv[1]}, try {tries})")
     return 0

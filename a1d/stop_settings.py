@@ -45,7 +45,10 @@ class StopSettings(NamedTuple):
 def write_stop_settings(run_dir: str, settings: StopSettings) -> None:
     """Replace the file in one step. OSError if the run directory cannot be written."""
     path = os.path.join(run_dir, FILE_NAME)
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
+    # Whatever the umask: who may steer (group a1d) must not write what root's power-cut hook reads.
+    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    with open(fd, "w", encoding="utf-8") as file:
+        os.fchmod(fd, 0o644)
         json.dump(settings._asdict(), file)
     os.replace(f"{path}.new", path)
 

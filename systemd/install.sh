@@ -7,9 +7,12 @@
 # PYTHON   the Python that will run it (python3), 3.11 or newer
 set -eu
 umask 022
+PATH=$PATH:/usr/sbin:/sbin # su without - has none of these
 
 DESTDIR=${DESTDIR:-}
+DESTDIR=${DESTDIR%/}
 PREFIX=${PREFIX:-/opt/a1d}
+PREFIX=${PREFIX%/}
 BINDIR=${BINDIR:-/usr/local/bin}
 PYTHON=${PYTHON:-python3}
 SOURCE=$(cd "$(dirname "$0")/.." && pwd)
@@ -20,13 +23,16 @@ UDEV=/usr/lib/udev/rules.d/60-a1d.rules
 POLKIT=/usr/share/polkit-1/rules.d/50-a1d.rules
 CONFIG=/etc/a1d/config.yaml
 OPT=$DESTDIR$PREFIX
+# In a directory of a1d's own: nothing else may ever be moved or removed. It remembers what was made besides.
+MADE=.made-by-make-install
 
 say() { printf 'a1d: %s\n' "$*"; }
 fail() { printf 'a1d: %s\n' "$*" >&2; exit 1; }
 systemd_runs() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
 
 install_all() {
-    check_caller
+    check_prefix
+    [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "installing needs root: sudo make install"
     check_others
     check_python
     install_program
@@ -37,20 +43,36 @@ install_all() {
     done
     if [ -z "$DESTDIR" ]; then
         make_users
-        enable_i2c
+        bus=$("$OPT/bin/a1d" --print-config 2>/dev/null | sed -n 's/^  bus: //p')
+        sh "$SOURCE/systemd/enable-i2c.sh" "${bus:-1}"
         start_service
     fi
 }
 
-check_caller() {
+check_prefix() {
     case $PREFIX in
-        /home/* | /root/* | /tmp/* | /run/* | [!/]*) fail "PREFIX=$PREFIX: the service sees nothing there; expected something like /opt/a1d" ;;
+        [!/]* | '') fail "PREFIX=$PREFIX: expected something like /opt/a1d" ;;
     esac
-    if [ -e "$OPT" ] && [ ! -e "$OPT/bin/a1d" ]; then
+    case $DESTDIR in
+        [!/]*) fail "DESTDIR=$DESTDIR: expected an absolute path" ;;
+    esac
+    if [ -e "$OPT" ] && [ ! -e "$OPT/$MADE" ]; then
         fail "$OPT is there already and is not a1d's. PREFIX must be a directory for a1d alone;" \
             "a package that brings the Python part itself wants: make install-files"
     fi
-    [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "installing needs root: sudo make install"
+    [ -z "$DESTDIR" ] || return 0
+    parent=${PREFIX%/*}
+    while [ ! -d "$parent/" ]; do parent=${parent%/*}; done
+    case $(readlink -f "$parent/") in
+        /home* | /root* | /tmp* | /var/tmp* | /run*) fail "PREFIX=$PREFIX: the service sees nothing there; expected something like /opt/a1d" ;;
+    esac
+    if [ "$(stat -c %d "$parent/")" != "$(stat -c %d /)" ]; then
+        fail "PREFIX=$PREFIX is on a file system of its own: the power-cut hook comes when that is unmounted already"
+    fi
+    installed=$(sed -n 's|^ExecStart=\(.*\)/bin/a1d$|\1|p' "$UNITS/a1d.service" 2>/dev/null || true)
+    if [ -n "$installed" ] && [ "$installed" != "$PREFIX" ]; then
+        fail "a1d is installed in $installed: say PREFIX=$installed, or first: sudo make uninstall PREFIX=$installed"
+    fi
 }
 
 check_python() {
@@ -60,7 +82,7 @@ check_python() {
         fail "$PYTHON cannot make virtual environments; install that first: sudo apt install python3-venv"
     [ -z "$DESTDIR" ] || return 0
     case $("$PYTHON" -c 'import os, sys; print(os.path.realpath(sys.executable))') in
-        /home/* | /root/* | /tmp/*) fail "PYTHON=$PYTHON lives where the service cannot see it; try PYTHON=/usr/bin/python3" ;;
+        /home/* | /root/* | /tmp/* | /var/tmp/*) fail "PYTHON=$PYTHON lives where the service cannot see it; try PYTHON=/usr/bin/python3" ;;
     esac
 }
 
@@ -70,11 +92,20 @@ check_others() {
     for file in "$DESTDIR"/etc/systemd/system/argon* "$DESTDIR"/usr/local/lib/systemd/system/argon* \
         "$DESTDIR$UNITS"/argon* "$DESTDIR${HOOK%/*}"/argon*; do
         case ${file##*/} in
-            argononed.service | argoneond.service | argonone*.service | argon*.sh)
+            argononeup*) ;; # a battery's, not the fan's
+            argononed.service | argoneond.service | argonone*.service)
                 if [ -e "$file" ] && [ "$(readlink -f "$file")" != /dev/null ]; then found="$found $file"; fi
+                ;;
+            *)
+                if [ -e "$file" ] && [ "${file%/*}" = "$DESTDIR${HOOK%/*}" ]; then found="$found $file"; fi
                 ;;
         esac
     done
+    for file in /etc/systemd/system/a1d.service /usr/local/lib/systemd/system/a1d.service; do
+        if [ -e "$DESTDIR$file" ]; then found="$found $DESTDIR$file"; fi
+    done
+    file=$DESTDIR$BINDIR/a1d
+    if [ -e "$file" ] && [ "$(readlink "$file")" != "$PREFIX/bin/a1d" ]; then found="$found $file"; fi
     [ -n "$found" ] || return 0
     {
         say "another daemon for this case is installed, and two of them fight over the fan:"
@@ -100,36 +131,42 @@ install_program() {
     work=$(mktemp -d)
     # What is built must not leave root's files in the sources.
     trap 'rm -rf "$work" "$OPT.new"' EXIT
+    trap 'exit 1' INT TERM HUP
     mkdir "$work/source"
     for file in pyproject.toml README.md LICENSE a1d; do cp -R "$SOURCE/$file" "$work/source"; done
     export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     "$PYTHON" -m venv "$work/tools"
     # gpiod and PyYAML hold C: without a wheel for this machine, say so instead of looking for a compiler.
     # sdnotify comes as source, for which bookworm's pip would want more than it brings: hence pep517.
-    "$work/tools/bin/pip" --quiet wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$work/wheels" "$work/source" ||
+    "$work/tools/bin/python" -m pip --quiet wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$work/wheels" "$work/source" ||
         fail "the Python packages could not be had (the reason is above); nothing has been changed"
 
     rm -rf "$OPT.new"
     mkdir -p "$OPT.new"
     "$PYTHON" -m venv --without-pip "$OPT.new"
-    "$work/tools/bin/pip" --quiet --python "$OPT.new/bin/python" install --no-index --no-compile \
+    "$work/tools/bin/python" -m pip --quiet --python "$OPT.new/bin/python" install --no-index --no-compile \
         --find-links "$work/wheels" a1d
     # It is not called .new in the end, and a packager's scratch root not at all.
     rm -f "$OPT.new"/bin/[Aa]ctivate*
     sed -i "s|$OPT.new|$PREFIX|g" "$OPT.new/pyvenv.cfg"
     for script in "$OPT.new"/bin/*; do
-        if [ ! -L "$script" ]; then sed -i "1s|$OPT.new|$PREFIX|" "$script"; fi
+        if [ ! -L "$script" ]; then sed -i "1,2s|$OPT.new|$PREFIX|" "$script"; fi
+    done
+    # A release upgrade changes the Python beneath: the fan and the power cut must still work (gpiod will not).
+    packages=$(basename "$OPT.new"/lib/python3.*)
+    for minor in 11 12 13 14 15 16; do
+        if [ ! -e "$OPT.new/lib/python3.$minor" ]; then ln -s "$packages" "$OPT.new/lib/python3.$minor"; fi
     done
     "$OPT.new/bin/python" -m compileall -q -s "$OPT.new" -p "$PREFIX" "$OPT.new/lib"
     mkdir -p "$OPT.new/share/doc/a1d"
     cp -R "$SOURCE/README.md" "$SOURCE/LICENSE" "$SOURCE/CHANGELOG.md" "$SOURCE/docs" "$OPT.new/share/doc/a1d"
-    if [ -e "$OPT/groups-made" ]; then cp -p "$OPT/groups-made" "$OPT.new"; fi
+    if [ -e "$OPT" ]; then cp -p "$OPT/$MADE" "$OPT.new"; else : >"$OPT.new/$MADE"; fi
 
     rm -rf "$OPT.old"
     if [ -e "$OPT" ]; then mv "$OPT" "$OPT.old"; fi
-    mv "$OPT.new" "$OPT"
+    mv "$OPT.new" "$OPT" || { [ ! -e "$OPT.old" ] || mv "$OPT.old" "$OPT"; fail "$OPT.new cannot be put in place"; }
     rm -rf "$OPT.old" "$work"
-    trap - EXIT
+    trap - EXIT INT TERM HUP
 }
 
 install_files() {
@@ -152,34 +189,15 @@ put() {
 }
 
 make_users() {
-    for group in i2c gpio; do
-        # Remembered, so that uninstalling takes away no group that somebody else made.
-        getent group "$group" >/dev/null || echo "$group" >>"$OPT/groups-made"
+    # Remembered, so that uninstalling takes away nobody else's.
+    for group in i2c gpio a1d; do
+        getent group "$group" >/dev/null || echo "group $group" >>"$OPT/$MADE"
     done
+    getent passwd a1d >/dev/null || echo "passwd a1d" >>"$OPT/$MADE"
     systemd-sysusers "$SYSUSERS"
     if [ -e /run/udev/control ]; then
         udevadm control --reload
         udevadm trigger --settle --subsystem-match=i2c-dev --subsystem-match=gpio
-    fi
-}
-
-enable_i2c() {
-    bus=$("$OPT/bin/a1d" --print-config 2>/dev/null | sed -n 's/^  bus: //p')
-    bus=${bus:-1}
-    if [ ! -e "/dev/i2c-$bus" ]; then modprobe -q i2c-dev 2>/dev/null || true; fi
-    if [ -e "/dev/i2c-$bus" ]; then return 0; fi
-    for boot in /boot/firmware/config.txt /boot/config.txt ''; do
-        if [ -z "$boot" ] || [ -f "$boot" ]; then break; fi
-    done
-    if [ -z "$boot" ] || [ "$bus" != 1 ]; then
-        say "there is no /dev/i2c-$bus: enable that bus; a1d tries again until it is there"
-    elif sed -n 's/^[[:space:]]*dtparam=.*\(i2c_arm=[a-z0-9]*\).*/\1/p' "$boot" | tail -n 1 | grep -qx 'i2c_arm=\(on\|true\|yes\|1\)'; then
-        say "there is no /dev/i2c-1, although $boot enables it: REBOOT, then look at: a1d-ctl status"
-    else
-        cp -pn "$boot" "$boot.before-a1d"
-        printf '\n[all]\n# a1d: the bus of the case\ndtparam=i2c_arm=on\n' >>"$boot"
-        say "I2C was off. CHANGED $boot: added dtparam=i2c_arm=on at its end (the old one: $boot.before-a1d)"
-        say "REBOOT for it to work: sudo reboot"
     fi
 }
 
@@ -206,7 +224,7 @@ start_service() {
 uninstall() {
     [ -z "$DESTDIR" ] || fail "DESTDIR=$DESTDIR: just remove it"
     [ "$(id -u)" = 0 ] || fail "uninstalling needs root: sudo make uninstall"
-    if [ -e "$OPT" ] && [ ! -e "$OPT/bin/a1d" ]; then fail "$OPT is not a1d's; with which PREFIX was it installed?"; fi
+    check_prefix
     if [ -e "$UNITS/a1d.service" ]; then
         now=
         if systemd_runs; then now=--now; fi
@@ -215,23 +233,29 @@ uninstall() {
     fi
     # Nobody will look after the fan from here on.
     if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 | sed 's/^<.>//'; fi
-    groups=
-    if [ -e "$OPT/groups-made" ]; then groups=$(cat "$OPT/groups-made"); fi
     rm -f "$UNITS/a1d.service" "$UNITS/a1d-power@.path" "$UNITS/a1d-power@.service" "$HOOK" "$SYSUSERS" "$UDEV" "$POLKIT"
     for name in a1d a1d-ctl; do
         if [ "$(readlink "$BINDIR/$name")" = "$PREFIX/bin/$name" ]; then rm "$BINDIR/$name"; fi
     done
-    rm -rf "$OPT" "$OPT.new" "$OPT.old" /run/a1d
+    rm -rf /run/a1d
     if systemd_runs; then
         systemctl daemon-reload
         systemctl reset-failed a1d.service 2>/dev/null || true
     fi
-    if [ -e /run/udev/control ]; then udevadm control --reload; fi
-    if getent passwd a1d >/dev/null; then userdel a1d; fi
-    if getent group a1d >/dev/null; then groupdel a1d; fi
-    for group in $groups; do
-        if [ "$(getent group "$group" | cut -d: -f4)" = '' ]; then groupdel "$group"; fi
+    # The user first: a group is only removed when it is nobody's any more.
+    for kind in passwd group; do
+        sed -n "s/^$kind //p" "$OPT/$MADE" 2>/dev/null | sort -u | while read -r name; do
+            case $kind/$name/$(getent "$kind" "$name") in
+                passwd/*) userdel "$name" || true ;;
+                group/a1d/a1d:* | group/*:) groupdel "$name" || true ;;
+            esac
+        done
     done
+    if [ -e /run/udev/control ]; then
+        udevadm control --reload
+        udevadm trigger --subsystem-match=i2c-dev --subsystem-match=gpio
+    fi
+    rm -rf "$OPT" "$OPT.new" "$OPT.old"
     say "removed, except for ${CONFIG%/*}"
     for boot in /boot/firmware/config.txt /boot/config.txt; do
         if [ -e "$boot.before-a1d" ]; then say "and $boot, in which a1d enabled I2C; as it was before: $boot.before-a1d"; fi

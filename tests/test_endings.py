@@ -7,7 +7,6 @@ that it outlives the processes. The kernel's part (out of memory, the sandbox, t
 from __future__ import annotations
 
 import os
-import queue
 import re
 import signal
 import socket
@@ -86,7 +85,7 @@ class Service:
         self.daemon: DaemonProcess | None = None
         self.starts = 0
 
-    def start(self, *, watchdog_s: float = 0.0) -> DaemonProcess:
+    def start(self) -> DaemonProcess:
         """ExecStart. A run directory of one name for all, as RuntimeDirectoryPreserve has it."""
         assert UNIT["ExecStart"].endswith("/bin/a1d")
         self.starts += 1
@@ -94,8 +93,7 @@ class Service:
         place.mkdir()
         launch = [sys.executable, "-c", LAUNCH.format(str(self.here / "sys"))]
         launch += ["--config", str(self.here / "config.yaml")]
-        environ = self.environ | ({"WATCHDOG_USEC": str(round(watchdog_s * 1e6))} if watchdog_s else {})
-        self.daemon = DaemonProcess(place, self.here / "run", launch, environ)
+        self.daemon = DaemonProcess(place, self.here / "run", launch, self.environ)
         return self.daemon
 
     @property
@@ -160,7 +158,7 @@ ENDINGS = {
     "crash of the interpreter": Ending(signal.SIGSEGV, "core-dump", FAILSAFE),
     "kill -9": Ending(signal.SIGKILL, "signal", FAILSAFE),
     "out of memory": Ending(signal.SIGKILL, "oom-kill", FAILSAFE),
-    "abort": Ending(signal.SIGABRT, "core-dump", FAILSAFE),
+    "watchdog": Ending(signal.SIGABRT, "watchdog", FAILSAFE),
 }
 
 
@@ -186,21 +184,6 @@ def test_the_fan_over_an_end_and_a_new_start(service: Service, name: str) -> Non
     # It takes over what it finds, and slows only as after any warm spell.
     assert min(service.duties[before:], default=DUTY) >= DUTY
     assert service.duties[-1] == ending.duty
-
-
-def test_a_hung_daemon_is_no_longer_fed_and_ends_at_failsafe(service: Service) -> None:
-    daemon = service.start(watchdog_s=0.6)
-    daemon.wait_notified("READY=1")
-    daemon.wait_notified("WATCHDOG=1")
-    daemon.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(queue.Empty):
-        while True:
-            daemon.wait_notified("WATCHDOG=1", 0.7)
-    daemon.process.send_signal(signal.SIGABRT)  # which a stopped process does not heed ...
-    daemon.process.kill()  # ... so TimeoutAbortSec later systemd does this
-    daemon.close()
-    service.stop_post("watchdog")
-    assert service.duties[-1] == FAILSAFE
 
 
 def test_a_start_that_fails_ends_at_failsafe_and_the_next_one_takes_over(service: Service) -> None:

@@ -83,6 +83,7 @@ def fresh_machine(here: Path) -> Machine:
         pytest.skip(why)
     machine = Machine(here)
     if machine.run("true").returncode:  # a container without the right to mount
+        assert not os.environ.get("CI"), "CI must try the installation, and no overlay can be mounted here"
         pytest.skip("no overlay can be mounted here")
     machine.run("[ ! -e /opt/a1d ] || make -s uninstall; rm -rf /etc/a1d /boot/firmware /boot/config.txt")
     return machine
@@ -171,6 +172,34 @@ def test_an_upgrade_keeps_what_the_user_wrote_and_a_failing_one_changes_nothing(
     assert machine.run("grep -c i2c_arm=on /boot/firmware/config.txt").stdout == "2\n"
 
 
+def test_a_release_upgrade_beneath_it_leaves_the_fan_its_programs(installed: Installed) -> None:
+    """Python is another one from one day to the next. Here its packages are, of a version that never was."""
+    script = """
+        cp -a /opt/a1d /opt/other && cd /opt/other/lib
+        built=$(basename $(readlink python3.1? | head -n 1))
+        mv $built python3.0 && for each in python3.1?; do ln -sfn python3.0 $each; done && ln -s python3.0 $built
+        cd / && for what in failsafe "powercut poweroff" "cli --version"; do /opt/other/bin/python -m a1d.$what; done
+        rm -rf /opt/other
+    """
+    done = installed[0].run(script)
+    assert done.stderr.count("/dev/i2c-1 does not exist") == 2, done.stderr
+    assert len(installed[0].run("ls -d /opt/a1d/lib/python3.1[1-6]").stdout.split()) == 6
+
+
+def test_no_other_directory_is_taken_for_its_own(installed: Installed) -> None:
+    """Not even /usr/local, where there is an a1d in bin by then."""
+    machine = installed[0]
+    before = machine.files()
+    for target in ("install", "uninstall"):
+        done = machine.make(f"{target} PREFIX=/usr/local")
+        assert done.returncode != 0
+        assert "/usr/local is there already and is not a1d's" in done.stderr
+        done = machine.make(f"{target} PREFIX=/opt/other")
+        assert done.returncode != 0
+        assert "a1d is installed in /opt/a1d" in done.stderr
+    assert machine.files() == before
+
+
 def test_uninstalling_leaves_nothing_but_the_configuration(installed: Installed) -> None:
     """Last in this file's order: nothing is installed afterwards."""
     machine, files, accounts, _ = installed
@@ -191,15 +220,16 @@ def gets_past_other_daemons(machine: Machine) -> bool:
 
 def test_another_daemon_stops_it_and_it_says_how_to_remove_that(machine: Machine) -> None:
     units = ["/usr/lib/systemd/system/argononed.service", "/etc/systemd/system/argoneond.service"]
-    units.append("/etc/systemd/system/argonone-fan.service")
-    hook = "/usr/lib/systemd/system-shutdown/argon-shutdown.sh"
-    for path in (*units, hook):
+    units += ["/etc/systemd/system/argonone-fan.service", "/etc/systemd/system/a1d.service"]
+    hook = "/usr/lib/systemd/system-shutdown/argonone-shutdown"
+    for path in (*units, hook, "/usr/local/bin/a1d", "/etc/systemd/system/argononeupd.service"):
         machine.run(f"mkdir -p {Path(path).parent}; echo '# one' >{path}")
     before = machine.files()
     done = machine.make("install")
     assert done.returncode != 0
-    for path in (*units, hook):
+    for path in (*units, hook, "/usr/local/bin/a1d"):
         assert f"sudo rm -f {path}" in done.stderr
+    assert "argononeupd" not in done.stderr, "a battery's"
     for path in units:
         assert f"sudo systemctl disable --now {Path(path).name}" in done.stderr
     assert machine.files() == before
@@ -218,6 +248,9 @@ def test_a_wrong_setting_is_refused_before_anything_changes(machine: Machine) ->
     for settings, words in [
         ("PREFIX=/usr", "is not a1d's"),
         ("PREFIX=/home/pi/a1d", "the service sees nothing there"),
+        ("PREFIX=/var/tmp/a1d/", "the service sees nothing there"),
+        ("PREFIX=/dev/a1d", "on a file system of its own"),
+        ("DESTDIR=scratch", "expected an absolute path"),
         ("PREFIX=a1d", "expected something like /opt/a1d"),
         ("PYTHON=/nowhere/python", "does not run or is older than 3.11"),
     ]:
@@ -225,6 +258,27 @@ def test_a_wrong_setting_is_refused_before_anything_changes(machine: Machine) ->
         assert done.returncode != 0
         assert words in done.stderr
     assert machine.files() == before
+
+
+def test_a_scratch_root_gets_all_of_it_and_the_system_nothing(machine: Machine) -> None:
+    """With a path so long that pip writes its scripts in another way."""
+    root = "/var/" + "long/" * 30
+    before = machine.files()
+    done = machine.run(f"make -s install PYTHON={PYTHON} PREFIX=/opt/a1d/ DESTDIR={root}")
+    assert done.returncode == 0, done.stderr
+    assert machine.run(f"grep -rl long/long {root}").stdout == ""
+    added = {name.removeprefix(root.rstrip("/")) for name in machine.files() - before}
+    assert {
+        "/opt/a1d/bin/a1d",
+        "/usr/local/bin/a1d-ctl",
+        "/usr/lib/systemd/system/a1d.service",
+        "/usr/lib/systemd/system-shutdown/a1d-powercut",
+        "/usr/share/polkit-1/rules.d/50-a1d.rules",
+        "/etc/a1d/config.yaml",
+    } <= added
+    assert not any(name.startswith("/var") for name in added)
+    machine.run(f"mv {root}/opt/a1d /opt/")
+    assert machine.run("/opt/a1d/bin/a1d --version").stdout == "a1d 0.1.0\n"
 
 
 def test_a_user_is_told_to_be_root(machine: Machine) -> None:

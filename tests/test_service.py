@@ -190,11 +190,12 @@ class Case(NamedTuple):
 @pytest.mark.parametrize(
     "case",
     [
-        *(
-            Case("a1d", f"{LOGIND}.{verb}{form}", "yes")
-            for verb in ("reboot", "power-off")
-            for form in ("", "-multiple-sessions", "-ignore-inhibit")
-        ),
+        Case("a1d", f"{LOGIND}.reboot", "yes"),
+        Case("a1d", f"{LOGIND}.reboot-multiple-sessions", "yes"),
+        Case("a1d", f"{LOGIND}.reboot-ignore-inhibit", None),
+        Case("a1d", f"{LOGIND}.power-off", "yes"),
+        Case("a1d", f"{LOGIND}.power-off-multiple-sessions", "yes"),
+        Case("a1d", f"{LOGIND}.power-off-ignore-inhibit", "yes"),
         Case("a1d", f"{LOGIND}.halt", None),
         Case("a1d", f"{LOGIND}.suspend", None),
         Case("a1d", f"{LOGIND}.set-reboot-parameter", None),

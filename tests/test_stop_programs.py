@@ -268,6 +268,22 @@ def test_a_bus_that_fails_every_second_time_is_no_obstacle(first_fails: bool, le
     assert case.mcu.fan_percent >= 60
 
 
+def test_a_request_that_could_not_be_repeated_is_neither_promised_nor_denied() -> None:
+    case = Case(30, [0, 0] + [errno.EIO] * 100)
+    with pytest.raises(OSError, match="took the request, but not the repetition"):
+        case.cut_power()
+
+
+def test_who_may_steer_may_not_write_what_root_reads(tmp_path: Path) -> None:
+    """The unit's umask gives new files to the group, and that is the group of those who may steer."""
+    before = os.umask(0o007)
+    try:
+        write_stop_settings(str(tmp_path), StopSettings())
+    finally:
+        os.umask(before)
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o644
+
+
 def test_an_older_case_is_never_read() -> None:
     case = Case(30, legacy=True)
     case.cut_power()
