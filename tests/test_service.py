@@ -179,12 +179,15 @@ def test_it_is_never_overwritten(tmp_path: Path) -> None:
 # -- polkit ----------------------------------------------------------------------------------------
 
 LOGIND = "org.freedesktop.login1"
+SYSTEMD = "org.freedesktop.systemd1"
 
 
 class Case(NamedTuple):
     user: str
     action: str
     result: str | None
+    unit: str = ""
+    verb: str = "start"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,12 @@ class Case(NamedTuple):
         Case("a1d", f"{LOGIND}.halt", None),
         Case("a1d", f"{LOGIND}.suspend", None),
         Case("a1d", f"{LOGIND}.set-reboot-parameter", None),
-        Case("a1d", "org.freedesktop.systemd1.manage-units", None),
+        Case("a1d", f"{SYSTEMD}.manage-units", None, "kodi.service"),
+        Case("a1d", f"{SYSTEMD}.manage-units", "yes", "poweroff.target"),
+        Case("a1d", f"{SYSTEMD}.manage-units", None, "poweroff.target", "stop"),
+        Case("a1d", f"{SYSTEMD}.manage-units", None, "reboot.target"),
+        Case("a1d", f"{SYSTEMD}.manage-unit-files", None, "poweroff.target"),
+        Case("pi", f"{SYSTEMD}.manage-units", None, "poweroff.target"),
         Case("a1d", "org.freedesktop.policykit.exec", None),
         Case("pi", f"{LOGIND}.reboot", None),
         Case("a1dx", f"{LOGIND}.power-off", None),
@@ -211,6 +219,10 @@ def test_a1d_may_end_the_system_and_nothing_else_and_nobody_else_may(case: Case)
     polkit = """
         var rules = [], polkit = {Result: {YES: "yes", NOT_HANDLED: null}, addRule: function (f) { rules.push(f); }};
     """
-    ask = "JSON.stringify(rules[0]({id: dukpy.action}, {user: dukpy.user, isInGroup: function () { return true; }}));"
+    ask = """
+        rules[0](
+            {id: dukpy.action, lookup: function (key) { return dukpy[key]; }},
+            {user: dukpy.user, isInGroup: function () { return true; }})
+    """
     rules = (ROOT / "systemd/a1d.rules").read_text()
-    assert dukpy.evaljs([polkit, rules, f"JSON.parse({ask[:-1]})"], action=case.action, user=case.user) == case.result
+    assert dukpy.evaljs([polkit, rules, ask], **case._asdict()) == case.result
