@@ -29,7 +29,7 @@ class DaemonProcess:
         self._notified: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
         self.process = subprocess.Popen(
-            [*command, "--run-dir", str(self.run_dir)],
+            command,
             env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -83,9 +83,8 @@ class SimulatedDaemon(DaemonProcess):
     """On the simulated case."""
 
     def __init__(self, tmp_path: Path, *arguments: str, **environment: str) -> None:
-        super().__init__(
-            tmp_path, tmp_path / "run", [sys.executable, "-m", "a1d", "--simulate", *arguments], environment
-        )
+        command = [sys.executable, "-m", "a1d", "--simulate", "--run-dir", str(tmp_path / "run"), *arguments]
+        super().__init__(tmp_path, tmp_path / "run", command, environment)
 
     def case(self) -> dict[str, Any]:
         case: dict[str, Any] = self.call("org.a1d.simulation.GetCase")["parameters"]
