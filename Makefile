@@ -6,7 +6,7 @@ RUN := $(VENV)/.run
 STAMP := $(VENV)/.dev
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint types unit bench install install-files uninstall clean
+.PHONY: run test lint types unit bench hil-virtual install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -26,6 +26,10 @@ unit: $(STAMP)
 
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench
+
+SUITE ?= trixie
+hil-virtual: $(STAMP)  ## every promise in a virtual machine with a virtual case (root): hil/README.md
+	$(BIN)/python -m hil.host --suite '$(SUITE)' --only '$(ONLY)'
 
 install install-files uninstall:  ## the service on this system (root); DESTDIR, PREFIX: systemd/install.sh
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' PYTHON='$(PYTHON)' sh systemd/install.sh $@

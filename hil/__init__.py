@@ -1,0 +1,1 @@
+"""The hardware suite and its two rigs: a virtual case, and a real one."""

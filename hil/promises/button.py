@@ -1,0 +1,67 @@
+"""Pulses on a real gpiochip, with the kernel's own time stamps."""
+
+from __future__ import annotations
+
+import time
+
+from hil.promise import promise
+from hil.rig import Rig
+
+# Where an edge may fall on either side of a window's end, a millisecond is left out.
+WIDTHS_MS = {
+    "nothing": (1, 2, 5, 8, 9, 57, 60, 70, 80, 100, 200, 500),
+    "double": (11, 12, 15, 20, 25, 28, 29),
+    "hold": (32, 35, 40, 45, 50, 54),
+}
+CONFIG = """button:
+  double_press: [sh, -c, "echo double >>/run/a1d/pressed"]
+  hold: [sh, -c, "echo hold >>/run/a1d/pressed"]
+"""
+PRESSED = "cat /run/a1d/pressed 2>/dev/null; rm -f /run/a1d/pressed"
+
+
+def _listen(rig: Rig, more: str = "") -> None:
+    rig.configure(CONFIG + more)
+    rig.wait("the line", lambda: rig.status()["button"]["watching"], 10)
+    rig.sh(PRESSED)
+
+
+def _widths(rig: Rig) -> str:
+    for meaning, widths in WIDTHS_MS.items():
+        for width_ms in widths:
+            rig.pulse(width_ms)
+            time.sleep(1.5)
+            pressed = rig.sh(PRESSED).stdout.split()
+            expected = [] if meaning == "nothing" else [meaning]
+            assert pressed == expected, f"{width_ms} ms: {pressed or 'nothing'}"
+    return "; ".join(f"{name}: {', '.join(map(str, widths))} ms" for name, widths in WIDTHS_MS.items())
+
+
+@promise("gpiod: each width of a pulse is what it should be")
+def widths_gpiod(rig: Rig) -> str:
+    _listen(rig)
+    return _widths(rig)
+
+
+@promise("a press while the bus hangs is acted on")
+def press_during_time_out(rig: Rig) -> None:
+    _listen(rig)
+    rig.fault("timeout")
+    rig.heat_to(60)
+    time.sleep(1)
+    rig.pulse(20)
+    time.sleep(4)
+    assert rig.sh(PRESSED).stdout.split() == ["double"]
+
+
+@promise("noise of 400 short pulses is nothing, and a press after it still works")
+def noise(rig: Rig) -> None:
+    _listen(rig)
+    for _ in range(400):
+        rig.pulse(0.2)
+        time.sleep(0.002)
+    time.sleep(2)
+    assert rig.sh(PRESSED).stdout == ""
+    rig.pulse(40)
+    time.sleep(2)
+    assert rig.sh(PRESSED).stdout.split() == ["hold"]

@@ -1,0 +1,101 @@
+"""The temperature moves the fan, and nothing else moves the bus."""
+
+from __future__ import annotations
+
+import time
+
+from hil.promise import promise
+from hil.rig import SERVICE, Rig
+
+DUTY = 0x80
+
+
+@promise("READY comes only after the case has acknowledged a duty")
+def ready_after_acknowledged_duty(rig: Rig) -> str:
+    before_s = rig.now_s()
+    rig.out(f"systemctl restart {SERVICE}")
+    ready_s = int(rig.out(f"systemctl show -p ActiveEnterTimestampMonotonic --value {SERVICE}")) / 1e6
+    written = [each for each in rig.transfers() if each.time_s > before_s and each.is_write and each.ok]
+    assert written, "READY without a write"
+    assert written[0].time_s < ready_s
+    return f"{(ready_s - written[0].time_s) * 1000:.1f} ms after it"
+
+
+@promise("the duty follows a ramp of the temperature up at once, and down late")
+def follows_ramp(rig: Rig) -> str:
+    for celsius, duty in ((45, 0), (52, 16), (58, 34), (62, 52), (66, 76), (70, 100)):
+        rig.heat_to(celsius)
+        rig.wait_fan(duty, 3)
+        assert rig.status()["duty_percent"] == duty
+    rig.heat_to(45)
+    time.sleep(8)
+    assert rig.fan_percent() == 100, "it slowed before the hold"
+    took_s = rig.wait("off again", lambda: rig.fan_percent() == 0, 10)
+    return f"off {8 + took_s:.1f} s after it was cool"
+
+
+@promise("a step from 45 to 72 C is answered with 100 % within 1.5 s")
+def answers_a_step(rig: Rig) -> str:
+    worst_s = 0.0
+    for offset_s in (0.0, 0.11, 0.23, 0.37, 0.49):
+        rig.calm()
+        time.sleep(2 + offset_s)
+        rig.heat_to(72)
+        begin_s = rig.now_s()
+        time.sleep(1.5)
+        written = [each.time_s for each in rig.transfers() if each.is_write and each.value == 100]
+        assert written and written[-1] > begin_s, "not within 1.5 s"
+        worst_s = max(worst_s, written[-1] - begin_s)
+    return f"worst of 5: {worst_s:.2f} s to the write"
+
+
+@promise("a steady temperature causes no bus traffic but the refresh")
+def steady_is_silent(rig: Rig) -> str:
+    rig.heat_to(55)
+    time.sleep(10)
+    begin_s = rig.now_s()
+    time.sleep(185)
+    seen = [each for each in rig.transfers() if each.time_s > begin_s]
+    refreshes = sum(each.is_write for each in seen)
+    assert refreshes == 3, f"{refreshes} writes in 185 s"
+    assert len(seen) <= 9, f"{len(seen)} transfers in 185 s"
+    return f"{len(seen)} transfers in 185 s"
+
+
+@promise("a jitter of half a degree moves neither the fan nor the bus")
+def jitter_moves_nothing(rig: Rig) -> None:
+    rig.heat_to(60)
+    time.sleep(5)
+    rig.heat_to(60.5)
+    time.sleep(2)
+    duty, begin_s = rig.fan_percent(), rig.now_s()
+    for index in range(40):
+        rig.heat_to(60.5 - 0.5 * (index % 2))
+        time.sleep(0.4)
+    assert rig.fan_percent() == duty
+    assert not [each for each in rig.transfers() if each.time_s > begin_s and each.is_write and each.value != duty]
+
+
+@promise("an MCU that was reset is noticed within 5 s at full speed, and set right")
+def reset_is_healed(rig: Rig) -> str:
+    rig.heat_to(75)
+    rig.wait("100 %", lambda: rig.fan_percent() == 100, 3)
+    time.sleep(1)
+    rig.reset_mcu()
+    took_s = rig.wait("100 % again", lambda: rig.fan_percent() == 100, 6.5)
+    return f"after {took_s:.1f} s"
+
+
+@promise("a critical temperature beats a duty set by hand")
+def critical_beats_manual(rig: Rig) -> None:
+    rig.out("a1d-ctl fan off")
+    rig.heat_to(70)
+    time.sleep(2)
+    assert rig.fan_percent() == 0, "the duty set by hand was not held"
+    rig.heat_to(81)
+    rig.wait("100 %", lambda: rig.fan_percent() == 100, 3)
+
+
+@promise("nothing was ever written where nobody may write")
+def no_forbidden_writes(rig: Rig) -> None:
+    assert rig.forbidden_writes() == 0

@@ -1,0 +1,97 @@
+"""However the daemon ends, the fan is at least as fast as before, and somebody looks after it again."""
+
+from __future__ import annotations
+
+import time
+
+from hil.promise import promise
+from hil.rig import CONFIG, SERVICE, Rig
+
+HOT_CELSIUS, HOT_PERCENT = 62, 52
+
+
+def _hot(rig: Rig) -> float:
+    rig.heat_to(HOT_CELSIUS)
+    rig.wait("52 %", lambda: rig.fan_percent() == HOT_PERCENT, 3)
+    time.sleep(1)
+    return rig.now_s()
+
+
+def _back(rig: Rig, begin_s: float, old_pid: int, within_s: float) -> str:
+    """Once a new daemon is in control; how long nobody was."""
+    rig.wait("a new daemon", lambda: rig.pid() not in (0, old_pid), within_s)
+    rig.wait("active", lambda: rig.sh(f"systemctl is-active {SERVICE}").returncode == 0, 10)
+    written = [each.value or 0 for each in rig.transfers() if each.is_write and each.time_s > begin_s]
+    assert min(written, default=100) >= HOT_PERCENT, f"the fan was set to {min(written)} %"
+    ready_s = int(rig.out(f"systemctl show -p ActiveEnterTimestampMonotonic --value {SERVICE}")) / 1e6
+    return f"{ready_s - begin_s:.2f} s without control"
+
+
+@promise("systemctl restart keeps the duty")
+def restart(rig: Rig) -> str:
+    begin_s, pid = _hot(rig), rig.pid()
+    rig.out(f"systemctl restart {SERVICE}")
+    assert rig.fan_percent() == HOT_PERCENT
+    return _back(rig, begin_s, pid, 10)
+
+
+@promise("systemctl stop keeps the duty")
+def stop(rig: Rig) -> None:
+    _hot(rig)
+    rig.out(f"systemctl stop {SERVICE}")
+    assert rig.fan_percent() == HOT_PERCENT
+
+
+def _killed(name: str, signal: str) -> None:
+    @promise(f"{name}: failsafe, then a new daemon")
+    def check(rig: Rig) -> str:
+        begin_s, pid = _hot(rig), rig.pid()
+        rig.out(f"kill -{signal} {pid}")
+        rig.wait("failsafe", lambda: rig.fan_percent() == 100, 14)
+        return _back(rig, begin_s, pid, 20)
+
+
+_killed("kill -9", "KILL")
+_killed("a crash of the interpreter (SIGSEGV)", "SEGV")
+_killed("an abort (its place in the journal)", "ABRT")
+_killed("a hung daemon (SIGSTOP, the real watchdog)", "STOP")
+
+
+@promise("out of memory: failsafe, then a new daemon")
+def out_of_memory(rig: Rig) -> str:
+    begin_s, pid = _hot(rig), rig.pid()
+    limit = f"systemctl set-property --runtime {SERVICE} MemoryMax"
+    rig.out(f"{limit}=2M; sleep 0.5; {limit}=infinity")
+    rig.wait("the end", lambda: rig.pid() != pid, 5)
+    rig.wait("failsafe", lambda: rig.fan_percent() == 100, 5)
+    return _back(rig, begin_s, pid, 20)
+
+
+@promise("a program that cannot start: failsafe each time, and a new try for ever")
+def failed_start(rig: Rig) -> None:
+    _hot(rig)
+    rig.out("mv /opt/a1d/bin/a1d /opt/a1d/bin/a1d.away")
+    try:
+        rig.sh(f"systemctl restart {SERVICE}")
+        rig.wait("failsafe", lambda: rig.fan_percent() == 100, 5)
+        time.sleep(10)
+    finally:
+        rig.out("mv /opt/a1d/bin/a1d.away /opt/a1d/bin/a1d")
+    rig.wait("active", lambda: rig.sh(f"systemctl is-active {SERVICE}").returncode == 0, 10)
+
+
+@promise("a bad configuration: built-in defaults at the start, the old one at a reload, and it is said")
+def bad_configuration(rig: Rig) -> None:
+    _hot(rig)
+    CONFIG.write_text("fan: {hold: soon}\n")
+    assert rig.sh(f"systemctl reload {SERVICE}").returncode != 0
+    assert rig.health() == "ok"
+    rig.out(f"systemctl restart {SERVICE}")
+    assert rig.health() == "degraded"
+    assert "fan.hold" in rig.journal()
+    rig.wait("the curve goes on", lambda: rig.fan_percent() == HOT_PERCENT, 3)
+    CONFIG.write_text("fan: {hold: 5s}\n")
+    pid = rig.pid()
+    rig.out(f"systemctl reload {SERVICE}")
+    rig.wait("health ok", lambda: rig.health() == "ok", 3)
+    assert rig.pid() == pid

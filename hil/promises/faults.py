@@ -1,0 +1,81 @@
+"""Whatever fails, the fan is never below where it should be, and right within a second of the fault's end."""
+
+from __future__ import annotations
+
+import time
+
+from hil.promise import promise
+from hil.rig import Rig
+
+BUS_FAULTS = ("nak", "timeout", "arbitration", "io", "stretch", "lost-writes", "wrong-read-back", "absent")
+SENSOR_FAULTS = ("error", "vanish", "garbage")
+
+
+def _lowest(rig: Rig, seconds: float) -> int:
+    """The fan's lowest duty over that time."""
+    end_s, lowest = rig.now_s() + seconds, 100
+    while rig.now_s() < end_s:
+        lowest = min(lowest, rig.fan_percent())
+        time.sleep(0.1)
+    return lowest
+
+
+def _bus_fault(name: str) -> None:
+    @promise(f"bus fault {name}: never slower than before, right within 1 s of its end, while it heats")
+    def heating(rig: Rig) -> str:
+        rig.heat_to(58)
+        rig.wait("34 %", lambda: rig.fan_percent() == 34, 3)
+        time.sleep(1)
+        rig.fault(name)
+        for celsius in range(59, 70):
+            rig.heat_to(celsius)
+            assert _lowest(rig, 1.0) >= 34
+        rig.fault("none")
+        took_s = rig.wait("94 % on the wire", lambda: rig.fan_percent() == 94, 1.0)
+        rig.wait("health ok", lambda: rig.health() == "ok", 3)
+        return f"{took_s:.2f} s"
+
+    @promise(f"bus fault {name}: an idle fan stays as it was, and health returns")
+    def idle(rig: Rig) -> None:
+        rig.heat_to(52)
+        rig.wait("16 %", lambda: rig.fan_percent() == 16, 3)
+        rig.fault(name)
+        assert _lowest(rig, 70) >= 16  # a refresh falls into it
+        rig.fault("none")
+        rig.wait("health ok", lambda: rig.health() == "ok", 70)
+        assert rig.fan_percent() == 16
+
+
+for _name in BUS_FAULTS:
+    _bus_fault(_name)
+
+
+@promise("a bus that vanishes and returns: right within 1 s of its return")
+def bus_vanishes(rig: Rig) -> str:
+    rig.heat_to(58)
+    rig.wait("34 %", lambda: rig.fan_percent() == 34, 3)
+    rig.bus(False)
+    rig.heat_to(66)
+    assert _lowest(rig, 20) >= 34
+    assert rig.health() == "degraded"
+    rig.bus(True)
+    return f"{rig.wait('76 %', lambda: rig.fan_percent() == 76, 1.0):.2f} s"
+
+
+def _sensor_fault(name: str) -> None:
+    @promise(f"sensor fault {name}: failsafe within 2 s, and back after the hold")
+    def check(rig: Rig) -> str:
+        rig.heat_to(52)
+        rig.wait("16 %", lambda: rig.fan_percent() == 16, 3)
+        time.sleep(1)
+        rig.sensor_fault(name)
+        took_s = rig.wait("100 %", lambda: rig.fan_percent() == 100, 2.0)
+        assert _lowest(rig, 15) == 100
+        assert rig.health() == "failsafe"
+        rig.sensor_fault("none")
+        rig.wait("16 % again", lambda: rig.fan_percent() == 16, 15)
+        return f"{took_s:.2f} s"
+
+
+for _name in SENSOR_FAULTS:
+    _sensor_fault(_name)

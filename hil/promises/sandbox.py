@@ -1,0 +1,60 @@
+"""What the service may not do."""
+
+from __future__ import annotations
+
+import re
+
+from hil.promise import promise
+from hil.rig import SERVICE, NotHere, Rig
+
+
+def _inside(rig: Rig, command: str) -> int:
+    """The exit code of a command with the service's own sandbox and user."""
+    unit = rig.out(f"systemctl cat {SERVICE}")
+    keys = r"(User|Group|UMask|Private\w+|Protect\w+|Restrict\w+|Device\w+|NoNewPrivileges|System\w+|IPAddressDeny|"
+    keys += r"CapabilityBoundingSet|MemoryDenyWriteExecute|LockPersonality)"
+    options = [f"-p '{line}'" for line in unit.splitlines() if re.match(rf"{keys}=", line)]
+    return rig.sh(f"systemd-run -q --wait --pipe {' '.join(options)} /bin/sh -c '{command}'").returncode
+
+
+@promise("the sandbox is in force: no root, no capability, no new privilege")
+def no_privileges(rig: Rig) -> str:
+    status = rig.out(f"cat /proc/{rig.pid()}/status")
+    assert re.search(r"^Uid:\s+0\b", status, re.MULTILINE) is None
+    for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert re.search(rf"^{name}:\s+0+$", status, re.MULTILINE), name
+    assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
+    assert re.search(r"^Seccomp:\s+2$", status, re.MULTILINE)
+    return rig.out(f"systemd-analyze security {SERVICE} | tail -n 1").strip()
+
+
+@promise("the sandbox is in force: no home, no writing, no network, no other device")
+def nothing_outside(rig: Rig) -> None:
+    assert _inside(rig, "true") == 0
+    for command in (
+        "ls /root",
+        "touch /etc/x",
+        "touch /usr/x",
+        "cat /dev/vda",
+        "cat /etc/shadow",
+        "cat /dev/kmsg",
+        'python3 -c "import socket; socket.socket(socket.AF_INET)"',
+    ):
+        assert _inside(rig, command) != 0, command
+
+
+@promise("a stranger can read the status and cannot steer")
+def stranger(rig: Rig) -> None:
+    assert rig.sh("setpriv --reuid=65534 --regid=65534 --clear-groups a1d-ctl status").returncode == 0
+    for command in ("fan set 0", "fan auto", "reload"):
+        assert rig.sh(f"setpriv --reuid=65534 --regid=65534 --clear-groups a1d-ctl {command}").returncode == 1, command
+    assert rig.sh("setpriv --reuid=65534 --regid=65534 --groups=a1d a1d-ctl fan set 60 --for 5s").returncode == 0
+    rig.wait("60 %", lambda: rig.fan_percent() == 60, 3)
+
+
+@promise("varlinkctl introspects and calls it")
+def varlinkctl(rig: Rig) -> None:
+    if rig.sh("command -v varlinkctl").returncode:
+        raise NotHere("systemd has varlinkctl from 255 on")
+    assert "GetStatus" in rig.out("varlinkctl introspect /run/a1d/control.sock org.a1d.control")
+    assert "duty_percent" in rig.out("varlinkctl call /run/a1d/control.sock org.a1d.control.GetStatus '{}'")

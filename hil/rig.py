@@ -1,0 +1,228 @@
+"""The machine under test, as the promises see it. They run in it, as root: on a Pi, or in the virtual machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CASE = Path("/sys/kernel/debug/a1d_case")
+SERVICE = "a1d.service"
+SOCKET = "/run/a1d/control.sock"
+CONFIG = Path("/etc/a1d/config.yaml")
+
+
+class NotHere(Exception):
+    """This rig cannot do what a promise needs; the text says why."""
+
+
+class Transfer(NamedTuple):
+    """One I2C transfer, as the case saw it."""
+
+    time_s: float  # since boot
+    is_write: bool
+    register: int | None
+    value: int | None
+    ok: bool
+
+
+class Rig:
+    """What any rig can do."""
+
+    name = "?"
+
+    # -- the system ------------------------------------------------------------------------------
+
+    def sh(self, command: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """A shell command, as root."""
+        return subprocess.run(
+            ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=timeout_s
+        )
+
+    def out(self, command: str) -> str:
+        """What a command prints; it must succeed."""
+        done = self.sh(command)
+        assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}"
+        return done.stdout.strip()
+
+    def now_s(self) -> float:
+        """Seconds since boot, as in a transfer."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def wait(self, what: str, true: Callable[[], bool], within_s: float) -> float:
+        """Until it is true; how long that took. AssertionError if it takes longer than ``within_s``."""
+        begin_s = self.now_s()
+        while not true():
+            assert self.now_s() - begin_s < within_s, f"not within {within_s:g} s: {what}"
+            time.sleep(0.02)
+        return self.now_s() - begin_s
+
+    # -- a1d -------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """As ``a1d-ctl status --json``, without the cost of starting it."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(10)
+            sock.connect(SOCKET)
+            sock.sendall(b'{"method": "org.a1d.control.GetStatus"}\0')
+            data = b""
+            while not data.endswith(b"\0"):
+                data += sock.recv(65536) or b"\0"
+        status: dict[str, Any] = json.loads(data[:-1])["parameters"]["status"]
+        return status
+
+    def health(self) -> str:
+        """ok, degraded or failsafe."""
+        return str(self.status()["health"]["state"])
+
+    def pid(self) -> int:
+        """The daemon's; 0 if there is none."""
+        return int(self.out(f"systemctl show -p MainPID --value {SERVICE}"))
+
+    def configure(self, text: str) -> None:
+        """Put a configuration in place and have it read; AssertionError if it is refused."""
+        CONFIG.write_text(text)
+        self.out(f"systemctl reload {SERVICE}")
+
+    def journal(self) -> str:
+        """What the service has said since boot."""
+        return self.out(f"journalctl -b -u {SERVICE} --no-pager -o cat")
+
+    def calm(self) -> None:
+        """As every promise finds it: default configuration, service up, cool, no fault."""
+        example = Path(__file__).parents[1] / "systemd/config.yaml"
+        CONFIG.write_text(example.read_text())
+        pid = self.pid()
+        if pid:
+            os.kill(pid, signal.SIGHUP)
+        else:
+            self.out(f"systemctl start {SERVICE}")
+
+    # -- the case; what a rig has of it ------------------------------------------------------------
+
+    def heat_to(self, celsius: float) -> None:
+        """Give the CPU this temperature."""
+        raise NotHere("the temperature of this machine cannot be set")
+
+    def fan_percent(self) -> int:
+        """What the fan really does, by its wire."""
+        raise NotHere("this case has no tachometer")
+
+    def wait_fan(self, percent: int, within_s: float) -> float:
+        """Until the fan does this; how long that took."""
+        return self.wait(f"the fan at {percent} %", lambda: self.fan_percent() == percent, within_s)
+
+    def transfers(self) -> list[Transfer]:
+        """What the case has seen, oldest first; a bounded number."""
+        raise NotHere("nothing records this bus")
+
+    def fault(self, name: str) -> None:
+        """``none`` or a fault of the bus."""
+        raise NotHere("this bus cannot be made to fail")
+
+    def sensor_fault(self, name: str) -> None:
+        """``none`` or a fault of the temperature sensor."""
+        raise NotHere("this sensor cannot be made to fail")
+
+    def bus(self, there: bool) -> None:
+        """Take the I2C adapter away, or bring it back."""
+        raise NotHere("this bus cannot be taken away")
+
+    def reset_mcu(self) -> None:
+        """As if the case had just been plugged in."""
+        raise NotHere("unplugging the case ends this machine")
+
+    def pulse(self, milliseconds: float) -> None:
+        """One pulse on the button's line."""
+        raise NotHere("the button of a case cannot be pressed by a program")
+
+    def forbidden_writes(self) -> int:
+        """How often somebody wrote where nobody may."""
+        raise NotHere("nothing records this bus")
+
+
+class VirtualRig(Rig):
+    """The virtual machine's kernel module, by its debugfs."""
+
+    name = "virtual"
+
+    def _get(self, name: str) -> str:
+        return (CASE / name).read_text().strip()
+
+    def _set(self, name: str, value: object) -> None:
+        fd = os.open(CASE / name, os.O_WRONLY)
+        try:
+            os.write(fd, str(value).encode())
+        finally:
+            os.close(fd)
+
+    def calm(self) -> None:
+        """No fault, 45 degrees."""
+        self._set("fault", "none")
+        self._set("sensor_fault", "none")
+        self._set("bus", 1)
+        self.heat_to(45)
+        super().calm()
+        self.sh("a1d-ctl fan auto")
+        self.wait_fan(0, 30)
+        self.wait("health ok", lambda: self.health() == "ok", 30)
+
+    def heat_to(self, celsius: float) -> None:
+        """At once."""
+        self._set("temp_millicelsius", round(celsius * 1000))
+
+    def fan_percent(self) -> int:
+        """Kicks included."""
+        return int(self._get("duty"))
+
+    def transfers(self) -> list[Transfer]:
+        """The module's ring."""
+        found = []
+        for line in self._get("transfers").splitlines():
+            _number, time_ns, _address, kind, register, value, result = line.split()
+            found.append(
+                Transfer(
+                    int(time_ns) / 1e9,
+                    kind == "w",
+                    None if register == "-" else int(register, 16),
+                    None if value == "-" else int(value),
+                    result in ("ok", "dropped"),
+                )
+            )
+        return found
+
+    def fault(self, name: str) -> None:
+        """By the module's name for it."""
+        self._set("fault", name)
+
+    def sensor_fault(self, name: str) -> None:
+        """By the module's name for it."""
+        self._set("sensor_fault", name)
+
+    def bus(self, there: bool) -> None:
+        """The adapter and its device node."""
+        self._set("bus", int(there))
+
+    def reset_mcu(self) -> None:
+        """50 % for 5 s, then 0."""
+        self._set("reset_mcu", 1)
+
+    def pulse(self, milliseconds: float) -> None:
+        """Timed by the kernel."""
+        self._set("pulse_us", round(milliseconds * 1000))
+
+    def forbidden_writes(self) -> int:
+        """The module counts them."""
+        return int(self._get("forbidden_writes"))
+
+
+class CaseRig(Rig):
+    """A Pi 5 in its case: no more than what any rig can do, until somebody has tried it."""
+
+    name = "case"

@@ -1,0 +1,213 @@
+"""Builds what a machine boots from: a Debian root file system with the module and the agent in it.
+
+The guest gets no compiler, so that it proves that an installation needs none: the module is built in a root file
+system of its own. What is built is kept under hil/.cache/SUITE and built again only if what it is made of changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hil.virtual.boot_files import make_initrd, unpack_kernel
+
+SUITES = ("trixie", "bookworm")
+CACHE = Path(__file__).resolve().parent.parent / ".cache"
+_HERE = Path(__file__).resolve().parent
+_DISK = "2G"
+_KEEP_IMAGES_S = 3600
+_PACKAGES = (
+    *("systemd-sysv", "udev", "dbus", "polkitd", "libpam-systemd", "login", "passwd", "util-linux", "procps"),
+    *("python3", "python3-venv", "make", "kmod"),
+    "linux-image-amd64",  # the cloud kernel has neither GPIO nor thermal zones
+)
+_TOOLCHAIN_PACKAGES = ("gcc", "libc6-dev", "make", "zstd")
+_TOOLS = ("mmdebstrap", "mke2fs", "qemu-img", "qemu-system-x86_64")
+# Drivers for devices that the machine has not, or that nothing here needs: most of the kernel's size, and under
+# emulation most of the time udev takes. Another I2C adapter would compete for bus 1.
+_DRIVERS_LEFT_OUT = (
+    *("ata", "cpufreq", "edac", "gpu", "i2c/busses", "iio", "infiniband", "input", "iommu", "media", "mfd", "mtd"),
+    *("net/ethernet", "net/wireless", "platform", "scsi", "staging", "usb", "watchdog/iTCO*"),
+)
+_PATHS_LEFT_OUT = (
+    *("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"),
+    *("*/kernel/arch/x86/*", "*/kernel/sound/*", *(f"*/kernel/drivers/{name}/*" for name in _DRIVERS_LEFT_OUT)),
+    "/etc/kernel/postinst.d/initramfs-tools",  # boot_files.py makes the initrd
+)
+# What nobody here needs is masked: timers that would stir in the middle of a measurement, a getty on the console
+# that is ours to read, generators and early services that are half of an emulated boot. The time stamps say that
+# nothing is left for the first boot to do.
+_SET_UP = r"""
+groupadd --system i2c
+groupadd --system gpio
+mkdir -p /mnt/share /var/log/journal /etc/systemd/system-generators
+systemctl enable a1d-hil.service mnt-share.mount
+systemctl mask \
+    apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
+    e2scrub_reap.service systemd-tmpfiles-clean.timer serial-getty@ttyS0.service systemd-binfmt.service \
+    proc-sys-fs-binfmt_misc.automount dev-hugepages.mount dev-mqueue.mount sys-fs-fuse-connections.mount \
+    sys-kernel-config.mount sys-kernel-tracing.mount run-lock.mount modprobe@drm.service \
+    modprobe@efi_pstore.service systemd-pstore.service kmod-static-nodes.service \
+    systemd-tmpfiles-setup-dev-early.service systemd-tmpfiles-setup-dev.service \
+    systemd-udev-load-credentials.service systemd-random-seed.service
+for generator in debug getty gpt-auto hibernate-resume rc-local run ssh system-update sysv tpm2; do
+    ln -s /dev/null /etc/systemd/system-generators/systemd-$generator-generator
+done
+ldconfig
+touch /etc/.updated /var/.updated
+"""
+
+
+class BuildError(Exception):
+    """An image could not be built."""
+
+
+def build(suite: str, say: Callable[[str], None] = print) -> Path:
+    """The directory with an up-to-date image of ``suite``, built if need be."""
+    if suite not in SUITES:
+        raise BuildError(f"no suite {suite!r}: there are {' and '.join(SUITES)}")
+    directory = CACHE / suite
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory / "lock"):
+        builder = _Builder(suite, directory, say)
+        if not builder.image.is_dir():
+            builder.build()
+    return builder.image
+
+
+class _Builder:
+    def __init__(self, suite: str, directory: Path, say: Callable[[str], None]) -> None:
+        self._suite = suite
+        self._directory = directory
+        self._say = say
+        self._root = directory / "root"
+        self._toolchain = directory / "toolchain"
+        made_of = (suite, _PACKAGES, _TOOLCHAIN_PACKAGES, _PATHS_LEFT_OUT)
+        self._root_key = _digest(repr(made_of).encode())
+        files = [
+            part
+            for name in ("image.py", "boot_files.py", "init.c", "agent.py", "module", "guest")
+            for part in _sources(name)
+        ]
+        # A new name for a new image: a machine that runs, or will be switched on again, keeps the one it has.
+        self.image = directory / f"image-{_digest(self._root_key.encode(), *files)[:16]}"
+
+    def build(self) -> None:
+        if os.geteuid() != 0:
+            raise BuildError("building an image needs root (mmdebstrap and chroot): run it with sudo")
+        if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
+            raise BuildError(
+                f"{', '.join(missing)} missing: apt-get install mmdebstrap e2fsprogs qemu-system-x86 qemu-utils"
+            )
+        started = time.monotonic()
+        if _read(self._directory / "root.key") != self._root_key:
+            self._step("root file system", self._make_root)
+        kernel = next((self._root / "lib/modules").iterdir()).name
+        if not (self._toolchain / "lib/modules" / kernel).is_dir():
+            self._step(f"toolchain for {kernel}", lambda: self._make_toolchain(kernel))
+        self._step("module", lambda: self._make_module(kernel))
+        self._step("disk", lambda: self._make_disk(kernel))
+        for old in self._directory.glob("image-*"):
+            if old != self.image and time.time() - old.stat().st_mtime > _KEEP_IMAGES_S:
+                shutil.rmtree(old)
+        self._say(f"{self._suite}: built in {time.monotonic() - started:.0f} s")
+
+    def _step(self, name: str, do: Callable[[], None]) -> None:
+        started = time.monotonic()
+        do()
+        self._say(f"{self._suite}: {name}: {time.monotonic() - started:.1f} s")
+
+    def _make_root(self) -> None:
+        (self._directory / "root.key").unlink(missing_ok=True)
+        _remove_tree(self._toolchain)  # its headers must be those of the new root's kernel
+        self._bootstrap(self._root, _PACKAGES)
+        (self._directory / "root.key").write_text(self._root_key)
+
+    def _make_toolchain(self, kernel: str) -> None:
+        packages = (*_TOOLCHAIN_PACKAGES, f"linux-headers-{kernel}")
+        self._bootstrap(self._toolchain, packages)
+
+    def _make_module(self, kernel: str) -> None:
+        sources = self._toolchain / "src"
+        shutil.rmtree(sources, ignore_errors=True)
+        shutil.copytree(_HERE / "module", sources)
+        self._in(self._toolchain, "make", "-C", f"/lib/modules/{kernel}/build", "M=/src", "modules")
+        shutil.copyfile(_HERE / "init.c", sources / "init.c")
+        self._in(self._toolchain, "gcc", "-Wall", "-Wextra", "-Os", "-s", "-static", "-o", "/src/init", "/src/init.c")
+
+    def _make_disk(self, kernel: str) -> None:
+        tree, new = self._directory / "tree", self._directory / "new"
+        for rest in (tree, new):
+            _remove_tree(rest)
+        new.mkdir()
+        self._call("cp", "-a", "--reflink=auto", str(self._root), str(tree))
+        shutil.copytree(_HERE / "guest", tree, dirs_exist_ok=True)
+        for source, place in (
+            (_HERE / "agent.py", "usr/lib/a1d-hil"),
+            (self._toolchain / "src/a1d_case.ko", f"lib/modules/{kernel}/updates"),
+        ):
+            (tree / place).mkdir(exist_ok=True)
+            shutil.copyfile(source, tree / place / source.name)
+        self._in(tree, "depmod", kernel)
+        self._in(tree, "sh", "-euxc", _SET_UP)
+        packed = (tree / "boot" / f"vmlinuz-{kernel}").read_bytes()
+        (new / "vmlinux").write_bytes(unpack_kernel(packed, self._toolchain))
+        init = (self._toolchain / "src/init").read_bytes()
+        (new / "initrd").write_bytes(make_initrd(tree, kernel, init))
+        self._call("mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), str(new / "disk.ext4"), _DISK)
+        _remove_tree(tree)
+        new.rename(self.image)
+
+    def _bootstrap(self, target: Path, packages: tuple[str, ...]) -> None:
+        _remove_tree(target)
+        options = (f"--include={','.join(packages)}", *(f"--dpkgopt=path-exclude={path}" for path in _PATHS_LEFT_OUT))
+        self._call("mmdebstrap", "--variant=minbase", *options, self._suite, str(target))
+
+    def _in(self, root: Path, *arguments: str) -> None:
+        self._call("chroot", str(root), *arguments)
+
+    def _call(self, *arguments: str) -> None:
+        log = self._directory / "build.log"
+        with log.open("ab") as file:
+            file.write(f"+ {' '.join(arguments)}\n".encode())
+            file.flush()
+            done = subprocess.run(arguments, check=False, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        if done.returncode:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+            raise BuildError(f"{arguments[0]} failed with status {done.returncode}; {log} ends with\n{tail}")
+
+
+def _sources(name: str) -> list[bytes]:
+    here = _HERE / name
+    files = [here] if here.is_file() else sorted(path for path in here.rglob("*") if path.is_file())
+    return [part for path in files for part in (str(path.relative_to(_HERE)).encode(), path.read_bytes())]
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _remove_tree(path: Path) -> None:
+    # A mount left in it by a build that was killed would be emptied too.
+    if any(f" {path}/" in line for line in Path("/proc/mounts").read_text().splitlines()):
+        raise BuildError(f"something is mounted in {path}: unmount it")
+    if path.exists():
+        shutil.rmtree(path)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The CPU's thermal zone, held or following a heat model, and an NVMe drive's hwmon sensor. */
+#include "a1d_case.h"
+
+#include <linux/hwmon.h>
+#include <linux/math64.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/thermal.h>
+#include <linux/version.h>
+#include <linux/workqueue.h>
+
+#define GARBAGE_MILLICELSIUS 1999999999
+#define STEP_MS 100
+/* The guesses of a1d/sim/heat.py: the chip on the case, the case in the room. */
+#define ROOM_MICROCELSIUS 24000000
+#define CHIP_JOULES_PER_KELVIN 6
+#define CASE_JOULES_PER_KELVIN 160
+#define CHIP_TO_CASE_MILLIWATTS_PER_KELVIN 600
+#define CASE_TO_ROOM_MILLIWATTS_PER_KELVIN 135 /* fan off */
+#define FAN_MILLIWATTS_PER_KELVIN 300 /* added at full speed */
+
+static DEFINE_MUTEX(lock);
+static struct device *hwmon_parent;
+static struct thermal_zone_device *zone;
+static s64 chip_microcelsius = 45000000, case_microcelsius = 40000000;
+static u32 milliwatts = 3000;
+static u32 jitter_millicelsius;
+static bool is_heating;
+static struct device *nvme;
+static int nvme_millicelsius = 38000;
+
+static const char *const fault_words[] = { "none", "error", "vanish", "garbage" };
+enum { FAULT_NONE, FAULT_ERROR, FAULT_VANISH, FAULT_GARBAGE };
+static int fault_set(int value);
+static struct choice fault = { fault_words, ARRAY_SIZE(fault_words), FAULT_NONE, fault_set };
+
+/* Microwatts of milliwatts per kelvin would overflow nothing here: all is well below 2^63. */
+static s64 flow_milliwatts(s64 across_microkelvin, int milliwatts_per_kelvin)
+{
+	return div_s64(across_microkelvin * milliwatts_per_kelvin, 1000000);
+}
+
+static void heat(struct work_struct *work)
+{
+	s64 to_case, to_room;
+
+	mutex_lock(&lock);
+	to_case = flow_milliwatts(chip_microcelsius - case_microcelsius, CHIP_TO_CASE_MILLIWATTS_PER_KELVIN);
+	to_room = flow_milliwatts(case_microcelsius - ROOM_MICROCELSIUS,
+				  CASE_TO_ROOM_MILLIWATTS_PER_KELVIN +
+					  FAN_MILLIWATTS_PER_KELVIN * (int)mcu_fan_percent() / 100);
+	/* milliwatts times milliseconds are microjoules */
+	chip_microcelsius += div_s64((milliwatts - to_case) * STEP_MS, CHIP_JOULES_PER_KELVIN);
+	case_microcelsius += div_s64((to_case - to_room) * STEP_MS, CASE_JOULES_PER_KELVIN);
+	if (is_heating)
+		schedule_delayed_work(to_delayed_work(work), msecs_to_jiffies(STEP_MS));
+	mutex_unlock(&lock);
+}
+static DECLARE_DELAYED_WORK(heat_work, heat);
+
+/* -jitter .. +jitter, the same in every run. */
+static int jitter(void)
+{
+	static u32 seed = 1;
+	u32 span = 2 * jitter_millicelsius + 1;
+
+	seed = seed * 1664525 + 1013904223;
+	return (int)((seed >> 8) % span) - (int)jitter_millicelsius;
+}
+
+static int zone_get_temp(struct thermal_zone_device *tz, int *temp)
+{
+	if (fault.value == FAULT_ERROR)
+		return -EIO;
+	*temp = fault.value == FAULT_GARBAGE ? GARBAGE_MILLICELSIUS :
+					       (int)div_s64(READ_ONCE(chip_microcelsius), 1000) + jitter();
+	return 0;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+static const struct thermal_zone_device_ops zone_ops = { .get_temp = zone_get_temp };
+#define register_zone() thermal_tripless_zone_device_register("cpu-thermal", NULL, &zone_ops, NULL)
+#else
+static struct thermal_zone_device_ops zone_ops = { .get_temp = zone_get_temp };
+#define register_zone() thermal_zone_device_register("cpu-thermal", 0, 0, NULL, &zone_ops, NULL, 0, 0)
+#endif
+
+static int zone_plug(void)
+{
+	struct thermal_zone_device *new;
+
+	if (zone)
+		return 0;
+	new = register_zone();
+	if (IS_ERR(new))
+		return PTR_ERR(new);
+	zone = new;
+	return thermal_zone_device_enable(zone);
+}
+
+static void zone_unplug(void)
+{
+	if (zone)
+		thermal_zone_device_unregister(zone);
+	zone = NULL;
+}
+
+static int fault_set(int value)
+{
+	int error = 0;
+
+	if (value == FAULT_VANISH)
+		zone_unplug();
+	else
+		error = zone_plug();
+	return error;
+}
+
+static int temp_get(void *data, u64 *value)
+{
+	*value = div_s64(READ_ONCE(chip_microcelsius), 1000);
+	return 0;
+}
+
+static int temp_set(void *data, u64 value)
+{
+	mutex_lock(&lock);
+	chip_microcelsius = (s64)value * 1000;
+	mutex_unlock(&lock);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE_SIGNED(temp_fops, temp_get, temp_set, "%lld\n");
+
+static int heat_model_get(void *data, u64 *value)
+{
+	*value = is_heating;
+	return 0;
+}
+
+/* It starts in balance: the case as much cooler than the chip as the watts make it. */
+static int heat_model_set(void *data, u64 value)
+{
+	mutex_lock(&lock);
+	if (value && !is_heating) {
+		case_microcelsius = chip_microcelsius -
+				    div_s64((s64)milliwatts * 1000000, CHIP_TO_CASE_MILLIWATTS_PER_KELVIN);
+		schedule_delayed_work(&heat_work, msecs_to_jiffies(STEP_MS));
+	}
+	is_heating = value;
+	mutex_unlock(&lock);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(heat_model_fops, heat_model_get, heat_model_set, "%llu\n");
+
+static umode_t nvme_is_visible(const void *data, enum hwmon_sensor_types type, u32 attr, int channel)
+{
+	return 0444;
+}
+
+static int nvme_read(struct device *dev, enum hwmon_sensor_types type, u32 attr, int channel, long *value)
+{
+	*value = READ_ONCE(nvme_millicelsius);
+	return 0;
+}
+
+static const struct hwmon_ops nvme_ops = { .is_visible = nvme_is_visible, .read = nvme_read };
+static const struct hwmon_channel_info nvme_temp = { .type = hwmon_temp, .config = (const u32[]){ HWMON_T_INPUT, 0 } };
+static const struct hwmon_channel_info *nvme_info[] = { &nvme_temp, NULL };
+static const struct hwmon_chip_info nvme_chip = { .ops = &nvme_ops, .info = nvme_info };
+
+static int nvme_get(void *data, u64 *value)
+{
+	*value = !!nvme;
+	return 0;
+}
+
+static int nvme_set(void *data, u64 value)
+{
+	struct device *new;
+
+	if (!value && nvme) {
+		hwmon_device_unregister(nvme);
+		nvme = NULL;
+	} else if (value && !nvme) {
+		new = hwmon_device_register_with_info(hwmon_parent, "nvme", NULL, &nvme_chip, NULL);
+		if (IS_ERR(new))
+			return PTR_ERR(new);
+		nvme = new;
+	}
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(nvme_fops, nvme_get, nvme_set, "%llu\n");
+
+static int nvme_temp_get(void *data, u64 *value)
+{
+	*value = nvme_millicelsius;
+	return 0;
+}
+
+static int nvme_temp_set(void *data, u64 value)
+{
+	WRITE_ONCE(nvme_millicelsius, (int)value);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE_SIGNED(nvme_temp_fops, nvme_temp_get, nvme_temp_set, "%lld\n");
+
+int thermal_init(struct device *parent, struct dentry *dir)
+{
+	int error = zone_plug();
+
+	if (error)
+		return error;
+	hwmon_parent = parent;
+	choice_create("sensor_fault", dir, &fault);
+	debugfs_create_file("temp_millicelsius", 0600, dir, NULL, &temp_fops);
+	debugfs_create_u32("jitter_millicelsius", 0600, dir, &jitter_millicelsius);
+	debugfs_create_file("heat_model", 0600, dir, NULL, &heat_model_fops);
+	debugfs_create_u32("milliwatts", 0600, dir, &milliwatts);
+	debugfs_create_file("nvme", 0600, dir, NULL, &nvme_fops);
+	debugfs_create_file("nvme_millicelsius", 0600, dir, NULL, &nvme_temp_fops);
+	return 0;
+}
+
+void thermal_exit(void)
+{
+	heat_model_set(NULL, 0);
+	cancel_delayed_work_sync(&heat_work);
+	nvme_set(NULL, 0);
+	zone_unplug();
+}
