@@ -157,7 +157,7 @@ install_program() {
     for minor in 11 12 13 14 15 16; do
         if [ ! -e "$OPT.new/lib/python3.$minor" ]; then ln -s "$packages" "$OPT.new/lib/python3.$minor"; fi
     done
-    "$OPT.new/bin/python" -m compileall -q -s "$OPT.new" -p "$PREFIX" "$OPT.new/lib"
+    "$OPT.new/bin/python" -m compileall -q -f -s "$OPT.new" -p "$PREFIX" "$OPT.new/lib"
     mkdir -p "$OPT.new/share/doc/a1d"
     cp -R "$SOURCE/README.md" "$SOURCE/LICENSE" "$SOURCE/CHANGELOG.md" "$SOURCE/docs" "$OPT.new/share/doc/a1d"
     if [ -e "$OPT" ]; then cp -p "$OPT/$MADE" "$OPT.new"; else : >"$OPT.new/$MADE"; fi
