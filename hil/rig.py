@@ -220,9 +220,3 @@ class VirtualRig(Rig):
     def forbidden_writes(self) -> int:
         """The module counts them."""
         return int(self._get("forbidden_writes"))
-
-
-class CaseRig(Rig):
-    """A Pi 5 in its case: no more than what any rig can do, until somebody has tried it."""
-
-    name = "case"

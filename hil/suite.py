@@ -1,4 +1,4 @@
-"""``python3 -m hil.suite --rig virtual|case``: the promises, in the machine that a1d runs on, as root.
+"""``python3 -m hil.suite --rig virtual``: the promises, in the machine that a1d runs on, as root.
 
 One JSON line for each as it ends; the exit code is 1 if one is broken.
 """
@@ -13,13 +13,13 @@ import sys
 
 import hil.promises
 from hil.promise import PROMISES, try_one
-from hil.rig import CaseRig, Rig, VirtualRig
+from hil.rig import VirtualRig
 
 
 def main() -> int:
     """Exit code 0 if every promise that this rig can try was kept."""
     parser = argparse.ArgumentParser(prog="hil.suite", description=__doc__)
-    parser.add_argument("--rig", choices=("virtual", "case"), required=True)
+    parser.add_argument("--rig", choices=("virtual",), required=True)
     parser.add_argument("--only", default="", metavar="TEXT", help="promises that contain this")
     parser.add_argument("--list", action="store_true", help="print the promises, and try none")
     parser.add_argument("--number", type=int, metavar="N", help="try the one that --list gives this place, from 0")
@@ -29,17 +29,13 @@ def main() -> int:
     if options.list:
         print(json.dumps([text for text, _check in PROMISES]))
         return 0
-    rig: Rig = VirtualRig() if options.rig == "virtual" else CaseRig()
+    rig = VirtualRig()
     broken = 0
-    try:
-        for number, (text, check) in enumerate(PROMISES):
-            if options.only in text and options.number in (None, number):
-                outcome = try_one(text, check, rig)
-                broken += outcome.result == "BROKEN"
-                print(json.dumps(outcome._asdict()), flush=True)
-    finally:
-        if options.rig == "case":
-            rig.calm()
+    for number, (text, check) in enumerate(PROMISES):
+        if options.only in text and options.number in (None, number):
+            outcome = try_one(text, check, rig)
+            broken += outcome.result == "BROKEN"
+            print(json.dumps(outcome._asdict()), flush=True)
     return int(broken > 0)
 
 
