@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 # The root's device and file system, and what the guest's agent is reached by.
-_MODULES = ("virtio_pci", "virtio_blk", "ext4", "virtio_console")
+_MODULES = ("nfit", "nd_pmem", "ext4", "virtio_pci", "virtio_console")
 _XZ, _ZSTD, _ELF = b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x7fELF"
 
 

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hil.virtual.boot_files import make_initrd, unpack_kernel
+from hil.virtual.qemu import DISK_MB
 
 SUITES = ("trixie", "bookworm")
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
 _HERE = Path(__file__).resolve().parent
-_DISK = "2G"
 _KEEP_IMAGES_S = 3600
 _PACKAGES = (
     *("systemd-sysv", "udev", "dbus", "polkitd", "libpam-systemd", "login", "passwd", "util-linux", "procps"),
@@ -29,7 +29,7 @@ _PACKAGES = (
     "linux-image-amd64",  # the cloud kernel has neither GPIO nor thermal zones
 )
 _TOOLCHAIN_PACKAGES = ("gcc", "libc6-dev", "make", "zstd")
-_TOOLS = ("mmdebstrap", "mke2fs", "qemu-img", "qemu-system-x86_64")
+_TOOLS = ("mmdebstrap", "mke2fs", "qemu-system-x86_64")
 # Drivers for devices that the machine has not, or that nothing here needs: most of the kernel's size, and under
 # emulation most of the time udev takes. Another I2C adapter would compete for bus 1.
 _DRIVERS_LEFT_OUT = (
@@ -93,7 +93,7 @@ class _Builder:
         self._root_key = _digest(repr(made_of).encode())
         files = [
             part
-            for name in ("image.py", "boot_files.py", "init.c", "agent.py", "module", "guest")
+            for name in ("image.py", "boot_files.py", "qemu.py", "init.c", "agent.py", "module", "guest")
             for part in _sources(name)
         ]
         # A new name for a new image: a machine that runs, or will be switched on again, keeps the one it has.
@@ -104,7 +104,7 @@ class _Builder:
             raise BuildError("building an image needs root (mmdebstrap and chroot): run it with sudo")
         if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
             raise BuildError(
-                f"{', '.join(missing)} missing: apt-get install mmdebstrap e2fsprogs qemu-system-x86 qemu-utils"
+                f"{', '.join(missing)} missing: apt-get install mmdebstrap e2fsprogs qemu-system-x86"
             )
         started = time.monotonic()
         if _read(self._directory / "root.key") != self._root_key:
@@ -161,7 +161,7 @@ class _Builder:
         (new / "vmlinux").write_bytes(unpack_kernel(packed, self._toolchain))
         init = (self._toolchain / "src/init").read_bytes()
         (new / "initrd").write_bytes(make_initrd(tree, kernel, init))
-        self._call("mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), str(new / "disk.ext4"), _DISK)
+        self._call("mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), str(new / "disk.ext4"), f"{DISK_MB}M")
         _remove_tree(tree)
         new.rename(self.image)
 

@@ -37,8 +37,11 @@ int main(int argc, char *argv[])
 	fclose(list);
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL))
 		return fail("/dev");
-	if (mount("/dev/vda", "/root", "ext4", 0, NULL))
-		return fail("/dev/vda");
+	for (int tries = 0; mount("/dev/pmem0", "/root", "ext4", 0, NULL); tries++) {
+		if (tries == 500)
+			return fail("/dev/pmem0");
+		usleep(10000); /* the kernel finds it on a thread of its own */
+	}
 	if (mount("dev", "/root/dev", "devtmpfs", 0, "mode=0755") || chdir("/root") ||
 	    mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
 		return fail("root");

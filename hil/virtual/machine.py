@@ -77,11 +77,10 @@ class Vm:
 
     def start(self) -> None:
         """Switch on; again after an end, with the disk as it was left."""
-        overlay = self._directory / "disk.qcow2"
-        if not overlay.exists():
-            backing = str((self._machine.image / "disk.ext4").resolve())
-            create = ("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", backing, str(overlay))
-            subprocess.run(create, check=True, stdin=subprocess.DEVNULL)
+        disk = self._directory / "disk"
+        if not disk.exists():
+            copy = ("cp", "--reflink=auto", "--sparse=always", str(self._machine.image / "disk.ext4"), str(disk))
+            subprocess.run(copy, check=True, stdin=subprocess.DEVNULL)
         (self._directory / "agent").unlink(missing_ok=True)
         arguments = self._machine.arguments(self._directory, kvm=self.kvm)
         self._started = time.monotonic()
