@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
 import os
@@ -10,6 +9,7 @@ import signal
 import socket
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 from a1d import __version__
 from a1d.config import Config
@@ -20,12 +20,26 @@ from a1d.hardware import RealCase
 from a1d.log import Log
 from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
 
+if TYPE_CHECKING:
+    import argparse
+
 EX_CONFIG = 78  # sysexits.h
+
+
+class Options:
+    """What the command line says; as it stands here, what an empty one does."""
+
+    config: str | None = None
+    check: str | None = None
+    print_config = False
+    simulate = False
+    run_dir: str | None = None
 
 
 def main() -> int:
     """Exit code 0 after a clean stop, 1 if the daemon could not start, 2 for a wrong call, 78 for a bad file."""
-    options = _parser().parse_args()
+    # The service's command line is empty: it is spared argparse, which stays in memory with all that it loads.
+    options = _parser().parse_args(namespace=Options()) if sys.argv[1:] else Options()
     try:
         if options.check is not None:
             read_config(options.check)
@@ -49,6 +63,8 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="a1d",
         allow_abbrev=False,
@@ -70,7 +86,7 @@ def _read(path: str | None) -> Config:
     return read_config(CONFIG_PATH if path is None else path)
 
 
-def _serve(options: argparse.Namespace) -> None:
+def _serve(options: Options) -> None:
     with contextlib.ExitStack() as stack:
         default = simulation_run_dir() if options.simulate else os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
         run_dir = options.run_dir or default

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable
@@ -33,11 +34,13 @@ def promise(text: str) -> Callable[[Check], Check]:
 
 
 def try_one(text: str, check: Check, rig: Rig) -> Outcome:
-    """From a calm machine; an error of any kind is a broken promise."""
+    """From a calm machine; an error of any kind is a broken promise, and so is a write where nobody may write."""
     begin_s = time.monotonic()
     try:
         rig.calm()
         result, remark = "kept", check(rig) or ""
+        with contextlib.suppress(NotHere):
+            assert rig.forbidden_writes() == 0, "something was written where nobody may write"
     except NotHere as error:
         result, remark = "skipped", str(error)
     except AssertionError as error:

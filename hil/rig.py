@@ -138,6 +138,10 @@ class Rig:
         """As if the case had just been plugged in."""
         raise NotHere("unplugging the case ends this machine")
 
+    def protocol(self, name: str) -> None:
+        """``register`` or ``legacy``: what the case speaks."""
+        raise NotHere("a case speaks one protocol")
+
     def pulse(self, milliseconds: float) -> None:
         """One pulse on the button's line."""
         raise NotHere("the button of a case cannot be pressed by a program")
@@ -167,6 +171,7 @@ class VirtualRig(Rig):
         self._set("fault", "none")
         self._set("sensor_fault", "none")
         self._set("bus", 1)
+        self._set("protocol", "register")
         self.heat_to(45)
         super().calm()
         self.sh("a1d-ctl fan auto")
@@ -212,6 +217,10 @@ class VirtualRig(Rig):
     def reset_mcu(self) -> None:
         """50 % for 5 s, then 0."""
         self._set("reset_mcu", 1)
+
+    def protocol(self, name: str) -> None:
+        """By the module's name for it."""
+        self._set("protocol", name)
 
     def pulse(self, milliseconds: float) -> None:
         """Timed by the kernel."""

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -17,12 +19,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from a1d.config import ButtonConfig, Config, FanConfig, SensorConfig
-from a1d.config_file import key_of, parse_config, read_config
+from a1d.config_file import _COMMENTS, key_of, parse_config, read_config
 from a1d.config_print import print_config
 from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
 from a1d.kinds import Kind
 from a1d.varlink import UNREAD_MAX
+from a1d.yaml_tree import Tree
 from tests.virtual import VirtualRig
 
 STUCK_S = 20.0
@@ -760,3 +763,20 @@ def test_what_only_looks_like_the_other_protocol_changes_nothing(make_rig: MakeR
     rig.run(5)
     assert rig.daemon.config == Config()
     assert rig.case.mcu.forbidden == []
+
+
+@given(st.from_regex(_COMMENTS, fullmatch=True))
+def test_what_is_taken_for_comments_without_asking_yaml_is_nothing_to_yaml_too(text: str) -> None:
+    tree = Tree(text)
+    assert (tree.value, tree.problems) == (None, [])
+    assert parse_config(text) == Config()
+
+
+def test_the_configuration_as_installed_needs_no_yaml_and_its_service_no_argparse() -> None:
+    installed = Path(__file__).parents[1] / "systemd/config.yaml"
+    program = (
+        "import sys; from a1d import cli; from a1d.config_file import read_config;"
+        f"read_config({str(installed)!r}); print([name for name in ('yaml', 'argparse') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

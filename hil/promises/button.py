@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 from hil.promise import promise
-from hil.rig import Rig
+from hil.rig import SERVICE, Rig
 
 # Where an edge may fall on either side of a window's end, a millisecond is left out.
 WIDTHS_MS = {
@@ -65,3 +66,37 @@ def noise(rig: Rig) -> None:
     rig.pulse(40)
     time.sleep(2)
     assert rig.sh(PRESSED).stdout.split() == ["hold"]
+
+
+@promise("a press while the service restarts is lost or acted on once, and never later; the next one works")
+def press_during_restart(rig: Rig) -> str:
+    _listen(rig)
+    heard = []
+    for offset_ms in range(0, 1500, 100):
+        with subprocess.Popen(["systemctl", "restart", SERVICE]) as restarting:
+            time.sleep(offset_ms / 1000)
+            rig.pulse(20)
+            restarting.wait()
+        rig.wait("the line", lambda: bool(rig.status()["button"]["watching"]), 10)
+        time.sleep(1.5)
+        pressed = rig.sh(PRESSED).stdout.split()
+        assert pressed in ([], ["double"]), pressed
+        if pressed:
+            heard.append(offset_ms)
+    rig.pulse(40)
+    time.sleep(1.5)
+    assert rig.sh(PRESSED).stdout.split() == ["hold"]
+    lost = [offset_ms for offset_ms in range(0, 1500, 100) if offset_ms not in heard]
+    return f"every 100 ms to 1400 after the restart was asked for; lost at {', '.join(map(str, lost)) or 'none'}"
+
+
+@promise("a press while every transfer fails is acted on")
+def press_during_bus_fault(rig: Rig) -> None:
+    _listen(rig)
+    rig.fault("nak")
+    rig.heat_to(60)
+    for _ in range(3):
+        time.sleep(0.7)
+        rig.pulse(20)
+    time.sleep(1.5)
+    assert rig.sh(PRESSED).stdout.split() == ["double"] * 3

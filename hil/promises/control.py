@@ -96,6 +96,33 @@ def critical_beats_manual(rig: Rig) -> None:
     rig.wait("100 %", lambda: rig.fan_percent() == 100, 3)
 
 
-@promise("nothing was ever written where nobody may write")
-def no_forbidden_writes(rig: Rig) -> None:
-    assert rig.forbidden_writes() == 0
+@promise("a value that stands still for as long as `frozen` says is failsafe, until it moves again")
+def frozen_sensor(rig: Rig) -> str:
+    rig.configure("sensors: [{name: cpu, zone: cpu-thermal, frozen: 30s}]\n")
+    for _ in range(35):  # it lives, and nothing happens
+        rig.heat_to(52.1)
+        time.sleep(0.5)
+        rig.heat_to(52.0)
+        time.sleep(0.5)
+    assert rig.fan_percent() == 16
+    took_s = rig.wait("100 %", lambda: rig.fan_percent() == 100, 33)
+    assert took_s > 27, f"after {took_s:.1f} s already"
+    assert rig.health() == "failsafe"
+    rig.heat_to(52.2)
+    rig.wait("slower again", lambda: rig.fan_percent() < 20, 15)
+    return f"after {took_s:.1f} s"
+
+
+@promise("an older case (legacy protocol): the duty follows, nothing is read, nothing else is written")
+def legacy(rig: Rig) -> str:
+    rig.protocol("legacy")
+    rig.configure("case: {protocol: legacy}\n")
+    begin_s = rig.now_s()
+    for celsius, duty in ((52, 16), (62, 52), (70, 100)):
+        rig.heat_to(celsius)
+        rig.wait_fan(duty, 3)
+    rig.heat_to(45)
+    took_s = rig.wait("off", lambda: rig.fan_percent() == 0, 25)
+    seen = [each for each in rig.transfers() if each.time_s > begin_s]
+    assert all(each.is_write and each.register is None and (each.value or 0) <= 100 for each in seen), seen[-5:]
+    return f"off {took_s:.1f} s after it was cool"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
 from hil.promise import promise
-from hil.rig import CONFIG, SERVICE, Rig
+from hil.rig import CONFIG, SERVICE, NotHere, Rig
 
 HOT_CELSIUS, HOT_PERCENT = 62, 52
 
@@ -15,6 +19,18 @@ def _hot(rig: Rig) -> float:
     rig.wait("52 %", lambda: rig.fan_percent() == HOT_PERCENT, 3)
     time.sleep(1)
     return rig.now_s()
+
+
+@contextlib.contextmanager
+def busy() -> Iterator[None]:
+    """Two programs that want the whole processor each."""
+    hungry = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for each in hungry:
+            each.kill()
+            each.wait()
 
 
 def _back(rig: Rig, begin_s: float, old_pid: int, within_s: float) -> str:
@@ -95,3 +111,45 @@ def bad_configuration(rig: Rig) -> None:
     rig.out(f"systemctl reload {SERVICE}")
     rig.wait("health ok", lambda: rig.health() == "ok", 3)
     assert rig.pid() == pid
+
+
+@promise("fifty reloads while it heats on a busy machine: same daemon, never slower, each one answered")
+def reload_under_load(rig: Rig) -> str:
+    rig.heat_to(50)
+    pid, worst_s = rig.pid(), 0.0
+    with busy():
+        for index in range(50):
+            rig.heat_to(50 + index * 19 / 49)
+            CONFIG.write_text(f"fan: {{hold: {5 + index % 20}s}}\n")
+            before, begin_s = rig.fan_percent(), rig.now_s()
+            rig.out("a1d-ctl reload")
+            worst_s = max(worst_s, rig.now_s() - begin_s)
+            assert rig.fan_percent() >= before, f"{before} % before the reload, then {rig.fan_percent()} %"
+        rig.wait("94 %", lambda: rig.fan_percent() == 94, 3)
+    assert rig.pid() == pid
+    return f"the slowest took {worst_s:.2f} s, a1d-ctl's start included"
+
+
+@promise("upgrade: a new program is installed while it is hot: the fan never slows, the configuration stays")
+def upgrade(rig: Rig) -> str:
+    if rig.name != "virtual":
+        raise NotHere("nobody's program is replaced without their asking; 'make install' does it")
+    text = "fan: {hold: 7s}\n"
+    rig.configure(text)
+    _hot(rig)
+    pid, lowest = rig.pid(), 100
+    place = "PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/share/wheels"
+    with subprocess.Popen(["/bin/sh", "-c", f"cd /root/a1d && {place} make install >/dev/null 2>&1"]) as installing:
+        while installing.poll() is None:
+            lowest = min(lowest, rig.fan_percent())
+            time.sleep(0.1)
+    assert installing.returncode == 0, installing.returncode
+    assert lowest >= HOT_PERCENT, f"down to {lowest} % meanwhile"
+    assert rig.pid() not in (0, pid), "not restarted"
+    assert CONFIG.read_text() == text
+    rig.wait("health ok", lambda: rig.health() == "ok", 5)
+    stopped_s, started_s = (
+        int(rig.out(f"systemctl show -p {which}EnterTimestampMonotonic --value {SERVICE}")) / 1e6
+        for which in ("Inactive", "Active")
+    )
+    return f"{started_s - stopped_s:.2f} s from the old daemon's end to the new one's READY"

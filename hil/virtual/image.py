@@ -103,9 +103,7 @@ class _Builder:
         if os.geteuid() != 0:
             raise BuildError("building an image needs root (mmdebstrap and chroot): run it with sudo")
         if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
-            raise BuildError(
-                f"{', '.join(missing)} missing: apt-get install mmdebstrap e2fsprogs qemu-system-x86"
-            )
+            raise BuildError(f"{', '.join(missing)} missing: apt-get install mmdebstrap e2fsprogs qemu-system-x86")
         started = time.monotonic()
         if _read(self._directory / "root.key") != self._root_key:
             self._step("root file system", self._make_root)

@@ -1,0 +1,172 @@
+"""The promises about the power: they take the machine down, so they are tried from outside. Each leaves it running."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from hil.virtual.vm import End, Vm
+
+# How long after a hold the case cuts the power by itself; far too long to be mistaken for what a1d asks for.
+CMDLINE = "a1d_case.log_transfers=1 a1d_case.hold_cut_delay_ms=900000"
+CLOCK = "/usr/lib/systemd/system-shutdown/hil-clock"
+CLOCK_TEXT = b"#!/bin/sh\necho '<4>hil: the hooks begin' >/dev/kmsg\n"
+# After the hooks have begun: on a sound bus, and on one that fails every second time.
+HOOK_MAX_S, HOOK_RETRIES_MAX_S = 0.3, 0.5
+CONFIG = "/etc/a1d/config.yaml"
+SOURCE = "/root/a1d"  # of the installation, in the machine
+
+Check = Callable[[Vm], str]
+POWER_PROMISES: list[tuple[str, Check]] = []
+
+
+def promise(text: str) -> Callable[[Check], Check]:
+    """Register a check under the sentence that it holds true."""
+
+    def register(check: Check) -> Check:
+        POWER_PROMISES.append((text, check))
+        return check
+
+    return register
+
+
+def listening(vm: Vm) -> None:
+    """Until a1d holds the button's line: it asks for it after READY, and a press before that is lost."""
+    vm.run("until a1d-ctl status | grep -q watched; do sleep 1; done", timeout=60, check=True)
+
+
+def _reboots(vm: Vm, begin: Callable[[], object]) -> str:
+    boots, console = vm.boots, len(vm.console)
+    begin()
+    vm.wait_reboot(boots=boots + 1)
+    vm.wait_up()
+    assert "power cut" not in vm.console[console:], "the power cut was armed"
+    return ""
+
+
+def _is_cut(vm: Vm, begin: Callable[[], object], within_s: float = HOOK_MAX_S) -> str:
+    console = len(vm.console)
+    begin()
+    end = vm.wait_exit(300)
+    said = vm.console[console:]
+    vm.start()
+    vm.wait_boot()
+    vm.wait_up()
+    assert end is End.POWER_CUT, f"{end.value}: {said[-300:]}"
+    assert "a1d-powercut: asked the case to cut the power" in said, said[-300:]
+    begun = re.search(r"\[ *([\d.]+)\] hil: the hooks begin", said)
+    asked = re.search(r"\[ *([\d.]+)\] a1d-case: \S+ w 86=01", said)
+    assert begun and asked, said[-300:]
+    took_s = float(asked[1]) - float(begun[1])
+    assert 0 < took_s < within_s, f"the request came after {took_s:.2f} s"
+    return f"asked {took_s:.2f} s after the hooks began"
+
+
+def _command(vm: Vm, text: str) -> Callable[[], object]:
+    # Not waited for: it may go down before it can answer.
+    return lambda: vm.run(f"systemd-run -q --on-active=1 {text}", check=True)
+
+
+def _press(vm: Vm, gesture: str) -> Callable[[], object]:
+    return lambda: vm.set_case("press", gesture)
+
+
+def _log_in(vm: Vm) -> None:
+    vm.run("id ann || useradd -m ann", check=True)
+    unit = "-p PAMName=login -p User=ann -p StandardInput=null -p TTYPath=/dev/tty2"
+    vm.run(f"systemd-run -q --unit=session-ann {unit} sleep infinity", check=True)
+    vm.run(
+        "for i in 1 2 3 4 5 6 7 8 9; do loginctl list-sessions | grep -q ann && exit; sleep 1; done; exit 1", check=True
+    )
+
+
+@promise("a double press reboots, and the power is not cut")
+def double_press(vm: Vm) -> str:
+    """The MCU's 20 ms."""
+    return _reboots(vm, _press(vm, "double"))
+
+
+@promise("a double press reboots with somebody logged in")
+def double_press_in_session(vm: Vm) -> str:
+    """Polkit has another action for that."""
+    _log_in(vm)
+    return _reboots(vm, _press(vm, "double"))
+
+
+@promise("systemctl reboot does not cut the power")
+def reboot(vm: Vm) -> str:
+    """The hook is run, and does nothing."""
+    return _reboots(vm, _command(vm, "systemctl reboot"))
+
+
+@promise("a hold powers off, and the cut is asked for last")
+def hold(vm: Vm) -> str:
+    """The MCU's 40 ms."""
+    return _is_cut(vm, _press(vm, "hold"))
+
+
+@promise("a hold powers off with somebody logged in")
+def hold_in_session(vm: Vm) -> str:
+    """As above."""
+    _log_in(vm)
+    return _is_cut(vm, _press(vm, "hold"))
+
+
+@promise("a hold powers off while something inhibits shutdowns")
+def hold_inhibited(vm: Vm) -> str:
+    """The case would cut the power anyway."""
+    vm.run("systemd-run -q systemd-inhibit --what=shutdown --mode=block sleep infinity", check=True)
+    return _is_cut(vm, _press(vm, "hold"))
+
+
+@promise("a hold powers off while the bus hangs, and the cut is asked for once it answers")
+def hold_while_bus_hangs(vm: Vm) -> str:
+    """The bus comes back within the hook's two seconds only if it fails every second time."""
+    vm.set_case("fault_every", 2)
+    vm.set_case("fault", "timeout")
+    return _is_cut(vm, _press(vm, "hold"), 1.5)
+
+
+@promise("systemctl poweroff cuts the power")
+def poweroff(vm: Vm) -> str:
+    """Whoever asks for it."""
+    return _is_cut(vm, _command(vm, "systemctl poweroff"))
+
+
+@promise("systemctl halt cuts the power")
+def halt(vm: Vm) -> str:
+    """Likewise."""
+    return _is_cut(vm, _command(vm, "systemctl halt"))
+
+
+@promise("systemctl poweroff cuts the power with every second transfer failing and no readable configuration")
+def poweroff_in_trouble(vm: Vm) -> str:
+    """Nor what the daemon left for the hook."""
+    vm.put(CONFIG, b"{{{")
+    vm.run("rm /run/a1d/stop.json", check=True)
+    vm.set_case("fault_every", 2)
+    vm.set_case("fault", "nak")
+    try:
+        return _is_cut(vm, _command(vm, "systemctl poweroff"), HOOK_RETRIES_MAX_S)
+    finally:
+        vm.run(f"cp {SOURCE}/systemd/config.yaml {CONFIG} && systemctl reload a1d")
+
+
+@promise("a press at boot, before a1d listens, is lost and does nothing later; one after that works")
+def press_at_boot(vm: Vm) -> str:
+    """Nobody can hear it. (After a hold a real case cuts the power all the same.)"""
+    boots = vm.boots
+    vm.run("systemd-run -q --on-active=1 systemctl reboot", check=True)
+    vm.wait_reboot(boots=boots + 1)
+    # The agent is there long before any ordinary service.
+    early = vm.run(
+        "systemctl is-active a1d; for gesture in double hold double; do"
+        " echo $gesture >/sys/kernel/debug/a1d_case/press; sleep 0.2; done; systemctl is-active a1d"
+    ).stdout.split()
+    assert "active" not in early, "a1d was up already: nothing was tried"
+    vm.wait_up()
+    listening(vm)
+    button = vm.run("a1d-ctl status | grep ^button", check=True).stdout
+    assert "0 double presses, 0 holds" in button, button
+    assert vm.boots == boots + 1, "it acted on a press that came before it listened"
+    return _reboots(vm, _press(vm, "double"))
