@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
+import time
+from pathlib import Path
 
 from hil.promise import promise
 from hil.rig import SERVICE, NotHere, Rig
@@ -58,3 +62,29 @@ def varlinkctl(rig: Rig) -> None:
         raise NotHere("systemd has varlinkctl from 255 on")
     assert "GetStatus" in rig.out("varlinkctl introspect /run/a1d/control.sock org.a1d.control")
     assert "duty_percent" in rig.out("varlinkctl call /run/a1d/control.sock org.a1d.control.GetStatus '{}'")
+
+
+@promise("a gesture's command reaches what docs/service.md opens for it by a drop-in, and not without")
+def opened(rig: Rig) -> None:
+    if rig.name != "virtual":
+        raise NotHere("the service of a machine in use is not changed")
+    advice = Path(__file__).parents[2].joinpath("docs/service.md").read_text()
+    drop_in = Path("/run/systemd/system/a1d.service.d/hil.conf")
+    connect = "import socket; socket.create_connection(('127.0.0.1', 4711)); open('/srv/photos/seen', 'w')"
+    rig.out("mkdir -p /srv/photos && chown a1d: /srv/photos && rm -f /srv/photos/*")
+    with socket.create_server(("127.0.0.1", 4711)):
+        for is_open in (False, True):
+            if is_open:
+                drop_in.parent.mkdir(exist_ok=True)
+                drop_in.write_text(advice.split("```ini\n")[1].split("```")[0])
+            rig.out(f"systemctl daemon-reload; systemctl restart {SERVICE}")
+            rig.configure(f"button: {{double_press: [python3, -c, {json.dumps(connect)}]}}\n")
+            rig.wait("the line", lambda: bool(rig.status()["button"]["watching"]), 10)
+            rig.pulse(20)
+            time.sleep(3)
+            try:
+                assert Path("/srv/photos/seen").exists() == is_open, f"open: {is_open}"
+            finally:
+                if is_open:
+                    drop_in.unlink()
+                    rig.out(f"systemctl daemon-reload; systemctl restart {SERVICE}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 _KVM_GET_API_VERSION = 0xAE00
 KVM_ERROR = "KVM internal error"
-DISK_MB = 2048
+DISK_MB = 1024
 # Mitigations cost emulation a third of its speed and protect nobody here.
 _CMDLINE = "root=/dev/pmem0 rw console=ttyS0 loglevel=6 systemd.show_status=no mitigations=off panic=-1 8250.nr_uarts=1"
 
