@@ -1,0 +1,299 @@
+"""The NixOS module, evaluated by Nix itself; nothing is built, and nothing is written outside the test's directory.
+
+First with stand-ins for nixpkgs (tests/nixos), for which nix-instantiate is enough. Then with a real nixpkgs, or its
+lib alone, where there is one: A1D_NIXPKGS=/path/to/it, or <nixpkgs>.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import a1d
+from a1d.config import Config
+from a1d.config_file import parse_config
+
+ROOT = Path(__file__).parent.parent
+NIX_FILES = sorted(path for path in ROOT.rglob("*.nix") if not any(part.startswith(".") for part in path.parts))
+CURVE = {"45": 20, "65": 60.5, "75": 100}
+SETTINGS = {
+    "interval": "1s",
+    "fan": {"curve": CURVE, "hold": 3, "failsafe_percent": 80},
+    "sensors": [{"zone": "cpu-thermal"}, {"hwmon": "nvme", "curve": {"55": 20, "70": 100}}],
+    "button": {"double_press": ["/bin/systemctl", "restart", "kodi"], "hold": "none"},
+}
+
+
+class Nix:
+    """nix-instantiate, with a store of its own that is gone afterwards."""
+
+    def __init__(self, program: str, here: Path) -> None:
+        self._program = program
+        self._environ = {"PATH": os.environ["PATH"], "NIX_PATH": os.environ.get("NIX_PATH", ""), "HOME": str(here)}
+        self._environ |= {"NIX_CONFIG": "build-users-group =", "NIX_STORE_DIR": f"{here}/store"}
+        for name in ("STATE", "LOG", "CONF"):
+            self._environ[f"NIX_{name}_DIR"] = f"{here}/{name}"
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [self._program, *arguments]
+        return subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False, timeout=120)
+
+    def evaluate(self, file: str, **texts: str) -> Any:
+        """What an expression of tests/nixos gives."""
+        arguments = [word for name, text in texts.items() for word in ("--argstr", name, text)]
+        done = self.run("--eval", "--strict", "--json", *arguments, ROOT / "tests/nixos" / file)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+class Evaluated:
+    """The module, in whatever NixOS there is."""
+
+    def __init__(self, nix: Nix, nixpkgs: str | None) -> None:
+        self._nix = nix
+        self._nixpkgs = {} if nixpkgs is None else {"nixpkgs": nixpkgs}
+        self._made: dict[str, dict[str, Any]] = {}  # a whole NixOS takes seconds
+
+    def __call__(
+        self,
+        settings: object = None,
+        *,
+        package: str = sys.prefix,
+        others: dict[str, object] | None = None,
+        **more: object,
+    ) -> dict[str, Any]:
+        """``others``: services besides a1d; ``more``: what is no service."""
+        derivation = {"type": "derivation", "name": "a1d", "outPath": package}
+        ours = {"enable": True, "package": derivation, "settings": settings or {}}
+        configuration = json.dumps({**more, "services": {**(others or {}), "a1d": ours}})
+        if configuration not in self._made:
+            made = self._nix.evaluate("evaluate.nix", configuration=configuration, **self._nixpkgs)
+            self._made[configuration] = made
+        return self._made[configuration]
+
+
+@pytest.fixture(scope="module")
+def nix(tmp_path_factory: pytest.TempPathFactory) -> Nix:
+    """Where there is none, CI must not pass as if it had looked."""
+    program = shutil.which("nix-instantiate")
+    if not program and not os.environ.get("CI"):
+        pytest.skip("needs nix-instantiate, of Debian's package nix-bin")
+    assert program, "CI needs nix-instantiate, of Debian's package nix-bin"
+    return Nix(program, tmp_path_factory.mktemp("nix"))
+
+
+@pytest.fixture(scope="module", params=["stand-ins", "nixpkgs"])
+def evaluated(nix: Nix, request: pytest.FixtureRequest) -> Evaluated:
+    if request.param == "stand-ins":
+        return Evaluated(nix, None)
+    found = os.environ.get("A1D_NIXPKGS") or nix.run("--find-file", "nixpkgs").stdout.strip()
+    if not found:
+        pytest.skip("needs a nixpkgs, or its lib alone: A1D_NIXPKGS=/path/to/it, or <nixpkgs>")
+    return Evaluated(nix, found)
+
+
+def sections(unit: str) -> dict[str, dict[str, list[str]]]:
+    """The settings of a unit file, each with all its values."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for line in unit.splitlines():
+        if header := re.fullmatch(r"\[(\w+)]", line):
+            section = found.setdefault(header[1], {})
+        elif line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            section.setdefault(key, []).append(value)
+    return found
+
+
+def our_unit() -> dict[str, dict[str, list[str]]]:
+    return sections((ROOT / "systemd/a1d.service").read_text().replace("/opt/a1d", sys.prefix))
+
+
+def as_lists(settings: dict[str, Any]) -> dict[str, list[str]]:
+    return {key: value if isinstance(value, list) else [value] for key, value in settings.items()}
+
+
+# -- the service -----------------------------------------------------------------------------------
+
+
+def test_the_unit_is_that_of_systemd(evaluated: Evaluated) -> None:
+    made, ours = evaluated(), our_unit()
+    assert as_lists(made["serviceConfig"]) == ours["Service"]
+    unit = {
+        "Description": [made["description"]],
+        "Documentation": made["documentation"],
+        "Wants": [" ".join(made["wants"])],
+        "After": [" ".join(made["after"])],
+        **as_lists(made["unitConfig"]),
+    }
+    assert unit == ours["Unit"]
+    assert {"WantedBy": made["wantedBy"]} == ours["Install"]
+
+
+def test_the_unit_file_is_that_of_systemd_and_as_safe(evaluated: Evaluated, tmp_path: Path) -> None:
+    """As NixOS itself writes it."""
+    made = evaluated()
+    if not made["isNixos"]:
+        pytest.skip("needs a whole nixpkgs, with nixos: A1D_NIXPKGS=/path/to/it, or <nixpkgs>")
+    theirs, ours = sections(made["unit_text"]), our_unit()
+    assert theirs["Service"].pop("X-StopIfChanged") == ["false"]
+    # NixOS gives every service a path, a locale and time zones.
+    environment = [text for text in theirs["Service"]["Environment"] if not text.startswith('"')]
+    assert theirs["Service"] | {"Environment": environment} == ours["Service"]
+    assert len(theirs["Unit"].pop("X-Reload-Triggers")) == 1
+    assert theirs["Unit"] == ours["Unit"]
+    if analyze := shutil.which("systemd-analyze"):
+        file = tmp_path / "a1d.service"
+        file.write_text(made["unit_text"])
+        for check in (["verify", "--man=no"], ["security", "--offline=true", "--threshold=5"]):
+            done = subprocess.run([analyze, *check, file], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_changed_settings_are_a_reload_and_nothing_else(evaluated: Evaluated) -> None:
+    """NixOS restarts a unit if anything but its reload triggers changes."""
+    before, after = evaluated(), evaluated(SETTINGS)
+    changed = {key for key in before if before[key] != after[key] and key not in ("settings", "unit_text")}
+    assert changed == {"config_file", "reload_triggers"}
+    assert after["reload_triggers"] == [after["config_file"]]
+    units = [re.sub("X-Reload-Triggers=.*", "", str(made["unit_text"])) for made in (before, after)]
+    assert units[0] == units[1]
+
+
+def test_another_package_is_a_restart_in_one_step(evaluated: Evaluated) -> None:
+    before, after = evaluated(), evaluated(package="/nix/store/another")
+    assert before["serviceConfig"] != after["serviceConfig"]
+    assert after["serviceConfig"]["ExecStart"] == "/nix/store/another/bin/a1d"
+    assert after["stopIfChanged"] is False
+    assert after["restart_triggers"] == []
+    assert after["enableStrictShellChecks"] is True
+
+
+# -- the configuration -----------------------------------------------------------------------------
+
+
+def build(made: dict[str, Any], settings: object, here: Path) -> subprocess.CompletedProcess[str]:
+    """What Nix would run to make the file, run by hand. nixpkgs turns the same JSON into YAML."""
+    (here / "written").write_text(json.dumps(settings))
+    environ = {"PATH": os.environ["PATH"], "written": str(here / "written"), "out": str(here / "out")}
+    command = ["sh", "-eu", "-c", made["config_script"]]
+    return subprocess.run(command, cwd=here, env=environ, capture_output=True, text=True, check=False, timeout=20)
+
+
+def test_the_file_is_checked_and_says_what_the_settings_say(evaluated: Evaluated, tmp_path: Path) -> None:
+    made = evaluated(SETTINGS)
+    done = build(made, made["settings"], tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "config.yaml: fine\n", "")
+    assert parse_config((tmp_path / "out").read_text()) == parse_config(json.dumps(SETTINGS))
+    assert made["settings"]["fan"]["curve"] == CURVE, "a user's curve takes the place of the default one"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"fan": {"hold": "soon"}}, "fan.hold: found 'soon', expected a duration from 0s to 10m"),
+        ({"fan": {"curve": {"50": 40, "60": 10}}}, "fan must not slow down as it gets hotter"),
+        ({"fan": {"hysteresis": 3}}, "fan.hysteresis: unknown key, did you mean 'hysteresis_celsius'?"),
+        ({"button": {"hold": "sleep"}}, "button.hold: found 'sleep', expected reboot, poweroff, none"),
+        ({"case": {"protocol": "v5"}}, "case.protocol: found 'v5', expected register or legacy"),
+    ],
+)
+def test_a_bad_setting_fails_the_build_in_our_words(
+    evaluated: Evaluated, settings: object, words: str, tmp_path: Path
+) -> None:
+    made = evaluated(settings)
+    done = build(made, made["settings"], tmp_path)
+    assert done.returncode != 0
+    said = done.stderr.replace('"', "'")  # JSON's quotes, which YAML has not
+    assert re.search(rf"^config\.yaml:1: .*{re.escape(words)}", said, re.MULTILINE), said
+    assert "services.a1d.settings" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_defaults_are_those_of_a1d(evaluated: Evaluated) -> None:
+    assert parse_config(json.dumps(evaluated()["settings"])) == Config()
+
+
+# -- the rest of the system ------------------------------------------------------------------------
+
+
+def test_the_hardware_is_within_reach_of_a_static_user(evaluated: Evaluated) -> None:
+    made = evaluated()
+    assert made["is_i2c_on"] is True
+    assert made["udev_rules"] == [(ROOT / "systemd/a1d.udev").read_text()]
+    assert {"a1d", "gpio", "i2c"} <= set(made["groups"])
+    sysusers = (ROOT / "systemd/a1d.sysusers").read_text()
+    (described,) = re.findall(r'^u a1d - "(.*)"$', sysusers, re.MULTILINE)
+    members = re.findall(r"^m a1d (\w+)$", sysusers, re.MULTILINE)
+    user = {"description": described, "extraGroups": members, "group": "a1d", "isSystemUser": True}
+    assert made["user"] == user
+    assert made["system_packages"] in ([sys.prefix], None), "a1d-ctl is there for everybody"
+
+
+def test_it_may_reboot_and_power_off_and_the_power_is_cut(evaluated: Evaluated) -> None:
+    made = evaluated()
+    assert made["is_polkit_on"] is True
+    assert (ROOT / "systemd/a1d.rules").read_text().strip() in made["polkit_rules"]
+    assert made["shutdown_hook"] == f"{sys.prefix}/bin/a1d-powercut"
+
+
+def test_what_cannot_work_is_said(evaluated: Evaluated) -> None:
+    assert evaluated()["complaints"] == []
+    (complaint,) = evaluated(others={"hardware": {"argonone": {"enable": True}}})["complaints"]
+    assert "Set services.hardware.argonone.enable = false" in complaint
+    if not evaluated()["isNixos"]:  # an option that argononed brings itself
+        (complaint,) = evaluated(others={"argonone": {"enable": True}})["complaints"]
+        assert "Set services.argonone.enable = false" in complaint
+    no_polkit = {"polkit": {"enable": False}}
+    (complaint,) = evaluated(security=no_polkit)["complaints"]
+    assert "without polkit only root may" in complaint
+    commands = {"button": {"double_press": "none", "hold": ["/bin/true"]}}
+    assert evaluated(commands, security=no_polkit)["complaints"] == []
+
+
+# -- the files -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NIX_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_it_is_nix(nix: Nix, path: Path) -> None:
+    done = nix.run("--parse", path)
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"[ \t]$|\t|.{121}", path.read_text(), re.MULTILINE)
+
+
+def test_the_package_has_what_pyproject_asks_for(nix: Nix) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    floors = dict(text.split(">=") for text in project["dependencies"])
+    made = nix.evaluate("package.nix", gpiozero="2.0.1")
+    assert made["dependencies"].keys() == floors.keys()
+    assert made["dependencies"]["gpiozero"] == floors["gpiozero"], "nixpkgs' own is too old"
+    assert made["version"] == a1d.__version__
+    assert all(Path(path).exists() for path in made["paths"])
+    assert nix.evaluate("package.nix", gpiozero="2.1")["dependencies"]["gpiozero"] == "2.1"
+
+
+def test_the_flake_offers_all_of_it_for_both_machines(nix: Nix) -> None:
+    made = nix.evaluate("flake.nix")
+    assert made["inputs"] == ["nixpkgs"]
+    assert made["module"] == str(ROOT / "nixos-module")
+    for part in ("packages", "devShells", "formatter", "checks"):
+        assert set(made[part]) == {"aarch64-linux", "x86_64-linux"}
+    package = str(ROOT / "nixos-module/package.nix")
+    assert made["overlay"] == {"a1d": package}
+    assert made["packages"]["aarch64-linux"] == {"default": package}
+    assert made["checks"]["x86_64-linux"].keys() == {"package", "vm"}
+
+
+def test_the_script_for_the_virtual_machine_is_python(nix: Nix) -> None:
+    """That is all that is known of it here."""
+    script = nix.run("--eval", "--strict", "--json", "-A", "testScript", ROOT / "nixos-module/vm-test.nix").stdout
+    ast.parse(json.loads(script))
