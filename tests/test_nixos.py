@@ -270,6 +270,18 @@ def test_it_is_nix(nix: Nix, path: Path) -> None:
     assert not re.search(r"[ \t]$|\t|.{121}", path.read_text(), re.MULTILINE)
 
 
+def test_the_documents_show_nix_that_works(nix: Nix) -> None:
+    blocks = re.findall(r"^```nix\n(.*?)^```", (ROOT / "docs/nixos.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 3
+    for block in blocks:
+        done = nix.run("--parse", "-E", block if block.startswith("{") else f"{{ {block} }}")
+        assert done.returncode == 0, done.stderr
+    (example,) = (block for block in blocks if "hwmon" in block)
+    settings = f'(({example}) {{ pkgs.systemd = "/systemd"; }}).services.a1d.settings'
+    done = nix.run("--eval", "--strict", "--json", "-E", settings)
+    assert parse_config(done.stdout).sensors[1].name == "nvme"
+
+
 def test_the_package_has_what_pyproject_asks_for(nix: Nix) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     floors = dict(text.split(">=") for text in project["dependencies"])
