@@ -68,6 +68,7 @@ in
     wantedBy
     wants
     ;
+  environment = service.environment or { };
   # NixOS adds a file here that names the triggers.
   unitConfig = removeAttrs service.unitConfig [ "X-Reload-Triggers" ];
   package = "${config.services.a1d.package}";
