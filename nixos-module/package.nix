@@ -31,7 +31,9 @@ let
 in
 python3Packages.buildPythonApplication {
   pname = "a1d";
-  version = builtins.head (builtins.match ".*\n__version__ = \"([^\"]+)\".*" (builtins.readFile ../a1d/__init__.py));
+  version = builtins.head (
+    builtins.match ".*\n__version__ = \"([^\"]+)\".*" (builtins.readFile ../a1d/__init__.py)
+  );
   pyproject = true;
 
   # Only what ends up in it, so that nothing else makes another package of it, and with that a restart.
