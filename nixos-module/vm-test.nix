@@ -38,6 +38,8 @@
 
       boot.extraModulePackages = [ virtualCase ];
       boot.kernelModules = [ "a1d_case" ];
+      # An emulated machine may need longer to shut down than the case gives after a hold.
+      boot.extraModprobeConfig = "options a1d_case hold_cut_delay_ms=120000";
       # How the case cuts the power: QEMU ends.
       virtualisation.qemu.options = [ "-device isa-debug-exit" ];
 
