@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,9 @@ _PACKAGES = (
     *("python3", "python3-venv", "make", "kmod"),
     "linux-image-amd64",  # the cloud kernel has neither GPIO nor thermal zones
 )
-_TOOLCHAIN_PACKAGES = ("gcc", "libc6-dev", "make", "zstd")
+_TOOLCHAIN_PACKAGES = ("gcc", "libc6-dev", "make", "zstd", "python3-dev", "python3-setuptools", "swig")
+# Raspberry Pi OS has it as python3-lgpio. Debian has none, and PyPI no wheel for trixie's Python.
+_LGPIO = "lgpio==0.2.2.0"
 _TOOLS = ("mmdebstrap", "mke2fs", "qemu-system-x86_64")
 # Drivers for devices that the machine has not, or that nothing here needs: most of the kernel's size, and under
 # emulation most of the time udev takes. Another I2C adapter would compete for bus 1.
@@ -89,7 +92,7 @@ class _Builder:
         self._say = say
         self._root = directory / "root"
         self._toolchain = directory / "toolchain"
-        made_of = (suite, _PACKAGES, _TOOLCHAIN_PACKAGES, _PATHS_LEFT_OUT)
+        made_of = (suite, _PACKAGES, _TOOLCHAIN_PACKAGES, _LGPIO, _PATHS_LEFT_OUT)
         self._root_key = _digest(repr(made_of).encode())
         files = [
             part
@@ -110,6 +113,8 @@ class _Builder:
         kernel = next((self._root / "lib/modules").iterdir()).name
         if not (self._toolchain / "lib/modules" / kernel).is_dir():
             self._step(f"toolchain for {kernel}", lambda: self._make_toolchain(kernel))
+        if not (self._toolchain / "lgpio").is_dir():
+            self._step("lgpio", self._make_lgpio)
         self._step("module", lambda: self._make_module(kernel))
         self._step("disk", lambda: self._make_disk(kernel))
         for old in self._directory.glob("image-*"):
@@ -132,6 +137,16 @@ class _Builder:
         packages = (*_TOOLCHAIN_PACKAGES, f"linux-headers-{kernel}")
         self._bootstrap(self._toolchain, packages)
 
+    def _make_lgpio(self) -> None:
+        new = self._toolchain / "lgpio.new"
+        _remove_tree(new)
+        fetch = (sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "lgpio")
+        self._call(*fetch, "--dest", str(new), _LGPIO)
+        shutil.unpack_archive(next(new.glob("*.tar.gz")), new)
+        build = "cd /lgpio.new/lgpio-*/; PYPI=1 python3 setup.py -q build --build-lib /lgpio.new/lib"
+        self._in(self._toolchain, "sh", "-euc", build)
+        new.rename(self._toolchain / "lgpio")
+
     def _make_module(self, kernel: str) -> None:
         sources = self._toolchain / "src"
         shutil.rmtree(sources, ignore_errors=True)
@@ -153,6 +168,7 @@ class _Builder:
         ):
             (tree / place).mkdir(exist_ok=True)
             shutil.copyfile(source, tree / place / source.name)
+        shutil.copytree(self._toolchain / "lgpio/lib", tree / "usr/lib/python3/dist-packages", dirs_exist_ok=True)
         self._in(tree, "depmod", kernel)
         self._in(tree, "sh", "-euxc", _SET_UP)
         packed = (tree / "boot" / f"vmlinuz-{kernel}").read_bytes()

@@ -54,4 +54,8 @@ void button_float(void);
 int thermal_init(struct device *parent, struct dentry *dir);
 void thermal_exit(void);
 
+/* board.c: what says that this is a Pi 5 */
+int board_init(void);
+void board_exit(void);
+
 #endif

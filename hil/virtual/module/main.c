@@ -95,10 +95,15 @@ static int __init case_init(void)
 	error = thermal_init(&device->dev, dir);
 	if (error)
 		goto no_thermal;
+	error = board_init();
+	if (error)
+		goto no_board;
 	register_reboot_notifier(&end_notifier);
 	pr_info("here\n");
 	return 0;
 
+no_board:
+	thermal_exit();
 no_thermal:
 	button_exit();
 no_button:
@@ -115,6 +120,7 @@ static void __exit case_exit(void)
 {
 	unregister_reboot_notifier(&end_notifier);
 	debugfs_remove(dir);
+	board_exit();
 	thermal_exit();
 	button_exit();
 	bus_exit();
