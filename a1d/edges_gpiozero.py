@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import site
 import sys
+import tempfile
 import threading
 from collections import deque
 from typing import Any
@@ -89,6 +91,7 @@ class GpiozeroEdges:
             gpiozero.Device.ensure_pin_factory()
             return gpiozero.Device.pin_factory
         # Left alone, gpiozero would open a chip by number and fall back to another library without a word.
+        _import_lgpio()
         from gpiozero.pins.lgpio import LGPIOFactory
 
         self._owns_factory = True
@@ -104,3 +107,17 @@ class GpiozeroEdges:
         with self._lock, contextlib.suppress(OSError):
             if self._wake_fd >= 0:
                 os.eventfd_write(self._wake_fd, 1)
+
+
+def _import_lgpio() -> None:
+    """From a1d's own environment, else from the system's Python, for which Raspberry Pi OS has it as a package."""
+    path = sys.path
+    sys.path = [*path, *site.getsitepackages([sys.base_prefix])]
+    try:
+        # It makes a FIFO in the working directory that anybody may read, and who reads takes edges away.
+        with tempfile.TemporaryDirectory() as private, contextlib.chdir(private):
+            import lgpio  # noqa: F401
+    except ImportError as error:
+        raise ButtonError(errno.ENOENT, f"{error}: sudo apt install python3-lgpio, or see docs/service.md") from error
+    finally:
+        sys.path = path

@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
@@ -660,7 +661,7 @@ def own_factory(mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch) -> type[
     mocker.patch("a1d.edges_gpiozero.find_chip", return_value="/dev/gpiochip13")
     module: Any = ModuleType("gpiozero.pins.lgpio")
     module.LGPIOFactory = OwnFactory
-    mocker.patch.dict(sys.modules, {"gpiozero.pins.lgpio": module})
+    mocker.patch.dict(sys.modules, {"gpiozero.pins.lgpio": module, "lgpio": ModuleType("lgpio")})
     monkeypatch.setattr(OwnFactory, "made", [], raising=False)
     return OwnFactory
 
@@ -687,12 +688,28 @@ def test_a_pin_that_is_refused_leaves_no_factory_and_no_descriptor_open(
 def test_without_lgpio_gpiozero_says_so_and_falls_back_to_nothing(
     own_factory: type[OwnFactory], mocker: MockerFixture, watch: Watch
 ) -> None:
-    mocker.patch.dict(sys.modules, {"gpiozero.pins.lgpio": None})
+    mocker.patch.dict(sys.modules, {"lgpio": None})
     watcher = ButtonWatcher(ButtonConfig(), GpiozeroEdges)
     watcher.tick(0.0)
     assert isinstance(watcher.error, ButtonError)
-    assert "lgpio" in str(watcher.error)
+    assert "apt install python3-lgpio" in str(watcher.error)
     assert gpiozero.Device.pin_factory is None
+
+
+def test_lgpio_is_taken_from_the_system_and_leaves_its_fifo_nowhere(
+    own_factory: type[OwnFactory], mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It makes one that anybody can read, where the process stands."""
+    mocker.patch.dict(sys.modules)
+    del sys.modules["lgpio"]
+    (tmp_path / "lgpio.py").write_text("import os\nos.mkfifo('.lgd-nfy0', 0o664)\nplace = os.getcwd()\n")
+    monkeypatch.setattr("site.getsitepackages", lambda _prefixes: [str(tmp_path)])
+    path, directory = sys.path, Path.cwd()
+    GpiozeroEdges(ButtonConfig()).close()
+    assert (sys.path, Path.cwd()) == (path, directory)
+    place = Path(sys.modules["lgpio"].place)
+    assert place != directory
+    assert not place.exists()
 
 
 def test_a_line_that_the_board_does_not_have_is_a_button_error(mocker: MockerFixture, watch: Watch) -> None:
