@@ -21,32 +21,32 @@ CONFIG = """button:
 PRESSED = "cat /run/a1d/pressed 2>/dev/null; rm -f /run/a1d/pressed"
 
 
-def _listen(rig: Rig, more: str = "") -> None:
+def listen(rig: Rig, more: str = "") -> None:
     rig.configure(CONFIG + more)
     rig.wait("the line", lambda: rig.status()["button"]["watching"], 10)
     rig.sh(PRESSED)
 
 
-def _widths(rig: Rig) -> str:
-    for meaning, widths in WIDTHS_MS.items():
-        for width_ms in widths:
+def widths(rig: Rig) -> str:
+    for meaning, widths_ms in WIDTHS_MS.items():
+        for width_ms in widths_ms:
             rig.pulse(width_ms)
             time.sleep(1.5)
             pressed = rig.sh(PRESSED).stdout.split()
             expected = [] if meaning == "nothing" else [meaning]
             assert pressed == expected, f"{width_ms} ms: {pressed or 'nothing'}"
-    return "; ".join(f"{name}: {', '.join(map(str, widths))} ms" for name, widths in WIDTHS_MS.items())
+    return "; ".join(f"{name}: {', '.join(map(str, widths_ms))} ms" for name, widths_ms in WIDTHS_MS.items())
 
 
 @promise("gpiod: each width of a pulse is what it should be")
 def widths_gpiod(rig: Rig) -> str:
-    _listen(rig)
-    return _widths(rig)
+    listen(rig)
+    return widths(rig)
 
 
 @promise("a press while the bus hangs is acted on")
 def press_during_time_out(rig: Rig) -> None:
-    _listen(rig)
+    listen(rig)
     rig.fault("timeout")
     rig.heat_to(60)
     time.sleep(1)
@@ -57,7 +57,7 @@ def press_during_time_out(rig: Rig) -> None:
 
 @promise("noise of 400 short pulses is nothing, and a press after it still works")
 def noise(rig: Rig) -> None:
-    _listen(rig)
+    listen(rig)
     for _ in range(400):
         rig.pulse(0.2)
         time.sleep(0.002)
