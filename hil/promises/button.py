@@ -70,7 +70,7 @@ def noise(rig: Rig) -> None:
 
 @promise("a press while the service restarts is lost or acted on once, and never later; the next one works")
 def press_during_restart(rig: Rig) -> str:
-    _listen(rig)
+    listen(rig)
     heard = []
     for offset_ms in range(0, 1500, 100):
         with subprocess.Popen(["systemctl", "restart", SERVICE]) as restarting:
@@ -92,7 +92,7 @@ def press_during_restart(rig: Rig) -> str:
 
 @promise("a press while every transfer fails is acted on")
 def press_during_bus_fault(rig: Rig) -> None:
-    _listen(rig)
+    listen(rig)
     rig.fault("nak")
     rig.heat_to(60)
     for _ in range(3):
