@@ -1,0 +1,209 @@
+"""Does what the plan says to a daemon, writes down what happens, and says what the judge finds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hil.rig import CASE, CONFIG, SERVICE, SOCKET, Rig
+from hil.soak.judge import Finding, findings
+from hil.soak.plan import CONFIGS, Action, plan
+from hil.soak.spans import Look, Record, Write
+
+DUTY, FIRMWARE = 0x80, 0x81
+PRESSED = Path("/run/a1d/pressed")
+# The case remembers 8192 transfers, and on the worst bus there are some 20 a second.
+DRAIN_S = 100.0
+# Each failure is said when it begins and when it ends; a bad file in three lines.
+LINES = {"bus": 1, "sensor": 1, "press": 1, "reset": 2, "tamper": 2, "reload": 4, "hangup": 4}
+LAST_ACTIONS = 20
+
+
+class Soak:
+    """One soak of the daemon on ``rig``. ``run`` gives a remark, or raises AssertionError with all that is known."""
+
+    def __init__(self, rig: Rig, seed: int, minutes: float) -> None:
+        self._rig = rig
+        self._seed = seed
+        self._actions = plan(seed, minutes)
+        self._zero_s = 0.0
+        self._drained_s = self._drained_until_s = 0.0
+        self._wrong: list[Finding] = []
+        self._pid = 0
+        self.record = Record(0)
+
+    def run(self) -> str:
+        """From a daemon that has just started, so that its ticks and the plan fit together as they did last time."""
+        name = f"seed {self._seed}"
+        print(f"soak: {name}, {len(self._actions)} actions", file=sys.stderr, flush=True)
+        try:
+            self._begin()
+            for action in self._actions:
+                self._do(action)
+            remark = self._end()
+        except Exception as error:
+            self._wrong.append(Finding(self._now_s(), f"{type(error).__name__}: {error}"))
+            with contextlib.suppress(Exception):
+                self._drain()
+        finally:
+            self._make_well()
+        self.record.end_s = self._now_s()
+        wrong = sorted([*self._wrong, *findings(self.record)])
+        assert not wrong, f"{name}: {_report(wrong, self.record.actions)}"
+        return f"{name}: {remark}"
+
+    # -- the beginning and the end -----------------------------------------------------------------
+
+    def _begin(self) -> None:
+        rig = self._rig
+        rig.fault("none")  # NotHere, before anything has happened
+        CONFIG.write_text(CONFIGS["plain"])
+        rig.out(f"systemctl restart {SERVICE}")
+        rig.wait("health ok", lambda: rig.health() == "ok", 10)
+        PRESSED.unlink(missing_ok=True)
+        self._pid = rig.pid()
+        self._restarts = rig.out(f"systemctl show -p NRestarts --value {SERVICE}")
+        self._cursor = rig.out("journalctl -n 0 --show-cursor -q").removeprefix("-- cursor: ")
+        self._zero_s = rig.now_s() - float(rig.status()["uptime_s"]) + 10
+        self._drained_s = self._drained_until_s = self._zero_s
+        self._sleep_until(0)
+        self.record.percent = rig.fan_percent()
+
+    def _end(self) -> str:
+        rig, record = self._rig, self.record
+        self._drain()
+        assert rig.pid() == self._pid, "it was started anew"
+        restarts = rig.out(f"systemctl show -p NRestarts --value {SERVICE}")
+        assert restarts == self._restarts, "systemd has started it anew"
+        assert rig.forbidden_writes() == 0, f"{rig.forbidden_writes()} forbidden writes"
+        said = rig.out(f"journalctl _SYSTEMD_UNIT={SERVICE} --after-cursor '{self._cursor}' -o cat -q | wc -l")
+        counts = Counter(action.what for action in record.actions)
+        lines_max = sum(counts[what] * lines for what, lines in LINES.items())
+        assert int(said) <= lines_max, f"{said} lines in the journal, at most {lines_max} were to be expected"
+        rss_kb = [look.rss_kb for look in record.looks]
+        done = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+        text = f"{done}; {len(record.writes)} writes, {said} lines in the journal (at most {lines_max})"
+        late_ms = 1000 * max(done.at_s - meant.at_s for done, meant in zip(record.actions, self._actions, strict=True))
+        return (
+            f"{text}; Rss {rss_kb[0]} to {max(rss_kb)}, in the end {rss_kb[-1]} kB; done {late_ms:.0f} ms late at worst"
+        )
+
+    def _make_well(self) -> None:
+        for what in ("bus", "sensor"):
+            with contextlib.suppress(OSError):
+                self._do(Action(0.0, what, "none"))
+
+    # -- one action ----------------------------------------------------------------------------------
+
+    def _now_s(self) -> float:
+        return self._rig.now_s() - self._zero_s
+
+    def _sleep_until(self, at_s: float) -> None:
+        left_s = at_s - self._now_s()
+        if left_s > 0:
+            time.sleep(left_s)
+
+    def _do(self, action: Action) -> None:
+        if action.at_s - self._drained_s > DRAIN_S:
+            self._drain()
+        self._sleep_until(action.at_s)
+        self.record.actions.append(action._replace(at_s=self._now_s()))
+        getattr(self, f"_{action.what}")(action)
+
+    def _heat(self, action: Action) -> None:
+        self._rig.heat_to(float(action.value))
+
+    def _bus(self, action: Action) -> None:
+        name, _slash, every = str(action.value).partition("/")
+        (CASE / "fault_every").write_text(every or "1")
+        self._rig.fault("none" if name == "gone" else name)
+        self._rig.bus(name != "gone")
+
+    def _sensor(self, action: Action) -> None:
+        self._rig.sensor_fault(str(action.value))
+
+    def _fan(self, action: Action) -> None:
+        self._call("SetFan", duty_percent=action.value, for_s=action.for_s)
+
+    def _auto(self, _action: Action) -> None:
+        self._call("ResumeAutomatic")
+
+    def _reload(self, action: Action) -> None:
+        CONFIG.write_text(CONFIGS[str(action.value)])
+        answer = self._call("Reload", may_fail=True)
+        assert ("error" in answer) == (action.value == "refused"), f"reload: {answer}"
+
+    def _hangup(self, action: Action) -> None:
+        CONFIG.write_text(CONFIGS[str(action.value)])
+        os.kill(self._pid, signal.SIGHUP)
+
+    def _press(self, action: Action) -> None:
+        self._rig.pulse(float(action.value))
+
+    def _noise(self, action: Action) -> None:
+        (CASE / "pulse_us").write_text(str(action.value))
+
+    def _reset(self, _action: Action) -> None:
+        self._rig.reset_mcu()
+
+    def _tamper(self, action: Action) -> None:
+        (CASE / "register_duty").write_text(str(action.value))
+
+    def _look(self, _action: Action) -> None:
+        process = Path("/proc") / str(self._pid)
+        fds = len(list((process / "fd").iterdir()))  # before there is one for this look
+        rss = re.search(r"^Rss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)
+        assert rss
+        pressed = PRESSED.read_text().split() if PRESSED.exists() else []
+        health = self._rig.health()
+        look = Look(self._now_s(), health, self._rig.fan_percent(), tuple(pressed), int(rss[1]), fds)
+        self.record.looks.append(look)
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    def _call(self, method: str, *, may_fail: bool = False, **parameters: Any) -> dict[str, Any]:
+        request = json.dumps({"method": f"org.a1d.control.{method}", "parameters": parameters})
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(10)
+            sock.connect(SOCKET)
+            sock.sendall(request.encode() + b"\0")
+            data = b""
+            while not data.endswith(b"\0"):
+                data += sock.recv(65536) or b"\0"
+        answer: dict[str, Any] = json.loads(data[:-1])
+        assert may_fail or "error" not in answer, f"{request}: {answer}"
+        return answer
+
+    def _drain(self) -> None:
+        """Read what the case has seen since the last time; rig.transfers does not tell a write without effect."""
+        lines = (CASE / "transfers").read_text().splitlines()
+        first_s = int(lines[0].split()[1]) / 1e9 if lines else 0.0
+        assert len(lines) < 8192 or first_s <= self._drained_until_s, "transfers were lost"
+        for line in lines:
+            _number, time_ns, address, kind, register, value, result = line.split()
+            at_s = int(time_ns) / 1e9
+            if at_s <= self._drained_until_s:
+                continue
+            self._drained_until_s = at_s
+            at_s -= self._zero_s
+            if address != "1a" or register not in ("80", "81") or (kind == "w" and register == "81"):
+                self._wrong.append(Finding(at_s, f"on the wire: {line}"))
+            if kind == "w" and result in ("ok", "dropped"):
+                self.record.writes.append(Write(at_s, int(value), result == "dropped"))
+        self._drained_s = self._now_s()
+
+
+def _report(wrong: list[Finding], actions: list[Action]) -> str:
+    at_s = wrong[0].at_s
+    last = [str(action) for action in actions if action.at_s <= at_s and action.what != "look"][-LAST_ACTIONS:]
+    first = "; ".join(f"at {each.at_s:.3f} s: {each.what}" for each in wrong[:5])
+    return f"{len(wrong)} findings: {first}. Before that: {'; '.join(last)}"

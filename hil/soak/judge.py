@@ -1,0 +1,208 @@
+"""What the fan must have done, given what was done to it, and where it did not. Pure; knows no controller."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from hil.soak.spans import FAN, Hand, Record, Span, Warmth, between, duties, faults, hands, warmths
+
+# A shorter temperature may fall between two looks at it: half a second, and a time-out of the bus.
+SEEN_S = 1.0
+# From a change to the duty on the wire: a tick, and the verification of an earlier duty that may have kicked.
+CHANGE_S = 1.5
+# To be as slow as it should be: a hold that had begun before, one more from the duty that this led to, and ticks.
+SLOW_S = 2 * FAN.hold_s + 2.5
+# Three readings missed, and the same.
+LOST_S = 2.5
+# From the end of a bus fault to the duty that is right then.
+BUS_S = 1.0
+# A duty that was changed behind a1d's back: at full speed it looks every 5 s, else at its refresh.
+FULL_SPEED_HEAL_S, HEAL_S = 6.6, FAN.refresh_s + 2
+HEALTH_S = 3.0
+PACE_S = 0.1
+RSS_KB, EARLY_S = 512, 300.0
+
+
+class Finding(NamedTuple):
+    """Something that should not have been."""
+
+    at_s: float
+    what: str
+
+
+class Bound(NamedTuple):
+    """A duty that the fan may not be below (or above) for a time."""
+
+    span: Span
+    percent: int
+    why: str
+
+
+def findings(record: Record) -> list[Finding]:
+    """All of them, the earliest first."""
+    return sorted([*_fan(record), *_wire(record), *_health(record), *_presses(record), *_memory(record)])
+
+
+def emergencies(record: Record, warm: list[Warmth]) -> list[Span]:
+    """When no manual duty counted, as far as that is certain."""
+    spans = [each for each in faults(record.actions, "sensor", record.end_s) if each.length_s >= LOST_S]
+    spans = [Span(each.begin_s + LOST_S, each.end_s + FAN.hold_s) for each in spans]
+    for each in warm:
+        if each.celsius >= FAN.critical_celsius and each.span.length_s >= SEEN_S:
+            spans.append(Span(each.span.begin_s + CHANGE_S, each.held_s + FAN.hold_s))
+    return spans
+
+
+def floors(record: Record) -> list[Bound]:
+    """What the fan must be at least, if the bus allows it; no write may ask for less even if it does not."""
+    warm, manual = list(warmths(record.actions, record.end_s)), hands(record.actions, record.end_s)
+    automatic = between([hand.span for hand in manual], record.end_s)
+    found = [Bound(span, 100, "an emergency") for span in emergencies(record, warm)]
+    found += [Bound(Span(s.begin_s + CHANGE_S, s.end_s), percent, "set by hand") for s, percent in manual]
+    for each in warm:
+        percent = each.curve.duty_percent(each.celsius)
+        for span in automatic:
+            seen = each.span.cut(span)
+            if seen.length_s >= SEEN_S:
+                # It slows only after the hold; but a hand may set it at once.
+                held_s = (each.held_s if seen.end_s == each.span.end_s else seen.end_s) + FAN.hold_s
+                found.append(
+                    Bound(Span(seen.begin_s + CHANGE_S, min(held_s, span.end_s)), percent, f"{each.celsius} C")
+                )
+    return found
+
+
+def ceilings(record: Record) -> list[Bound]:
+    """What it may be at most once all has been steady for longer than the hold."""
+    warm, manual = list(warmths(record.actions, record.end_s)), hands(record.actions, record.end_s)
+    found = []
+    for each in warm:
+        percent = each.curve.duty_percent(each.celsius + FAN.hysteresis_celsius)
+        steady = Span(each.span.begin_s + SLOW_S, each.span.end_s)
+        for span in between([hand.span for hand in manual], record.end_s):
+            found.append(Bound(steady.cut(Span(span.begin_s + SLOW_S, span.end_s)), percent, "steady"))
+        if each.celsius < FAN.critical_celsius - FAN.hysteresis_celsius:
+            found += [_by_hand(hand, steady) for hand in manual]
+    return found
+
+
+def _by_hand(hand: Hand, steady: Span) -> Bound:
+    return Bound(steady.cut(Span(hand.span.begin_s + CHANGE_S, hand.span.end_s)), hand.percent, "set by hand")
+
+
+def _trusted(record: Record, low: list[Bound]) -> list[Span]:
+    """When the bus was well, and the duty not changed behind a1d's back so lately that it need not know."""
+    found = []
+    full = [bound.span for bound in low if bound.percent == 100]
+    meddled = [action.at_s for action in record.actions if action.what in ("reset", "tamper")]
+    for well in between(faults(record.actions, "bus", record.end_s), record.end_s):
+        begin_s = well.begin_s + BUS_S
+        for at_s in meddled:
+            if at_s - HEAL_S < well.end_s and at_s + HEAL_S > begin_s:
+                sure = Span(at_s - 3, at_s + FULL_SPEED_HEAL_S)
+                is_full = any(s.cut(sure) == sure for s in full) and well.cut(sure) == sure
+                healed_s = at_s + (FULL_SPEED_HEAL_S if is_full else HEAL_S)
+                written_s = [w.at_s for w in record.writes if not w.dropped and w.at_s > at_s]
+                found.append(Span(begin_s, min(at_s, well.end_s)))
+                begin_s = max(begin_s, min([healed_s, *written_s]))
+        found.append(Span(begin_s, well.end_s))
+    return [span for span in found if span.length_s > 0]
+
+
+def _fan(record: Record) -> Iterator[Finding]:
+    low, high = floors(record), ceilings(record)
+    trusted = _trusted(record, low)
+    told = duties(record)
+    low, high = ([each for each in bounds if each.span.length_s > 0] for bounds in (low, high))
+    for bounds, is_wrong, than in ((low, int.__lt__, "slower than"), (high, int.__gt__, "faster than")):
+        for bound in bounds:
+            for well in trusted:
+                span = bound.span.cut(well)
+                first = bisect_right(told, span.begin_s, key=lambda each: each[0].end_s)
+                for duty_span, percent in told[first:]:
+                    wrong = span.cut(duty_span)
+                    if wrong.length_s <= 0:
+                        break
+                    if is_wrong(percent, bound.percent):
+                        text = f"the fan was at {percent} %, {than} {bound.percent} % ({bound.why})"
+                        yield Finding(wrong.begin_s, f"{text}, for {wrong.length_s:.3f} s")
+    for write in record.writes:
+        for bound in low:
+            if write.percent < bound.percent and bound.span.begin_s <= write.at_s < bound.span.end_s:
+                yield Finding(write.at_s, f"{write.percent} % was written instead of {bound.percent} % ({bound.why})")
+
+
+def _wire(record: Record) -> Iterator[Finding]:
+    sick = [
+        Span(action.at_s, action.at_s + HEAL_S) for action in record.actions if action.what in ("reset", "tamper")
+    ] + [Span(s.begin_s, s.end_s + BUS_S) for s in faults(record.actions, "bus", record.end_s)]
+    last_s = float("-inf")
+    for write in record.writes:
+        if not 0 <= write.percent <= 100:
+            yield Finding(write.at_s, f"{write.percent} % was written")
+        if write.at_s - last_s < PACE_S - 0.001:
+            yield Finding(write.at_s, f"written {write.at_s - last_s:.3f} s after the last")
+        if write.dropped and not any(s.begin_s <= write.at_s <= s.end_s for s in sick):
+            yield Finding(write.at_s, "written while the case kicked the fan")
+        last_s = write.at_s
+    written_s = [write.at_s for write in record.writes]
+    for well in between(faults(record.actions, "bus", record.end_s), record.end_s):
+        here_s = [
+            well.begin_s + BUS_S,
+            *(at_s for at_s in written_s if well.begin_s + BUS_S < at_s < well.end_s),
+            well.end_s,
+        ]
+        for at_s, next_s in pairwise(here_s):
+            if next_s - at_s > HEAL_S:
+                yield Finding(at_s + HEAL_S, f"nothing was written for {next_s - at_s:.1f} s")
+    told = duties(record)
+    for look in record.looks:
+        near = {percent for span, percent in told if span.begin_s - 0.05 < look.at_s < span.end_s + 0.05}
+        if look.fan_percent not in near | {100}:
+            yield Finding(look.at_s, f"the fan is at {look.fan_percent} %, but was told {near}")
+
+
+def _health(record: Record) -> Iterator[Finding]:
+    lost = faults(record.actions, "sensor", record.end_s)
+    sick = [*lost, *faults(record.actions, "bus", record.end_s)]
+    sick += [Span(a.at_s, a.at_s + HEAL_S) for a in record.actions if a.what in ("reset", "tamper")]
+    reloads_s = [action.at_s for action in record.actions if action.what in ("reload", "hangup")]
+    for look in record.looks:
+        is_lost = any(span.begin_s + LOST_S < look.at_s < span.end_s for span in lost)
+        # A sensor that has just been configured is given the time of three readings again.
+        is_lost = is_lost and not any(at_s <= look.at_s < at_s + LOST_S for at_s in reloads_s)
+        is_ok = not any(span.begin_s <= look.at_s < span.end_s + HEALTH_S for span in sick)
+        expected = "failsafe" if is_lost else "ok" if is_ok else look.health
+        if is_lost is False and any(span.begin_s <= look.at_s < span.end_s for span in lost):
+            expected = look.health
+        if look.health != expected:
+            yield Finding(look.at_s, f"health is {look.health}, not {expected}")
+
+
+def _presses(record: Record) -> Iterator[Finding]:
+    presses = [(a.at_s, "double" if float(a.value) < 30 else "hold") for a in record.actions if a.what == "press"]
+    for look in record.looks:
+        made = [word for at_s, word in presses if at_s < look.at_s]
+        due = sum(at_s < look.at_s - SEEN_S for at_s, _word in presses)
+        if list(look.pressed) != made[: max(due, len(look.pressed))]:
+            text = f"{len(made)} presses, {len(look.pressed)} acted upon; the last: {made[-3:]}, {look.pressed[-3:]}"
+            yield Finding(look.at_s, text)
+            return
+
+
+def _memory(record: Record) -> Iterator[Finding]:
+    """Compared where nothing is wrong: an open bus and an open sensor are two descriptors."""
+    early_s = min(EARLY_S, record.end_s / 3)
+    early, late = [k for k in record.looks if k.at_s <= early_s], record.looks[-5:]
+    if not early or record.looks[-1].at_s < early_s * 2:
+        return
+    grown_kb = max(k.rss_kb for k in late) - max(k.rss_kb for k in early)
+    if grown_kb > RSS_KB:
+        yield Finding(record.looks[-1].at_s, f"Rss grew by {grown_kb} kB")
+    if record.looks[-1].fds > record.looks[0].fds:
+        yield Finding(
+            record.looks[-1].at_s, f"{record.looks[-1].fds} descriptors, {record.looks[0].fds} in the beginning"
+        )
