@@ -93,18 +93,22 @@ def _by_hand(hand: Hand, steady: Span) -> Bound:
     return Bound(steady.cut(Span(hand.span.begin_s + CHANGE_S, hand.span.end_s)), hand.percent, "set by hand")
 
 
+def _unhealed(record: Record) -> list[Span]:
+    """When the duty may be one that was set behind a1d's back, at the longest."""
+    return [Span(each.at_s, each.at_s + HEAL_S) for each in record.actions if each.what in ("reset", "tamper")]
+
+
 def _trusted(record: Record, low: list[Bound]) -> list[Span]:
     """When the bus was well, and the duty not changed behind a1d's back so lately that it need not know."""
     found = []
     full = [bound.span for bound in low if bound.percent == 100]
-    meddled = [action.at_s for action in record.actions if action.what in ("reset", "tamper")]
     for well in between(faults(record.actions, "bus", record.end_s), record.end_s):
         begin_s = well.begin_s + BUS_S
-        for at_s in meddled:
-            if at_s - HEAL_S < well.end_s and at_s + HEAL_S > begin_s:
+        for at_s, heal_s in _unhealed(record):
+            if at_s < well.end_s and heal_s > begin_s:
                 sure = Span(at_s - 3, at_s + FULL_SPEED_HEAL_S)
                 is_full = any(s.cut(sure) == sure for s in full) and well.cut(sure) == sure
-                healed_s = at_s + (FULL_SPEED_HEAL_S if is_full else HEAL_S)
+                healed_s = sure.end_s if is_full else heal_s
                 written_s = [w.at_s for w in record.writes if not w.dropped and w.at_s > at_s]
                 found.append(Span(begin_s, min(at_s, well.end_s)))
                 begin_s = max(begin_s, min([healed_s, *written_s]))
@@ -136,9 +140,8 @@ def _fan(record: Record) -> Iterator[Finding]:
 
 
 def _wire(record: Record) -> Iterator[Finding]:
-    sick = [
-        Span(action.at_s, action.at_s + HEAL_S) for action in record.actions if action.what in ("reset", "tamper")
-    ] + [Span(s.begin_s, s.end_s + BUS_S) for s in faults(record.actions, "bus", record.end_s)]
+    bus = faults(record.actions, "bus", record.end_s)
+    sick = [*_unhealed(record), *(Span(span.begin_s, span.end_s + BUS_S) for span in bus)]
     last_s = float("-inf")
     for write in record.writes:
         if not 0 <= write.percent <= 100:
@@ -148,14 +151,10 @@ def _wire(record: Record) -> Iterator[Finding]:
         if write.dropped and not any(s.begin_s <= write.at_s <= s.end_s for s in sick):
             yield Finding(write.at_s, "written while the case kicked the fan")
         last_s = write.at_s
-    written_s = [write.at_s for write in record.writes]
-    for well in between(faults(record.actions, "bus", record.end_s), record.end_s):
-        here_s = [
-            well.begin_s + BUS_S,
-            *(at_s for at_s in written_s if well.begin_s + BUS_S < at_s < well.end_s),
-            well.end_s,
-        ]
-        for at_s, next_s in pairwise(here_s):
+    for well in between(bus, record.end_s):
+        begin_s = well.begin_s + BUS_S
+        here_s = [write.at_s for write in record.writes if begin_s < write.at_s < well.end_s]
+        for at_s, next_s in pairwise([begin_s, *here_s, well.end_s]):
             if next_s - at_s > HEAL_S:
                 yield Finding(at_s + HEAL_S, f"nothing was written for {next_s - at_s:.1f} s")
     told = duties(record)
@@ -168,7 +167,7 @@ def _wire(record: Record) -> Iterator[Finding]:
 def _health(record: Record) -> Iterator[Finding]:
     lost = faults(record.actions, "sensor", record.end_s)
     sick = [*lost, *faults(record.actions, "bus", record.end_s)]
-    sick += [Span(a.at_s, a.at_s + HEAL_S) for a in record.actions if a.what in ("reset", "tamper")]
+    sick += _unhealed(record)
     reloads_s = [action.at_s for action in record.actions if action.what in ("reload", "hangup")]
     for look in record.looks:
         is_lost = any(span.begin_s + LOST_S < look.at_s < span.end_s for span in lost)
@@ -176,8 +175,6 @@ def _health(record: Record) -> Iterator[Finding]:
         is_lost = is_lost and not any(at_s <= look.at_s < at_s + LOST_S for at_s in reloads_s)
         is_ok = not any(span.begin_s <= look.at_s < span.end_s + HEALTH_S for span in sick)
         expected = "failsafe" if is_lost else "ok" if is_ok else look.health
-        if is_lost is False and any(span.begin_s <= look.at_s < span.end_s for span in lost):
-            expected = look.health
         if look.health != expected:
             yield Finding(look.at_s, f"health is {look.health}, not {expected}")
 
@@ -202,7 +199,6 @@ def _memory(record: Record) -> Iterator[Finding]:
     grown_kb = max(k.rss_kb for k in late) - max(k.rss_kb for k in early)
     if grown_kb > RSS_KB:
         yield Finding(record.looks[-1].at_s, f"Rss grew by {grown_kb} kB")
-    if record.looks[-1].fds > record.looks[0].fds:
-        yield Finding(
-            record.looks[-1].at_s, f"{record.looks[-1].fds} descriptors, {record.looks[0].fds} in the beginning"
-        )
+    first, last = record.looks[0], record.looks[-1]
+    if last.fds > first.fds:
+        yield Finding(last.at_s, f"{last.fds} descriptors, {first.fds} in the beginning")

@@ -150,24 +150,21 @@ def _looks(dice: random.Random, end_s: float) -> Iterator[Action]:
 
 
 def _without_lost_presses(actions: list[Action]) -> list[Action]:
-    """Presses that may rightly be lost tell nothing."""
-    kept: list[Action] = []
+    """Presses that may rightly be lost tell nothing; an absent case has no button at all."""
     busy_s = [action.at_s for action in actions if action.what in ("noise", "reset", "reload", "hangup")]
-    absent_s = -1.0
-    absences: list[tuple[float, float]] = []
+    kept: list[Action] = []
+    pressed_s, absent_s, is_absent = -ALONE_S, -ALONE_S, False  # absent_s: when it last began or ended
     for action in actions:
+        at_s = action.at_s
         if action.what == "bus":
-            if absent_s >= 0:
-                absences.append((absent_s - ALONE_S, action.at_s))
-            absent_s = action.at_s if action.value == "absent" else -1.0
-    last_s = -ALONE_S
-    for action in actions:
+            if is_absent or action.value == "absent":
+                absent_s = at_s
+            is_absent = action.value == "absent"
+        if action.what == "noise" and is_absent:
+            continue
         if action.what == "press":
-            at_s = action.at_s
-            if at_s - last_s < ALONE_S or any(abs(at_s - other_s) < ALONE_S for other_s in busy_s):
+            if is_absent or any(abs(at_s - other_s) < ALONE_S for other_s in (pressed_s, absent_s, *busy_s)):
                 continue
-            if any(begin_s <= at_s <= end_s for begin_s, end_s in absences):
-                continue
-            last_s = at_s
+            pressed_s = at_s
         kept.append(action)
     return kept
