@@ -6,7 +6,8 @@ import argparse
 import sys
 import time
 
-from hil.host import CMDLINE, install, share
+from hil.host import install, share
+from hil.power import CMDLINE
 from hil.virtual.vm import SUITES, boot
 
 
