@@ -31,5 +31,5 @@ def idle(rig: Rig) -> str:
     text = f"{million:.1f} ms of CPU (million instructions with -icount), {wakeups:.0f} wake-ups, "
     text += f"{(last[3] - first[3]) / minutes:.1f} transfers a minute; {memory}"
     assert wakeups < 130, text
-    assert million < 14, text
+    assert million < 14 or not rig.counts_instructions, text
     return text
