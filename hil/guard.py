@@ -55,7 +55,7 @@ def guarded(bus: int) -> Iterator[None]:
     def end(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
     python = [sys.executable, "-B", "-m", "hil.guard"]
     unit = ["systemd-run", "--quiet", "--collect", f"--unit={GUARD}", f"--working-directory={os.getcwd()}"]
