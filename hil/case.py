@@ -13,7 +13,7 @@ from a1d.paths import CONFIG_PATH, RUN_DIR
 from a1d.stop_settings import read_stop_settings
 from hil.bench import QUESTIONS, REST_PERCENT, Answer, Bench, Question, on_the_bench
 from hil.case_rig import MODULES, CaseRig
-from hil.guard import HOT_CELSIUS, RefusedError, guarded, why_ended
+from hil.guard import HOT_CELSIUS, RefusedError, check_guard, guarded, why_ended
 from hil.hands import ask, tell, yes
 from hil.promise import PROMISES, Outcome, try_one
 from hil.report import Report
@@ -94,6 +94,7 @@ def _try_promises(rig: CaseRig, only: str, report: Report) -> int:
     for text, check in PROMISES:
         if only not in text:
             continue
+        check_guard()
         if check.__module__.rpartition(".")[2] in MODULES:
             outcome = try_one(text, check, rig)
         else:
@@ -108,9 +109,10 @@ def _ask_questions(chosen: list[Question], bus: int, report: Report, *, again: b
     """``again``: those that have an answer, too."""
     with on_the_bench(bus) as bench:
         for each in chosen:
-            if each.hands and not again and each.text in report.answers:
+            if each.hands and not again and "error" not in report.answers.get(each.text, {"error": ""}):
                 tell(f"answered already: {each.text}")
                 continue
+            check_guard()
             tell(f"\n{each.text}")
             if each.ends and not yes("This ends with the power cut. Do it now?"):
                 continue
@@ -122,10 +124,10 @@ def _ask_one(each: Question, bench: Bench, report: Report) -> None:
     try:
         answer = each.ask(bench)
     except (NotHere, OSError) as error:
-        answer = Answer(answer=f"no answer: {error}")
+        answer = Answer(answer="none", error=str(error))
     bench.set(REST_PERCENT)
     report.answer(each.text, answer)
-    tell(f"-> {answer['answer']}")
+    tell(f"-> {answer['answer']} {answer.get('error', '')}")
 
 
 def _tell_pending(report: Report) -> None:

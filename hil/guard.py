@@ -71,6 +71,12 @@ def guarded(bus: int) -> Iterator[None]:
         subprocess.run(["systemctl", "stop", GUARD], check=False)
 
 
+def check_guard() -> None:
+    """Go no further without it."""
+    if subprocess.run(["systemctl", "is-active", "--quiet", GUARD], check=False).returncode:
+        raise KeyboardInterrupt("its guard was stopped")
+
+
 def why_ended() -> str:
     """Why the guard has put an end to this, or nothing."""
     return _HOT.read_text() if _HOT.exists() else ""

@@ -97,6 +97,7 @@ def test_the_lowest_duty_is_found_in_few_tries(real: int) -> None:
 def test_widths_of_pulses() -> None:
     edges = [Edge(round(at_ms * 1e6), rising) for at_ms, rising in ((5, False), (10, True), (30.5, False), (900, True))]
     assert press.widths_ms(edges) == [20.5]
+    assert press.gestures(edges) == ["double_press"]
     assert press.is_hold([20.5, 40.0])
     assert not press.is_hold([20.5, 60.0])
 

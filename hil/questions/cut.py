@@ -17,6 +17,7 @@ from a1d.edges_gpiod import GpiodEdges
 from hil.bench import Answer, Bench, question
 from hil.hands import ask, countdown, tell
 from hil.questions.press import is_hold, listen, widths_ms
+from hil.rig import NotHere
 
 WAIT_S = 60
 _NO_ANSWER = "the power went; nobody has said yet after how long"
@@ -39,13 +40,14 @@ def _hold(bench: Bench, what: str, pending: str) -> Answer:
     tell("The seconds since the controller's pulse are shown here: remember the LAST one you see.")
     ask(f"{what} Enter to begin.")
     bench.set(30)
+    os.sync()
     with contextlib.closing(GpiodEdges(ButtonConfig())) as line:
         line.read_edges()
         countdown("now")
         edges = listen(line, 30)
     widths = widths_ms(edges)
     if not is_hold(widths):
-        return {"answer": f"no hold was seen in 30 s, but pulses of {widths or 'no'} ms", "pulses_ms": widths}
+        raise NotHere(f"no hold was seen in 30 s, but these pulses in ms: {widths}")
     bench.write(100)  # it roars: that can be heard
     bench.save({"answer": _NO_ANSWER, "pending": pending, "pulses_ms": widths})
     os.sync()

@@ -9,12 +9,12 @@ import time
 
 from a1d.config import ButtonConfig
 from a1d.edges_gpiod import GpiodEdges
-from a1d.pulses import Edge
+from a1d.pulses import Edge, PulseDecoder
 from hil.bench import Answer, Bench, question
 from hil.hands import ask, countdown, tell
 
 LISTEN_S = 8.0
-HOLD_MS = ButtonConfig().hold_window_ms
+DOUBLE_MS, HOLD_MS = ButtonConfig().double_press_window_ms, ButtonConfig().hold_window_ms
 PRESSES = (
     ("one_short", "Press the button ONCE, shortly."),
     ("one_second", "Press the button for ONE second; by no means longer: a hold cuts the power."),
@@ -31,6 +31,12 @@ def widths_ms(edges: list[Edge]) -> list[float]:
         for rise, fall in itertools.pairwise(edges)
         if rise.rising and not fall.rising
     ]
+
+
+def gestures(edges: list[Edge]) -> list[str]:
+    """What a1d would take them for."""
+    decoder = PulseDecoder(DOUBLE_MS, HOLD_MS)
+    return [gesture.value for edge in edges if (gesture := decoder.feed(edge))]
 
 
 def is_hold(widths: list[float]) -> bool:
@@ -57,10 +63,10 @@ def press(bench: Bench) -> Answer:
             ask(f"{text} You have {LISTEN_S:.0f} s from the word 'now'. Enter to begin.")
             line.read_edges()
             countdown("now")
-            answer[f"{name}_ms"] = widths = widths_ms(listen(line, LISTEN_S))
-            tell(f"{len(widths)} pulses: {widths} ms")
-            found = [f"{key.removesuffix('_ms')}: {answer[key] or 'nothing'}" for key in answer if key != "answer"]
-            answer["answer"] = "; ".join(found)
+            edges = listen(line, LISTEN_S)
+            answer[f"{name}_ms"] = widths = widths_ms(edges)
+            answer["answer"] += f"{name}: {gestures(edges) or 'nothing'} "
+            tell(f"pulses in ms: {widths}, which a1d takes for: {gestures(edges) or 'nothing'}")
             if is_hold(widths):
                 tell("The case took that for a hold and will cut the power: shutting down now. Start it again later.")
                 bench.save(answer)
