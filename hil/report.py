@@ -67,6 +67,6 @@ class Report:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if "SUDO_UID" in os.environ:  # the user's, though root wrote it
+        if os.geteuid() == 0 and "SUDO_UID" in os.environ:  # the user's, though root wrote it
             os.chown(new, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))
         new.replace(self._path)
