@@ -36,6 +36,7 @@ class Rig:
     """What any rig can do."""
 
     name = "?"
+    counts_instructions = False  # a nanosecond of CPU time is an instruction, whatever the machine
 
     # -- the system ------------------------------------------------------------------------------
 
@@ -87,8 +88,21 @@ class Rig:
 
     def configure(self, text: str) -> None:
         """Put a configuration in place and have it read; AssertionError if it is refused."""
-        CONFIG.write_text(text)
+        self.write_config(text)
         self.out(f"systemctl reload {SERVICE}")
+
+    def write_config(self, text: str) -> None:
+        """Put a configuration in place."""
+        CONFIG.write_text(text)
+
+    def program(self, there: bool) -> None:
+        """Take the daemon's program away, or bring it back."""
+        here, away = "/opt/a1d/bin/a1d", "/opt/a1d/bin/a1d.away"
+        self.out(f"mv {away} {here}" if there else f"mv {here} {away}")
+
+    def run_out_of_memory(self, pid: int) -> None:
+        """The kernel's own killer, pointed at the one that it would otherwise leave for last."""
+        self.out(f"echo 1000 >/proc/{pid}/oom_score_adj; echo f >/proc/sysrq-trigger")
 
     def journal(self) -> str:
         """What the service has said since boot."""
@@ -97,7 +111,7 @@ class Rig:
     def calm(self) -> None:
         """As every promise finds it: default configuration, service up, cool, no fault."""
         example = Path(__file__).parents[1] / "systemd/config.yaml"
-        CONFIG.write_text(example.read_text())
+        self.write_config(example.read_text())
         pid = self.pid()
         if pid:
             os.kill(pid, signal.SIGHUP)
@@ -155,6 +169,7 @@ class VirtualRig(Rig):
     """The virtual machine's kernel module, by its debugfs."""
 
     name = "virtual"
+    counts_instructions = True  # with -icount
 
     def _get(self, name: str) -> str:
         return (CASE / name).read_text().strip()

@@ -48,5 +48,5 @@ def idle(rig: Rig) -> str:
     time.sleep(15)
     cost = measure(rig, MINUTES)
     assert cost.wakeups < 130, cost
-    assert cost.cpu_ms < 14, cost
+    assert cost.cpu_ms < 14 or not rig.counts_instructions, cost
     return str(cost)

@@ -76,8 +76,7 @@ _killed("a hung daemon (SIGSTOP, the real watchdog)", "STOP")
 @promise("out of memory: failsafe, then a new daemon")
 def out_of_memory(rig: Rig) -> str:
     begin_s, pid = _hot(rig), rig.pid()
-    # The kernel's own killer, pointed at the one that it would otherwise leave for last.
-    rig.out(f"echo 1000 >/proc/{pid}/oom_score_adj; echo f >/proc/sysrq-trigger")
+    rig.run_out_of_memory(pid)
     rig.wait("the end", lambda: rig.pid() != pid, 5)
     rig.wait("failsafe", lambda: rig.fan_percent() == 100, 5)
     return _back(rig, begin_s, pid, 20)
@@ -86,27 +85,27 @@ def out_of_memory(rig: Rig) -> str:
 @promise("a program that cannot start: failsafe each time, and a new try for ever")
 def failed_start(rig: Rig) -> None:
     _hot(rig)
-    rig.out("mv /opt/a1d/bin/a1d /opt/a1d/bin/a1d.away")
+    rig.program(False)
     try:
         rig.sh(f"systemctl restart {SERVICE}")
         rig.wait("failsafe", lambda: rig.fan_percent() == 100, 5)
         time.sleep(10)
     finally:
-        rig.out("mv /opt/a1d/bin/a1d.away /opt/a1d/bin/a1d")
+        rig.program(True)
     rig.wait("active", lambda: rig.sh(f"systemctl is-active {SERVICE}").returncode == 0, 10)
 
 
 @promise("a bad configuration: built-in defaults at the start, the old one at a reload, and it is said")
 def bad_configuration(rig: Rig) -> None:
     _hot(rig)
-    CONFIG.write_text("fan: {hold: soon}\n")
+    rig.write_config("fan: {hold: soon}\n")
     assert rig.sh(f"systemctl reload {SERVICE}").returncode != 0
     assert rig.health() == "ok"
     rig.out(f"systemctl restart {SERVICE}")
     assert rig.health() == "degraded"
     assert "fan.hold" in rig.journal()
     rig.wait("the curve goes on", lambda: rig.fan_percent() == HOT_PERCENT, 3)
-    CONFIG.write_text("fan: {hold: 5s}\n")
+    rig.write_config("fan: {hold: 5s}\n")
     pid = rig.pid()
     rig.out(f"systemctl reload {SERVICE}")
     rig.wait("health ok", lambda: rig.health() == "ok", 3)
@@ -120,7 +119,7 @@ def reload_under_load(rig: Rig) -> str:
     with busy():
         for index in range(50):
             rig.heat_to(50 + index * 19 / 49)
-            CONFIG.write_text(f"fan: {{hold: {5 + index % 20}s}}\n")
+            rig.write_config(f"fan: {{hold: {5 + index % 20}s}}\n")
             before, begin_s = rig.fan_percent(), rig.now_s()
             rig.out("a1d-ctl reload")
             worst_s = max(worst_s, rig.now_s() - begin_s)

@@ -23,6 +23,7 @@ def _lowest(rig: Rig, seconds: float) -> int:
 def _bus_fault(name: str) -> None:
     @promise(f"bus fault {name}: never slower than before, right within 1 s of its end, while it heats")
     def heating(rig: Rig) -> str:
+        rig.fault("none")
         rig.heat_to(58)
         rig.wait("34 %", lambda: rig.fan_percent() == 34, 3)
         time.sleep(1)
@@ -37,6 +38,7 @@ def _bus_fault(name: str) -> None:
 
     @promise(f"bus fault {name}: an idle fan stays as it was, and health returns")
     def idle(rig: Rig) -> None:
+        rig.fault("none")
         rig.heat_to(52)
         rig.wait("16 %", lambda: rig.fan_percent() == 16, 3)
         rig.fault(name)
@@ -52,6 +54,7 @@ for _name in BUS_FAULTS:
 
 @promise("a bus that vanishes and returns: right within 1 s of its return")
 def bus_vanishes(rig: Rig) -> str:
+    rig.bus(True)
     rig.heat_to(58)
     rig.wait("34 %", lambda: rig.fan_percent() == 34, 3)
     rig.bus(False)

@@ -1,0 +1,84 @@
+"""The case while a1d is stopped: the fan is a script's to play with, and is never left to itself."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from a1d.case_bus import SETTLE_S, RegisterBus, open_smbus
+from a1d.failsafe import leave_safe
+from hil.rig import SERVICE
+
+REST_PERCENT = 60
+Answer = dict[str, Any]
+
+
+class Bench:
+    """What a question may use. Nothing but duties can be written: RegisterBus has no other write."""
+
+    def __init__(self, bus: RegisterBus) -> None:
+        self._bus = bus
+        # Keeps the answer so far, before something that may end the machine.
+        self.save: Callable[[Answer], None] = lambda _answer: None
+
+    def write(self, duty_percent: int) -> None:
+        """Now; whether it is too soon is the asker's business. OSError if the bus fails."""
+        self._bus.write_duty(duty_percent)
+
+    def read(self) -> int:
+        """What the controller last processed."""
+        return self._bus.read_duty()
+
+    def read_firmware(self) -> int:
+        """Register 0x81."""
+        return self._bus.read_firmware()
+
+    def set(self, duty_percent: int) -> None:
+        """Write, give it time to kick, and write again: the first may have fallen into a kick."""
+        for _ in range(2):
+            self.write(duty_percent)
+            time.sleep(SETTLE_S)
+
+    def power_off(self) -> None:
+        """The ordinary way, and wait for it."""
+        subprocess.run(["systemctl", "poweroff"], check=False)
+        time.sleep(90)
+
+
+class Question(NamedTuple):
+    """``hands``: it needs a person. ``ends``: it ends with the power cut."""
+
+    text: str
+    hands: bool
+    ends: bool
+    ask: Callable[[Bench], Answer]
+
+
+QUESTIONS: list[Question] = []
+
+
+def question(text: str, *, hands: bool = False, ends: bool = False) -> Callable[[Callable[[Bench], Answer]], None]:
+    """Register what finds the answer: a dict with a sentence under "answer", and the figures."""
+
+    def register(ask: Callable[[Bench], Answer]) -> None:
+        QUESTIONS.append(Question(text, hands, ends, ask))
+
+    return register
+
+
+@contextlib.contextmanager
+def on_the_bench(bus: int) -> Iterator[Bench]:
+    """a1d is stopped in here, and started in the end. Within ``guarded`` only."""
+    subprocess.run(["systemctl", "stop", SERVICE], check=True)
+    try:
+        with contextlib.closing(RegisterBus(open_smbus(bus, 0))) as registers:
+            bench = Bench(registers)
+            bench.set(REST_PERCENT)
+            yield bench
+    finally:
+        with contextlib.suppress(OSError):
+            leave_safe(lambda: RegisterBus(open_smbus(bus, 0)), REST_PERCENT)
+        subprocess.run(["systemctl", "start", SERVICE], check=False)

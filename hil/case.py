@@ -1,0 +1,139 @@
+"""The promises and the open questions, on somebody's own Pi in its case: asks first, leaves nothing but a report."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from pathlib import Path
+
+import hil.questions
+from a1d.paths import CONFIG_PATH, RUN_DIR
+from a1d.stop_settings import read_stop_settings
+from hil.bench import QUESTIONS, REST_PERCENT, Answer, Bench, Question, on_the_bench
+from hil.case_rig import MODULES, CaseRig
+from hil.guard import HOT_CELSIUS, RefusedError, check_guard, guarded, why_ended
+from hil.hands import ask, tell, yes
+from hil.promise import PROMISES, Outcome, try_one
+from hil.report import Report
+from hil.rig import SERVICE, NotHere, Rig
+
+_CONSENT = f"""
+This tries a1d on this machine, for about {{minutes}} minutes:
+  - the service a1d is stopped, killed and started many times, with a configuration and a temperature of our own;
+    yours is not touched, and whatever happens a1d is back with it in the end, or within seconds if this is killed;
+  - the fan changes between 0 and 100 %, whatever the temperature is; at {HOT_CELSIUS} C all this ends at 100 %;
+  - of the case only the fan's duty is written, and only two registers are read; nothing is scanned;
+  - do not press the case's button unless you are asked to, and do not work on this machine meanwhile.{{more}}
+This was tried in a virtual machine only, never on a real case: you do it at your own risk.
+"""
+_HANDS = """
+  - you are asked to listen to the fan and to press the button; some questions END WITH THE POWER CUT: save your
+    work, and after the next start run this command again to tell what you saw."""
+
+
+def run(only: str, hands: bool, is_agreed: bool, report_path: Path) -> int:
+    """Exit code 0 if no promise was broken, 1 if one was or it ended early, 2 if it did not begin."""
+    try:
+        bus = _check_machine()
+        report = Report(report_path)
+        if hands:
+            _tell_pending(report)
+        tell(_CONSENT.format(minutes=15 if hands else 40, more=_HANDS if hands else ""))
+        if not is_agreed and not yes("Go on?"):
+            raise RefusedError("nothing was done")
+        for module in pkgutil.iter_modules(hil.questions.__path__):
+            importlib.import_module(f"hil.questions.{module.name}")
+    except (RefusedError, NotHere) as error:
+        print(error, file=sys.stderr)
+        return 2
+    broken = 0
+    why = ""
+    try:
+        if not hands and any(only in text for text, _check in PROMISES):
+            with guarded(bus):
+                try:
+                    broken = _try_promises(CaseRig(bus), only, report)
+                finally:
+                    why = why_ended()
+        chosen = [each for each in QUESTIONS if each.hands == hands and only in each.text]
+        if chosen:
+            with guarded(bus):
+                try:
+                    _ask_questions(sorted(chosen, key=lambda each: each.ends), bus, report, again=bool(only))
+                finally:
+                    why = why_ended()
+    except KeyboardInterrupt as error:
+        tell(f"ended early ({why or error or 'Ctrl-C'}); a1d is in charge again")
+        return 1
+    except RefusedError as error:
+        print(error, file=sys.stderr)
+        return 2
+    tell(f"\nAll is as it was. What was found is in {report_path}; please look at it, and send it to us in an issue.")
+    return int(broken > 0)
+
+
+def _check_machine() -> int:
+    """The number of the case's bus. RefusedError unless all is well with a1d, so that it can be put back so."""
+    if os.geteuid():
+        raise RefusedError("this needs root: sudo make hil-case")
+    settings = read_stop_settings(RUN_DIR, CONFIG_PATH)
+    if settings.protocol != "register":
+        raise RefusedError("case.protocol is legacy: all this is about the V3")
+    rig = Rig()
+    if rig.sh(f"systemctl is-active {SERVICE}").returncode:
+        raise RefusedError("a1d does not run: sudo systemctl start a1d (or, first, sudo make install)")
+    if (health := rig.health()) != "ok":
+        raise RefusedError(f"a1d is {health}; a1d-ctl status says why. Once it is ok, try again")
+    return settings.bus
+
+
+def _try_promises(rig: CaseRig, only: str, report: Report) -> int:
+    broken = 0
+    for text, check in PROMISES:
+        if only not in text:
+            continue
+        check_guard()
+        if check.__module__.rpartition(".")[2] in MODULES:
+            outcome = try_one(text, check, rig)
+        else:
+            outcome = Outcome(text, "skipped", "not meant for a machine in use", 0.0)
+        broken += outcome.result == "BROKEN"
+        report.promise(outcome)
+        tell(f"| {outcome.promise} | {outcome.result} | {outcome.remark} | {outcome.took_s:.0f} s |")
+    return broken
+
+
+def _ask_questions(chosen: list[Question], bus: int, report: Report, *, again: bool) -> None:
+    """``again``: those that have an answer, too."""
+    with on_the_bench(bus) as bench:
+        for each in chosen:
+            if each.hands and not again and "error" not in report.answers.get(each.text, {"error": ""}):
+                tell(f"answered already: {each.text}")
+                continue
+            check_guard()
+            tell(f"\n{each.text}")
+            if each.ends and not yes("This ends with the power cut. Do it now?"):
+                continue
+            _ask_one(each, bench, report)
+
+
+def _ask_one(each: Question, bench: Bench, report: Report) -> None:
+    bench.save = lambda answer: report.answer(each.text, answer)
+    try:
+        answer = each.ask(bench)
+    except (NotHere, OSError) as error:
+        answer = Answer(answer="none", error=str(error))
+    bench.set(REST_PERCENT)
+    report.answer(each.text, answer)
+    tell(f"-> {answer['answer']} {answer.get('error', '')}")
+
+
+def _tell_pending(report: Report) -> None:
+    """What could only be seen when the power went."""
+    for text, answer in report.answers.items():
+        if "pending" in answer:
+            told = ask(f"{text}\n  {answer['pending']} (empty: I do not know):")
+            figures = {key: value for key, value in answer.items() if key != "pending"}
+            report.answer(text, {**figures, "answer": told or "nobody knows"})

@@ -1,0 +1,123 @@
+"""A real Pi 5 in its case, in use by its owner: the promises that can be tried there without a trace.
+
+a1d runs from a drop-in in /run, with a configuration and a temperature of our own: a file is mounted over the
+sensor, in the service's mount namespace alone. The guard takes the drop-in away again, a reboot does too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+
+from a1d.case_bus import RegisterBus, open_smbus
+from a1d.config import CaseConfig
+from a1d.sensors import find_zone
+from hil.bus_trace import BusTrace
+from hil.guard import DROP_IN, RUN
+from hil.rig import SERVICE, NotHere, Rig, Transfer
+
+# What these do to a machine has been looked at with an owner's eyes; a module that is not listed is not tried.
+MODULES = ("button", "control", "cost", "ends", "faults", "sandbox")
+_TEMP, _CONFIG = RUN / "temp", RUN / "config.yaml"
+_GARBAGE = {"none": None, "garbage": "nonsense"}
+_READ_PAUSE_S = 0.1
+
+
+class CaseRig(Rig):
+    """Use it within ``guarded`` only."""
+
+    name = "case"
+
+    def __init__(self, bus: int) -> None:
+        """``bus``: the number of the I2C bus, as the owner has configured it."""
+        self._bus_number = bus
+        self._bus = RegisterBus(open_smbus(bus, 0))
+        self._read_s = 0.0
+        self._trace: BusTrace | None = None
+        self._forbidden = 0
+        with contextlib.suppress(NotHere):
+            self._trace = BusTrace(bus)
+        self._program = re.findall(r"path=(\S+)", self.out(f"systemctl show -p ExecStart --value {SERVICE}"))[-1]
+        self._zone = os.path.realpath(find_zone("/sys", "cpu-thermal")[0])
+        self._write_temp("45000")
+        self.write_config("")
+        self.program(True)
+        self.out(f"systemctl restart {SERVICE}")
+
+    def write_config(self, text: str) -> None:
+        """Ours, not the owner's."""
+        if self._bus_number != CaseConfig().bus and "case:" not in re.sub("#.*", "", text):
+            text += f"\ncase: {{bus: {self._bus_number}}}\n"
+        _CONFIG.write_text(text)
+        _CONFIG.chmod(0o644)
+
+    def program(self, there: bool) -> None:
+        """By the drop-in, so that no file of the program is touched."""
+        DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+        program = self._program if there else RUN / "no-such-program"
+        DROP_IN.write_text(
+            f"[Service]\nExecStart=\nExecStart={program} --config {_CONFIG}\n"
+            f"Environment=A1D_CONFIG={_CONFIG}\nBindReadOnlyPaths={_TEMP}:{self._zone}\n"
+        )
+        self.out("systemctl daemon-reload")
+
+    def run_out_of_memory(self, pid: int) -> None:
+        """Not on somebody's machine."""
+        raise NotHere("the kernel's out-of-memory killer might take something of yours instead")
+
+    def calm(self) -> None:
+        """45 degrees, as far as a1d knows."""
+        self.heat_to(45)
+        super().calm()
+        self.sh("a1d-ctl fan auto")
+        self.wait_fan(0, 30)
+        self.wait("health ok", lambda: self.health() == "ok", 30)
+        if self._trace:
+            self._forbidden += self._count_forbidden()
+            self._trace.clear()
+
+    def heat_to(self, celsius: float) -> None:
+        """What a1d reads; the guard goes on reading the truth."""
+        self._write_temp(f"{round(celsius * 1000)}")
+
+    def _write_temp(self, text: str) -> None:
+        # In place and always as long: the same file is mounted there, and may be read at any moment.
+        fd = os.open(_TEMP, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(fd, f"{text:<8}\n".encode(), 0)
+        finally:
+            os.close(fd)
+
+    def fan_percent(self) -> int:
+        """What the controller says it was last told; it has no tachometer, and kicks do not show."""
+        for attempt in range(5):
+            time.sleep(max(0.0, self._read_s + _READ_PAUSE_S - self.now_s()))
+            self._read_s = self.now_s()
+            try:
+                return self._bus.read_duty()
+            except OSError:
+                if attempt == 4:
+                    raise
+        raise AssertionError
+
+    def transfers(self) -> list[Transfer]:
+        """Since this promise began, but for this process's own reads."""
+        if self._trace is None:
+            raise NotHere("nothing records this bus: its kernel has no i2c tracepoints")
+        return self._trace.transfers()
+
+    def sensor_fault(self, name: str) -> None:
+        """Nonsense in place of a number is all that a file can do."""
+        if name not in _GARBAGE:
+            raise NotHere("the sensor of a real machine cannot be made to fail so")
+        self._write_temp(_GARBAGE[name] or "45000")
+
+    def forbidden_writes(self) -> int:
+        """Of anybody, over all promises so far."""
+        return self._forbidden + self._count_forbidden()
+
+    def _count_forbidden(self) -> int:
+        writes = [each for each in self.transfers() if each.is_write]
+        return sum(each.register != 0x80 or each.value is None or each.value > 100 for each in writes)

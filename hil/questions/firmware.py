@@ -1,0 +1,13 @@
+"""M3: the firmware's id."""
+
+from __future__ import annotations
+
+from a1d.case_bus import FIRMWARE_KNOWN
+from hil.bench import Answer, Bench, question
+
+
+@question("which firmware is it (register 0x81)?")
+def firmware(bench: Bench) -> Answer:
+    """The only thing to do is to read it."""
+    found = bench.read_firmware()
+    return {"answer": f"0x{found:02x}, {'the known one' if found == FIRMWARE_KNOWN else 'a new one'}"}

@@ -1,0 +1,14 @@
+"""M5: which way the always-on jumper is. Only eyes can tell; the controller is asked nothing."""
+
+from __future__ import annotations
+
+from hil.bench import Answer, Bench, question
+from hil.hands import ask
+
+
+@question("what does the jumper beside the power button do?", hands=True)
+def jumper(_bench: Bench) -> Answer:
+    """Two sentences of a person's."""
+    pins = ask("Which pins does the jumper on the case's board bridge (1-2, 2-3, none)?")
+    starts = ask("When you plug the power in, does the Pi start by itself (yes, no, not tried)?")
+    return {"answer": f"pins {pins or '?'}: starts by itself: {starts or '?'}"}

@@ -1,0 +1,117 @@
+"""hil's own judgements: pure functions, so that what a volunteer's machine says is judged right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a1d.pulses import Edge
+from hil import report
+from hil.bus_trace import parse
+from hil.promise import Outcome
+from hil.questions import duty, kick, pace, press, still
+from hil.rig import Transfer
+
+TRACE = """\
+# tracer: nop
+             a1d-384     [000] .....   337.055068: i2c_write: i2c-1 #0 a=01a f=0000 l=1 [80]
+             a1d-384     [000] .....   337.055764: i2c_read: i2c-1 #1 a=01a f=0001 l=1
+             a1d-384     [000] .....   337.058526: i2c_reply: i2c-1 #1 a=01a f=0001 l=1 [34]
+             a1d-384     [000] .....   337.058658: i2c_result: i2c-1 n=2 ret=2
+             a1d-384     [000] .....   339.199657: i2c_write: i2c-1 #0 a=01a f=0000 l=2 [80-34]
+             rtc-9       [001] .....   339.200000: i2c_write: i2c-2 #0 a=01a f=0000 l=2 [85-01]
+             rtc-9       [001] .....   339.200001: i2c_result: i2c-2 n=1 ret=1
+             a1d-384     [000] .....   339.206408: i2c_result: i2c-1 n=1 ret=1
+          sensor-7       [001] .....   339.300000: i2c_write: i2c-1 #0 a=076 f=0000 l=2 [f4-27]
+          sensor-7       [001] .....   339.300001: i2c_result: i2c-1 n=1 ret=1
+             a1d-384     [000] .....   340.000000: i2c_write: i2c-1 #0 a=01a f=0000 l=2 [80-64]
+             a1d-384     [000] .....   340.100000: i2c_result: i2c-1 n=1 ret=-121
+          legacy-8       [000] .....   341.000000: i2c_write: i2c-1 #0 a=01a f=0000 l=1 [ff]
+          legacy-8       [000] .....   341.100000: i2c_result: i2c-1 n=1 ret=1
+          vendor-8       [000] .....   342.000000: i2c_write: i2c-1 #0 a=01a f=0000 l=3 [80-01-02]
+          vendor-8       [000] .....   342.100000: i2c_result: i2c-1 n=1 ret=1
+"""
+
+
+def test_the_kernels_trace_tells_every_transfer_to_the_case_and_no_other() -> None:
+    assert parse(TRACE, 1) == [
+        Transfer(337.058658, False, 0x80, 0x34, True),
+        Transfer(339.206408, True, 0x80, 0x34, True),
+        Transfer(340.1, True, 0x80, 0x64, False),
+        Transfer(341.1, True, None, 0xFF, True),
+        Transfer(342.1, True, 0x80, None, True),
+    ]
+
+
+def test_a_trace_whose_beginning_is_lost_gives_no_false_write() -> None:
+    for start in range(len(TRACE)):
+        seen = parse(TRACE[start:], 1)
+        assert seen == [] or seen == parse(TRACE, 1)[-len(seen) :] or not seen[0].is_write or seen[0].register is None
+
+
+@pytest.mark.parametrize(
+    ("tries", "said"),
+    [
+        ([(0.1, True), (0.5, True), (0.6, False)], "dropped until 0.50 s after 0 -> N, kept from 0.60 s on"),
+        ([(0.1, False), (0.9, False)], "no write was dropped"),
+        ([(0.1, True), (0.9, True)], "every write was dropped, 0.90 s after 0 -> N too"),
+        ([(0.1, False), (0.3, True)], "at random: dropped between 0.30 and 0.30 s, but kept at 0.10 s"),
+    ],
+)
+def test_kick(tries: list[tuple[float, bool]], said: str) -> None:
+    assert kick.judge(tries) == said
+
+
+def test_pace() -> None:
+    assert pace.judge({100: 0, 5: 0}, 6) == "nothing was lost down to 5 ms"
+    assert pace.judge({100: 0, 10: 1, 5: 6}, 6) == "the last write of a burst was lost: 1 of 6 at 10 ms, 6 of 6 at 5 ms"
+
+
+def test_the_pace_of_writes_never_passes_through_0() -> None:
+    written = {60 + (7 * number + 5 * burst) % 41 for burst in range(pace.BURSTS) for number in range(pace.WRITES)}
+    assert written <= set(range(60, 101))
+
+
+def test_still_counts_the_stretch_that_has_not_ended() -> None:
+    answer = still.judge([(0, 45000), (1, 45000), (2, 45500), (3, 45000), (7, 45000), (9, 45000)])
+    assert answer["answer"].startswith("6.0 s at most, in 9 s")
+    assert (answer["changes"], answer["smallest_step_millicelsius"]) == (2, 500)
+
+
+@given(st.integers(1, duty.HIGHEST))
+def test_the_lowest_duty_is_found_in_few_tries(real: int) -> None:
+    asked: list[int] = []
+
+    def turns(percent: int) -> bool:
+        asked.append(percent)
+        return percent >= real
+
+    assert duty.lowest(turns) == real
+    assert len(asked) <= 7
+
+
+def test_widths_of_pulses() -> None:
+    edges = [Edge(round(at_ms * 1e6), rising) for at_ms, rising in ((5, False), (10, True), (30.5, False), (900, True))]
+    assert press.widths_ms(edges) == [20.5]
+    assert press.gestures(edges) == ["double_press"]
+    assert press.is_hold([20.5, 40.0])
+    assert not press.is_hold([20.5, 60.0])
+
+
+def test_a_report_says_nothing_about_who_sent_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "annes-pi")
+    path = tmp_path / report.NAME
+    found = report.Report(path)
+    found.promise(Outcome("it starts", "BROKEN", "FileNotFoundError: '/home/anne/a1d/x' on annes-pi", 1.0))
+    found.answer("which?", {"answer": "0xa2"})
+    text = path.read_text()
+    assert "anne" not in text
+    data = json.loads(text)
+    assert set(data["facts"]) == {"date", "a1d", "model", "kernel", "os", "python"}
+    assert data["answers"] == {"which?": {"answer": "0xa2"}}
+    report.Report(path).answer("why?", {"answer": "because"})
+    assert set(json.loads(path.read_text())["answers"]) == {"which?", "why?"}
