@@ -47,12 +47,14 @@ def widths_gpiod(rig: Rig) -> str:
 @promise("a press while the bus hangs is acted on")
 def press_during_time_out(rig: Rig) -> None:
     listen(rig)
+    begin_s = rig.now_s()
     rig.fault("timeout")
     rig.heat_to(60)
     time.sleep(1)
     rig.pulse(20)
     time.sleep(4)
     assert rig.sh(PRESSED).stdout.split() == ["double"]
+    assert not [each for each in rig.transfers() if each.time_s > begin_s and each.ok], "the bus did not hang"
 
 
 @promise("noise of 400 short pulses is nothing, and a press after it still works")
@@ -93,6 +95,7 @@ def press_during_restart(rig: Rig) -> str:
 @promise("a press while every transfer fails is acted on")
 def press_during_bus_fault(rig: Rig) -> None:
     listen(rig)
+    begin_s = rig.now_s()
     rig.fault("nak")
     rig.heat_to(60)
     for _ in range(3):
@@ -100,3 +103,4 @@ def press_during_bus_fault(rig: Rig) -> None:
         rig.pulse(20)
     time.sleep(1.5)
     assert rig.sh(PRESSED).stdout.split() == ["double"] * 3
+    assert not [each for each in rig.transfers() if each.time_s > begin_s and each.ok], "a transfer went through"

@@ -11,6 +11,18 @@ BUS_FAULTS = ("nak", "timeout", "arbitration", "io", "stretch", "lost-writes", "
 SENSOR_FAULTS = ("error", "vanish", "garbage")
 
 
+# The fault that each of these must show by: a transfer that failed, or the daemon's own word.
+FAILING = ("nak", "timeout", "arbitration", "io", "absent")
+
+
+def _assert_bit(rig: Rig, name: str, begin_s: float, *, while_idle: bool = False) -> None:
+    """Or the promise would be kept by a case without a fault."""
+    if name in FAILING:
+        assert any(not each.ok for each in rig.transfers() if each.time_s > begin_s), "no transfer failed"
+    if name in ("wrong-read-back", *(FAILING if not while_idle else ())):
+        assert rig.health() == "degraded", rig.health()
+
+
 def _lowest(rig: Rig, seconds: float) -> int:
     """The fan's lowest duty over that time."""
     end_s, lowest = rig.now_s() + seconds, 100
@@ -27,10 +39,13 @@ def _bus_fault(name: str) -> None:
         rig.heat_to(58)
         rig.wait("34 %", lambda: rig.fan_percent() == 34, 3)
         time.sleep(1)
+        begin_s = rig.now_s()
         rig.fault(name)
         for celsius in range(59, 70):
             rig.heat_to(celsius)
             assert _lowest(rig, 1.0) >= 34
+        _assert_bit(rig, name, begin_s)
+        assert (rig.fan_percent() < 94) == (name not in ("stretch", "wrong-read-back")), "on the wire during the fault"
         rig.fault("none")
         took_s = rig.wait("94 % on the wire", lambda: rig.fan_percent() == 94, 1.0)
         rig.wait("health ok", lambda: rig.health() == "ok", 3)
@@ -41,8 +56,10 @@ def _bus_fault(name: str) -> None:
         rig.fault("none")
         rig.heat_to(52)
         rig.wait("16 %", lambda: rig.fan_percent() == 16, 3)
+        begin_s = rig.now_s()
         rig.fault(name)
         assert _lowest(rig, 70) >= 16  # a refresh falls into it
+        _assert_bit(rig, name, begin_s, while_idle=True)
         rig.fault("none")
         rig.wait("health ok", lambda: rig.health() == "ok", 70)
         assert rig.fan_percent() == 16

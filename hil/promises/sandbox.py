@@ -13,11 +13,15 @@ from hil.rig import SERVICE, NotHere, Rig
 
 
 def _inside(rig: Rig, command: str) -> int:
-    """The exit code of a command with the service's own sandbox and user."""
+    """The exit code of a command of root's with the service's own sandbox, and so without a capability."""
     unit = rig.out(f"systemctl cat {SERVICE}")
-    keys = r"(User|Group|UMask|Private\w+|Protect\w+|Restrict\w+|Device\w+|NoNewPrivileges|System\w+|IPAddressDeny|"
+    keys = r"(UMask|Private\w+|Protect\w+|Restrict\w+|Device\w+|NoNewPrivileges|System\w+|IPAddressDeny|"
     keys += r"CapabilityBoundingSet|MemoryDenyWriteExecute|LockPersonality)"
     options = [f"-p '{line}'" for line in unit.splitlines() if re.match(rf"{keys}=", line)]
+    return _in_unit(rig, command, options)
+
+
+def _in_unit(rig: Rig, command: str, options: list[str]) -> int:
     return rig.sh(f"systemd-run -q --wait --pipe {' '.join(options)} /bin/sh -c '{command}'").returncode
 
 
@@ -35,15 +39,16 @@ def no_privileges(rig: Rig) -> str:
 @promise("the sandbox is in force: no home, no writing, no network, no other device")
 def nothing_outside(rig: Rig) -> None:
     assert _inside(rig, "true") == 0
+    disk = rig.out("findmnt -no SOURCE /")
     for command in (
-        "ls /root",
-        "touch /etc/x",
-        "touch /usr/x",
-        "cat /dev/pmem0",
-        "cat /etc/shadow",
-        "cat /dev/kmsg",
+        "ls /root/.",
+        "touch /etc/a1d-hil && rm /etc/a1d-hil",
+        "touch /usr/a1d-hil && rm /usr/a1d-hil",
+        f"head -c 1 {disk}",
+        "head -c 1 /dev/kmsg",
         'python3 -c "import socket; socket.socket(socket.AF_INET)"',
     ):
+        assert _in_unit(rig, command, []) == 0, f"not even outside of the sandbox: {command}"
         assert _inside(rig, command) != 0, command
 
 

@@ -134,8 +134,10 @@ class _Builder:
         (self._directory / "root.key").write_text(self._root_key)
 
     def _make_toolchain(self, kernel: str) -> None:
-        packages = (*_TOOLCHAIN_PACKAGES, f"linux-headers-{kernel}")
-        self._bootstrap(self._toolchain, packages)
+        new = self._toolchain.with_name("toolchain.new")
+        self._bootstrap(new, (*_TOOLCHAIN_PACKAGES, f"linux-headers-{kernel}"))
+        _remove_tree(self._toolchain)
+        new.rename(self._toolchain)
 
     def _make_lgpio(self) -> None:
         new = self._toolchain / "lgpio.new"

@@ -106,9 +106,20 @@ class Vm:
         self.power_cut()
         self._cleanup()
 
-    def run(self, command: str, *, stdin: bytes = b"", timeout: float = 60.0, check: bool = False) -> Result:
-        """``command`` by root's shell in the guest, killed after ``timeout`` s. ``check``: it must succeed in time."""
-        result = self._agent().run(command, stdin, timeout, timeout + _ANSWER_S)
+    def run(
+        self,
+        command: str,
+        *,
+        stdin: bytes = b"",
+        timeout: float = 60.0,
+        check: bool = False,
+        host_timeout: float | None = None,
+    ) -> Result:
+        """``command`` by root's shell in the guest, killed after ``timeout`` s. ``check``: it must succeed in time.
+
+        GuestTimeoutError after ``host_timeout`` s of the host's, a minute more than ``timeout`` by default.
+        """
+        result = self._agent().run(command, stdin, timeout, host_timeout or timeout + _ANSWER_S)
         if check and result.timed_out:
             raise GuestTimeoutError(f"longer than {timeout:g} s: {command}\n{result.stdout}{result.stderr}")
         if check and result.status:

@@ -36,6 +36,7 @@ class Machine:
             accel += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
         share = f"local,path={self.share},mount_tag=share,security_model=none,readonly=on,multidevs=remap"
         return [
+            *("setpriv", "--pdeathsig", "KILL"),  # it has a session of its own, and would outlive us
             *("qemu-system-x86_64", "-machine", "q35,nvdimm=on", *accel),
             *("-smp", str(1 if self.icount else self.cpus)),
             # The disk is memory: with -icount the guest's clock leaps ahead while it waits for a disk of the host's.
