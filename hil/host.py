@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_PROMISES, SOURCE, listening
+from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_PROMISES, SOURCE, calm
 from hil.promise import Outcome
 from hil.virtual.image import CACHE, build
 from hil.virtual.vm import SHARE, SUITES, Vm, boot
@@ -115,7 +115,7 @@ def _from_inside(text: str, number: int) -> Callable[[Vm], Outcome]:
 
 def _from_outside(text: str, check: Callable[[Vm], str]) -> Callable[[Vm], Outcome]:
     def try_it(vm: Vm) -> Outcome:
-        listening(vm)
+        calm(vm)
         return Outcome(text, "kept", check(vm), 0)
 
     return try_it
