@@ -21,7 +21,6 @@ from hil.rig import SERVICE, NotHere, Rig, Transfer
 # What these do to a machine has been looked at with an owner's eyes; a module that is not listed is not tried.
 MODULES = ("button", "control", "cost", "ends", "faults", "sandbox")
 _TEMP, _CONFIG = RUN / "temp", RUN / "config.yaml"
-_GARBAGE = {"none": None, "garbage": "nonsense"}
 _READ_PAUSE_S = 0.1
 
 
@@ -41,7 +40,8 @@ class CaseRig(Rig):
             self._trace = BusTrace(bus)
         self._program = re.findall(r"path=(\S+)", self.out(f"systemctl show -p ExecStart --value {SERVICE}"))[-1]
         self._zone = os.path.realpath(find_zone("/sys", "cpu-thermal")[0])
-        self._write_temp("45000")
+        self._temp = "45000"
+        self._write_temp(self._temp)
         self.write_config("")
         self.program(True)
         self.out(f"systemctl restart {SERVICE}")
@@ -80,7 +80,8 @@ class CaseRig(Rig):
 
     def heat_to(self, celsius: float) -> None:
         """What a1d reads; the guard goes on reading the truth."""
-        self._write_temp(f"{round(celsius * 1000)}")
+        self._temp = f"{round(celsius * 1000)}"
+        self._write_temp(self._temp)
 
     def _write_temp(self, text: str) -> None:
         # In place and always as long: the same file is mounted there, and may be read at any moment.
@@ -110,9 +111,9 @@ class CaseRig(Rig):
 
     def sensor_fault(self, name: str) -> None:
         """Nonsense in place of a number is all that a file can do."""
-        if name not in _GARBAGE:
+        if name not in ("none", "garbage"):
             raise NotHere("the sensor of a real machine cannot be made to fail so")
-        self._write_temp(_GARBAGE[name] or "45000")
+        self._write_temp("nonsense" if name == "garbage" else self._temp)
 
     def forbidden_writes(self) -> int:
         """Of anybody, over all promises so far."""

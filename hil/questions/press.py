@@ -65,8 +65,9 @@ def press(bench: Bench) -> Answer:
             countdown("now")
             edges = listen(line, LISTEN_S)
             answer[f"{name}_ms"] = widths = widths_ms(edges)
-            answer["answer"] += f"{name}: {gestures(edges) or 'nothing'} "
-            tell(f"pulses in ms: {widths}, which a1d takes for: {gestures(edges) or 'nothing'}")
+            meaning = ", ".join(gestures(edges)) or "nothing"
+            answer["answer"] += f"{name}: {meaning}; "
+            tell(f"pulses in ms: {widths}, which a1d takes for: {meaning}")
             if is_hold(widths):
                 tell("The case took that for a hold and will cut the power: shutting down now. Start it again later.")
                 bench.save(answer)
