@@ -134,7 +134,8 @@ install_program() {
     trap 'exit 1' INT TERM HUP
     mkdir "$work/source"
     for file in pyproject.toml README.md LICENSE a1d; do cp -R "$SOURCE/$file" "$work/source"; done
-    export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+    # Compiling setuptools, to use it once, would be half of the work.
+    export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_COMPILE=1
     "$PYTHON" -m venv "$work/tools"
     # gpiod and PyYAML hold C: without a wheel for this machine, say so instead of looking for a compiler.
     # sdnotify comes as source, for which bookworm's pip would want more than it brings: hence pep517.
@@ -144,8 +145,7 @@ install_program() {
     rm -rf "$OPT.new"
     mkdir -p "$OPT.new"
     "$PYTHON" -m venv --without-pip "$OPT.new"
-    "$work/tools/bin/python" -m pip --quiet --python "$OPT.new/bin/python" install --no-index --no-compile \
-        --find-links "$work/wheels" a1d
+    "$work/tools/bin/python" -m pip --quiet --python "$OPT.new/bin/python" install --no-index --find-links "$work/wheels" a1d
     # It is not called .new in the end, and a packager's scratch root not at all.
     rm -f "$OPT.new"/bin/[Aa]ctivate*
     sed -i "s|$OPT.new|$PREFIX|g" "$OPT.new/pyvenv.cfg"
