@@ -29,7 +29,9 @@ class Transfer(NamedTuple):
     is_write: bool
     register: int | None
     value: int | None
-    ok: bool
+    ok: bool  # acknowledged
+    dropped: bool = False  # acknowledged, and without effect
+    address: int = 0x1A  # the case's
 
 
 class Rig:
@@ -66,17 +68,23 @@ class Rig:
 
     # -- a1d -------------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
-        """As ``a1d-ctl status --json``, without the cost of starting it."""
+    def call(self, method: str, *, may_fail: bool = False, **parameters: Any) -> dict[str, Any]:
+        """The daemon's whole answer; AssertionError if it is an error, unless it ``may_fail``."""
+        request = json.dumps({"method": f"org.a1d.control.{method}", "parameters": parameters})
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(10)
             sock.connect(SOCKET)
-            sock.sendall(b'{"method": "org.a1d.control.GetStatus"}\0')
+            sock.sendall(request.encode() + b"\0")
             data = b""
             while not data.endswith(b"\0"):
                 data += sock.recv(65536) or b"\0"
-        status: dict[str, Any] = json.loads(data[:-1])["parameters"]["status"]
-        return status
+        answer: dict[str, Any] = json.loads(data[:-1])
+        assert may_fail or "error" not in answer, f"{request}: {answer}"
+        return answer
+
+    def status(self) -> dict[str, Any]:
+        """As ``a1d-ctl status --json``, without the cost of starting it."""
+        return dict(self.call("GetStatus")["parameters"]["status"])
 
     def health(self) -> str:
         """ok, degraded or failsafe."""
@@ -205,16 +213,10 @@ class VirtualRig(Rig):
         """The module's ring."""
         found = []
         for line in self._get("transfers").splitlines():
-            _number, time_ns, _address, kind, register, value, result = line.split()
-            found.append(
-                Transfer(
-                    int(time_ns) / 1e9,
-                    kind == "w",
-                    None if register == "-" else int(register, 16),
-                    None if value == "-" else int(value),
-                    result in ("ok", "dropped"),
-                )
-            )
+            _number, time_ns, address, kind, register, value, result = line.split()
+            what = None if register == "-" else int(register, 16), None if value == "-" else int(value)
+            fate = result in ("ok", "dropped"), result == "dropped"
+            found.append(Transfer(int(time_ns) / 1e9, kind == "w", *what, *fate, int(address, 16)))
         return found
 
     def fault(self, name: str) -> None:

@@ -14,7 +14,7 @@ from hil import report
 from hil.bus_trace import parse
 from hil.promise import Outcome
 from hil.questions import duty, kick, pace, press, still
-from hil.rig import Transfer
+from hil.rig import Transfer, VirtualRig
 
 TRACE = """\
 # tracer: nop
@@ -51,6 +51,25 @@ def test_a_trace_whose_beginning_is_lost_gives_no_false_write() -> None:
     for start in range(len(TRACE)):
         seen = parse(TRACE[start:], 1)
         assert seen == [] or seen == parse(TRACE, 1)[-len(seen) :] or not seen[0].is_write or seen[0].register is None
+
+
+RING = """\
+7 1500000000 1a w 80 50 ok
+8 2000000000 1a w 80 60 dropped
+9 3000000000 1a w - 255 -121
+10 4000000000 76 r 80 - -121
+"""
+
+
+def test_the_modules_ring_tells_what_had_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hil.rig.CASE", tmp_path)
+    (tmp_path / "transfers").write_text(RING)
+    assert VirtualRig().transfers() == [
+        Transfer(1.5, True, 0x80, 50, True),
+        Transfer(2.0, True, 0x80, 60, True, dropped=True),
+        Transfer(3.0, True, None, 0xFF, False),
+        Transfer(4.0, False, 0x80, None, False, address=0x76),
+    ]
 
 
 @pytest.mark.parametrize(

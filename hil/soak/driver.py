@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
-import socket
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from hil.rig import CASE, CONFIG, SERVICE, SOCKET, Rig
+from hil.rig import CASE, CONFIG, SERVICE, Rig
 from hil.soak.judge import Finding, findings
 from hil.soak.plan import CONFIGS, Action, plan
 from hil.soak.spans import Look, Record, Write
 
-DUTY, FIRMWARE = 0x80, 0x81
+ADDRESS, DUTY, FIRMWARE = 0x1A, 0x80, 0x81
 PRESSED = Path("/run/a1d/pressed")
-# The case remembers 8192 transfers, and on the worst bus there are some 20 a second.
-DRAIN_S = 100.0
+# The case remembers so many transfers, and on the worst bus there are some 20 a second.
+KEPT, DRAIN_S = 8192, 100.0
 # Each failure is said when it begins and when it ends; a bad file in two lines.
 LINES = {"bus": 1, "sensor": 1, "press": 1, "reset": 2, "tamper": 2, "reload": 1, "hangup": 1}
 LAST_ACTIONS = 20
@@ -141,14 +138,14 @@ class Soak:
         self._rig.sensor_fault(str(action.value))
 
     def _fan(self, action: Action) -> None:
-        self._call("SetFan", duty_percent=action.value, for_s=action.for_s)
+        self._rig.call("SetFan", duty_percent=action.value, for_s=action.for_s)
 
     def _auto(self, _action: Action) -> None:
-        self._call("ResumeAutomatic")
+        self._rig.call("ResumeAutomatic")
 
     def _reload(self, action: Action) -> None:
         CONFIG.write_text(CONFIGS[str(action.value)])
-        answer = self._call("Reload", may_fail=True)
+        answer = self._rig.call("Reload", may_fail=True)
         assert ("error" in answer) == (action.value == "refused"), f"reload: {answer}"
 
     def _hangup(self, action: Action) -> None:
@@ -179,35 +176,19 @@ class Soak:
 
     # -- reading -------------------------------------------------------------------------------------
 
-    def _call(self, method: str, *, may_fail: bool = False, **parameters: Any) -> dict[str, Any]:
-        request = json.dumps({"method": f"org.a1d.control.{method}", "parameters": parameters})
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
-            sock.connect(SOCKET)
-            sock.sendall(request.encode() + b"\0")
-            data = b""
-            while not data.endswith(b"\0"):
-                data += sock.recv(65536) or b"\0"
-        answer: dict[str, Any] = json.loads(data[:-1])
-        assert may_fail or "error" not in answer, f"{request}: {answer}"
-        return answer
-
     def _drain(self) -> None:
-        """Read what the case has seen since the last time; rig.transfers does not tell a write without effect."""
-        lines = (CASE / "transfers").read_text().splitlines()
-        first_s = int(lines[0].split()[1]) / 1e9 if lines else 0.0
-        assert len(lines) < 8192 or first_s <= self._drained_until_s, "transfers were lost"
-        for line in lines:
-            _number, time_ns, address, kind, register, value, result = line.split()
-            at_s = int(time_ns) / 1e9
-            if at_s <= self._drained_until_s:
+        """Read what the case has seen since the last time."""
+        seen = self._rig.transfers()
+        assert len(seen) < KEPT or seen[0].time_s <= self._drained_until_s, "transfers were lost"
+        for each in seen:
+            if each.time_s <= self._drained_until_s:
                 continue
-            self._drained_until_s = at_s
-            at_s -= self._zero_s
-            if address != "1a" or register not in ("80", "81") or (kind == "w" and register == "81"):
-                self._wrong.append(Finding(at_s, f"on the wire: {line}"))
-            if kind == "w" and result in ("ok", "dropped"):
-                self.record.writes.append(Write(at_s, int(value), result == "dropped"))
+            self._drained_until_s = each.time_s
+            at_s = each.time_s - self._zero_s
+            if each.address != ADDRESS or each.register not in ((DUTY,) if each.is_write else (DUTY, FIRMWARE)):
+                self._wrong.append(Finding(at_s, f"on the wire: {each}"))
+            if each.is_write and each.ok and each.value is not None:
+                self.record.writes.append(Write(at_s, each.value, each.dropped))
         self._drained_s = self._now_s()
 
 
