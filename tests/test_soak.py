@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -242,24 +243,95 @@ def _reload_forgets_the_hold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "breaking",
+    ("breaking", "expected"),
     [
-        _lower_failsafe,
-        _manual_beats_critical,
-        _hold_is_short,
-        _never_slows,
-        _curve_rounds_down,
-        _late_retries,
-        _unverified,
-        _no_refresh,
-        _presses_twice,
-        _reload_forgets_the_hold,
+        (_lower_failsafe, r"90 % was written instead of 100 % \(an emergency\)"),
+        (_manual_beats_critical, r"slower than 100 % \(an emergency\)"),
+        (_hold_is_short, r"written instead of \d+ % \(\S+ C\)"),
+        (_never_slows, r"faster than \d+ % \(steady\)"),
+        (_curve_rounds_down, r"slower than \d+ % \(\S+ C\)"),
+        (_late_retries, r"slower than 100 % \(\S+ C\)"),
+        (_unverified, r"slower than \d+ %"),
+        (_no_refresh, r"nothing was written for"),
+        (_presses_twice, r"1 presses, 2 acted upon"),
+        (_reload_forgets_the_hold, r"written instead of 100 % \(an emergency\)"),
     ],
 )
 def test_the_judge_finds_a_wrong_daemon(
-    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch, breaking: Callable[[pytest.MonkeyPatch], None]
+    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch, breaking: Callable[[pytest.MonkeyPatch], None], expected: str
 ) -> None:
     breaking(monkeypatch)
     soak = SimulatedSoak(make_rig)
     soak.run(plan(1, 20))
-    assert findings(soak.record)
+    assert [finding for finding in findings(soak.record) if re.search(expected, finding.what)]
+
+
+def _quiet(*more: Action | Write | Look, celsius: float = 45.0, percent: int = 0) -> Record:
+    """Ten minutes in which nothing happens but a refresh each minute, and ``more``."""
+    looks = [_look(at_s, fan_percent=percent) for at_s in (1.0, 299.0, 590.0)]
+    writes = [Write(at_s, percent) for at_s in range(0, 600, 60)]
+    everything: list[Action | Write | Look] = [Action(0.0, "heat", celsius), *writes, *looks, *more]
+    everything.sort(key=lambda each: each.at_s)
+    return Record(
+        percent,
+        end_s=600.0,
+        actions=[each for each in everything if isinstance(each, Action)],
+        writes=[each for each in everything if isinstance(each, Write)],
+        looks=[each for each in everything if isinstance(each, Look)],
+    )
+
+
+def _look(at_s: float, health: str = "ok", **changes: Any) -> Look:
+    return Look(at_s, health, fan_percent=0, pressed=(), rss_kb=10_000, fds=9)._replace(**changes)
+
+
+SENSOR = (Action(310.0, "sensor", "error"), Action(325.0, "sensor", "none"))
+FAILSAFE = (*SENSOR, Write(312.0, 100), Write(336.0, 0))
+LOST_WRITES = (Action(310.0, "bus", "lost-writes"), Action(330.0, "bus", "none"))
+HAND = Action(310.0, "fan", 30, 40.0)
+HOT = (Action(310.0, "heat", 70.0), Action(340.0, "heat", 45.0))
+CRITICAL = (Action(320.0, "heat", 80.0), Action(330.0, "heat", 45.0))
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (_quiet(), ""),
+        # The fan.
+        (_quiet(HAND, Write(310.5, 30), Write(350.5, 0)), ""),
+        (_quiet(HAND), "slower than 30 % (set by hand)"),
+        (_quiet(HAND, Write(310.5, 40), Write(350.5, 0)), "faster than 30 % (set by hand)"),
+        (_quiet(HAND, *CRITICAL, Write(310.5, 30), Write(350.5, 0)), "slower than 100 % (an emergency)"),
+        (_quiet(HAND, *SENSOR, Write(310.5, 30), Write(350.5, 0)), "slower than 100 % (an emergency)"),
+        (_quiet(*HOT), "slower than 100 % (70.0 C)"),
+        (_quiet(Write(310.0, 40)), "faster than 0 % (steady)"),
+        (_quiet(Action(310.0, "tamper", 20), celsius=75.0, percent=100), "slower than 100 % (75.0 C)"),
+        (_quiet(*HOT, *LOST_WRITES, Write(320.0, 90, dropped=True), Write(330.5, 100)), "90 % was written instead"),
+        # The wire.
+        (_quiet(Write(310.0, 0), Write(310.1, 0)), ""),
+        (_quiet(Write(310.0, 0), Write(310.05, 0)), "written 0.050 s after the last"),
+        (_quiet(Write(310.0, 0, dropped=True)), "while the case kicked"),
+        (_quiet(*LOST_WRITES, Write(320.0, 0, dropped=True)), ""),
+        (_quiet(*LOST_WRITES, Write(320.0, 101, dropped=True)), "101 % was written"),
+        (_quiet(_look(310.0, fan_percent=40)), "the fan is at 40 %, but was told"),
+        # Health.
+        (_quiet(*FAILSAFE, _look(320.0, "failsafe", fan_percent=100)), ""),
+        (_quiet(*FAILSAFE, _look(320.0, "ok", fan_percent=100)), "health is ok, not failsafe"),
+        (_quiet(*FAILSAFE, Action(318.0, "reload", "plain"), _look(320.0, "ok", fan_percent=100)), ""),
+        (_quiet(_look(310.0, "degraded")), "health is degraded, not ok"),
+        (_quiet(*LOST_WRITES, _look(320.0, "degraded")), ""),
+        # The button.
+        (_quiet(Action(595.0, "press", 20.0), _look(599.0, pressed=("double",))), ""),
+        (_quiet(Action(595.0, "press", 20.0), _look(599.0)), "1 presses, 0 acted upon"),
+        (_quiet(Action(595.0, "press", 20.0), _look(599.0, pressed=("hold",))), "1 presses, 1 acted upon"),
+        (_quiet(_look(599.0, pressed=("hold",))), "0 presses, 1 acted upon"),
+        # The memory.
+        (_quiet(_look(150.0, rss_kb=10_600, fds=11), _look(599.0, rss_kb=10_600)), ""),
+        (_quiet(_look(599.0, rss_kb=10_600)), "Rss grew by 600 kB"),
+        (_quiet(_look(599.0, fds=10)), "10 descriptors, 9 in the beginning"),
+    ],
+)
+def test_the_judge_finds_what_is_wrong_in_a_record_and_nothing_else(record: Record, expected: str) -> None:
+    found = [finding.what for finding in findings(record)]
+    assert len(found) == bool(expected), found
+    assert all(expected in what for what in found), found
