@@ -44,7 +44,8 @@ def try_one(text: str, check: Check, rig: Rig) -> Outcome:
     except NotHere as error:
         result, remark = "skipped", str(error)
     except AssertionError as error:
-        result, remark = "BROKEN", str(error) or traceback.format_exc().splitlines()[-2].strip()
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        result, remark = "BROKEN", str(error) or f"{where.name}: {where.line}"
     except Exception as error:
         result, remark = "BROKEN", f"{type(error).__name__}: {error}"
     return Outcome(text, result, " ".join(remark.split()), time.monotonic() - begin_s)

@@ -100,16 +100,16 @@ def critical_beats_manual(rig: Rig) -> None:
 def frozen_sensor(rig: Rig) -> str:
     rig.configure("sensors: [{name: cpu, zone: cpu-thermal, frozen: 30s}]\n")
     for _ in range(35):  # it lives, and nothing happens
-        rig.heat_to(52.1)
+        rig.heat_to(51.9)
         time.sleep(0.5)
         rig.heat_to(52.0)
         time.sleep(0.5)
-    assert rig.fan_percent() == 16
+    assert rig.fan_percent() == 16, f"{rig.fan_percent()} %"
     took_s = rig.wait("100 %", lambda: rig.fan_percent() == 100, 33)
     assert took_s > 27, f"after {took_s:.1f} s already"
     assert rig.health() == "failsafe"
     rig.heat_to(52.2)
-    rig.wait("slower again", lambda: rig.fan_percent() < 20, 15)
+    rig.wait("slower again", lambda: rig.fan_percent() < 20, 25)
     return f"after {took_s:.1f} s"
 
 

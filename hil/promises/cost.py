@@ -7,7 +7,7 @@ import time
 from typing import NamedTuple
 
 from hil.promise import promise
-from hil.rig import Rig
+from hil.rig import SERVICE, Rig
 
 MINUTES = 10
 
@@ -45,6 +45,7 @@ def measure(rig: Rig, minutes: float) -> Cost:
 
 @promise("idle for ten minutes: under 130 wake-ups and 14 million instructions a minute")
 def idle(rig: Rig) -> str:
+    rig.out(f"systemctl restart {SERVICE}")  # as installed: reading a configuration leaves YAML in memory
     time.sleep(15)
     cost = measure(rig, MINUTES)
     assert cost.wakeups < 130, cost

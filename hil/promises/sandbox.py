@@ -42,8 +42,8 @@ def nothing_outside(rig: Rig) -> None:
     disk = rig.out("findmnt -no SOURCE /")
     for command in (
         "ls /root/.",
-        "touch /etc/a1d-hil && rm /etc/a1d-hil",
-        "touch /usr/a1d-hil && rm /usr/a1d-hil",
+        "test -w /etc",
+        "test -w /usr",
         f"head -c 1 {disk}",
         "head -c 1 /dev/kmsg",
         'python3 -c "import socket; socket.socket(socket.AF_INET)"',
