@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +30,16 @@ _PACKAGES = (
     *("python3", "python3-venv", "make", "kmod"),
     "linux-image-amd64",  # the cloud kernel has neither GPIO nor thermal zones
 )
-_TOOLCHAIN_PACKAGES = ("gcc", "libc6-dev", "make", "zstd", "python3-dev", "python3-setuptools", "swig")
+_TOOLCHAIN_PACKAGES = (
+    "gcc",
+    "libc6-dev",
+    "make",
+    "zstd",
+    "python3-dev",
+    "python3-setuptools",
+    "swig",
+    "linux-headers-amd64",
+)
 # Raspberry Pi OS has it as python3-lgpio. Debian has none, and PyPI no wheel for trixie's Python.
 _LGPIO = "lgpio==0.2.2.0"
 _TOOLS = ("mmdebstrap", "mke2fs", "qemu-system-x86_64")
@@ -109,10 +119,11 @@ class _Builder:
             raise BuildError(f"{', '.join(missing)} missing: apt-get install mmdebstrap e2fsprogs qemu-system-x86")
         started = time.monotonic()
         if _read(self._directory / "root.key") != self._root_key:
-            self._step("root file system", self._make_root)
+            self._step("root file system and toolchain", self._make_roots)
         kernel = next((self._root / "lib/modules").iterdir()).name
         if not (self._toolchain / "lib/modules" / kernel).is_dir():
-            self._step(f"toolchain for {kernel}", lambda: self._make_toolchain(kernel))
+            (self._directory / "root.key").unlink()
+            raise BuildError(f"the mirror has no headers for its kernel {kernel}: try again later")
         if not (self._toolchain / "lgpio").is_dir():
             self._step("lgpio", self._make_lgpio)
         self._step("module", lambda: self._make_module(kernel))
@@ -127,17 +138,15 @@ class _Builder:
         do()
         self._say(f"{self._suite}: {name}: {time.monotonic() - started:.1f} s")
 
-    def _make_root(self) -> None:
+    def _make_roots(self) -> None:
         (self._directory / "root.key").unlink(missing_ok=True)
-        _remove_tree(self._toolchain)  # its headers must be those of the new root's kernel
-        self._bootstrap(self._root, _PACKAGES)
+        with ThreadPoolExecutor() as pool:  # dpkg does one thing at a time
+            for made in [
+                pool.submit(self._bootstrap, self._root, _PACKAGES),
+                pool.submit(self._bootstrap, self._toolchain, _TOOLCHAIN_PACKAGES),
+            ]:
+                made.result()
         (self._directory / "root.key").write_text(self._root_key)
-
-    def _make_toolchain(self, kernel: str) -> None:
-        new = self._toolchain.with_name("toolchain.new")
-        self._bootstrap(new, (*_TOOLCHAIN_PACKAGES, f"linux-headers-{kernel}"))
-        _remove_tree(self._toolchain)
-        new.rename(self._toolchain)
 
     def _make_lgpio(self) -> None:
         new = self._toolchain / "lgpio.new"
