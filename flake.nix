@@ -29,6 +29,21 @@
         in
         {
           package = self.packages.${system}.default;
+          # The module, and what a1d itself says of its defaults.
+          configuration =
+            (nixpkgs.lib.nixosSystem {
+              modules = [
+                self.nixosModules.default
+                {
+                  nixpkgs.hostPlatform = system;
+                  services.a1d.enable = true;
+                }
+              ];
+            }).config.environment.etc."a1d/config.yaml".source;
+          formatting = pkgs.runCommand "a1d-formatting" { nativeBuildInputs = [ pkgs.nixfmt ]; } ''
+            find ${self} -name '*.nix' -exec nixfmt --check {} +
+            touch "$out"
+          '';
         }
         # The virtual case's kernel module is for x86-64.
         // nixpkgs.lib.optionalAttrs (system == "x86_64-linux") {

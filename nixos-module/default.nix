@@ -20,7 +20,9 @@ let
     pkgs.runCommand "a1d-config.yaml" { written = yaml.generate "config.yaml" cfg.settings; }
       ''
         cp "$written" config.yaml
-        if ! ${checker}/bin/a1d --check config.yaml; then
+        if ! ${checker}/bin/a1d --check config.yaml 2>reasons; then
+          cat -n config.yaml >&2
+          cat reasons >&2
           echo "a1d does not accept services.a1d.settings, for the reasons above" >&2
           exit 1
         fi

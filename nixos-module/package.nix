@@ -24,7 +24,7 @@ let
         };
         build-system = [ python3Packages.setuptools ];
         dependencies = [ python3Packages.colorzero ];
-        doCheck = false; # its source release has no tests
+        doCheck = false; # its source release has the tests, but not their conftest.py
         pythonImportsCheck = [ "gpiozero" ];
         meta.license = lib.licenses.bsd3;
       };
@@ -69,8 +69,11 @@ python3Packages.buildPythonApplication {
     "a1d.cli"
     "a1d.ctl"
     "a1d.edges_gpiod"
+    "a1d.edges_gpiozero"
     "a1d.failsafe"
     "a1d.powercut"
+    "a1d.yaml_tree"
+    "smbus2" # a1d imports it only once it opens a bus
   ];
 
   meta = {

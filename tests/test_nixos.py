@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import a1d
 from a1d.config import Config
@@ -25,6 +27,7 @@ from a1d.config_file import parse_config
 
 ROOT = Path(__file__).parent.parent
 NIX_FILES = sorted(path for path in ROOT.rglob("*.nix") if not any(part.startswith(".") for part in path.parts))
+WANTS_WHOLE = "needs a whole nixpkgs, with nixos: A1D_NIXPKGS=/path/to/it, or <nixpkgs>"
 CURVE = {"45": 20, "65": 60.5, "75": 100}
 SETTINGS = {
     "interval": "1s",
@@ -48,10 +51,13 @@ class Nix:
         command = [self._program, *arguments]
         return subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False, timeout=120)
 
-    def evaluate(self, file: str, **texts: str) -> Any:
-        """What an expression of tests/nixos gives."""
+    def try_evaluate(self, file: str, *options: str, **texts: str) -> subprocess.CompletedProcess[str]:
+        """What an expression of tests/nixos gives, or what is wrong with it."""
         arguments = [word for name, text in texts.items() for word in ("--argstr", name, text)]
-        done = self.run("--eval", "--strict", "--json", *arguments, ROOT / "tests/nixos" / file)
+        return self.run("--eval", "--strict", "--json", *options, *arguments, ROOT / "tests/nixos" / file)
+
+    def evaluate(self, file: str, *options: str, **texts: str) -> Any:
+        done = self.try_evaluate(file, *options, **texts)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -59,8 +65,9 @@ class Nix:
 class Evaluated:
     """The module, in whatever NixOS there is."""
 
-    def __init__(self, nix: Nix, nixpkgs: str | None) -> None:
+    def __init__(self, nix: Nix, package: Path, nixpkgs: str | None) -> None:
         self._nix = nix
+        self._package = str(package)
         self._nixpkgs = {} if nixpkgs is None else {"nixpkgs": nixpkgs}
         self._made: dict[str, dict[str, Any]] = {}  # a whole NixOS takes seconds
 
@@ -68,12 +75,12 @@ class Evaluated:
         self,
         settings: object = None,
         *,
-        package: str = sys.prefix,
+        package: str | None = None,
         others: dict[str, object] | None = None,
         **more: object,
     ) -> dict[str, Any]:
         """``others``: services besides a1d; ``more``: what is no service."""
-        derivation = {"type": "derivation", "name": "a1d", "outPath": package}
+        derivation = {"type": "derivation", "name": "a1d", "outPath": package or self._package}
         ours = {"enable": True, "package": derivation, "settings": settings or {}}
         configuration = json.dumps({**more, "services": {**(others or {}), "a1d": ours}})
         if configuration not in self._made:
@@ -92,14 +99,39 @@ def nix(tmp_path_factory: pytest.TempPathFactory) -> Nix:
     return Nix(program, tmp_path_factory.mktemp("nix"))
 
 
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An a1d that runs from the sources, installed or not."""
+    here = tmp_path_factory.mktemp("package")
+    (here / "bin").mkdir()
+    path = shlex.quote(":".join([str(ROOT), *sys.path]))
+    for name, module in (("a1d", "a1d"), ("a1d-ctl", "a1d.ctl"), ("a1d-failsafe", "a1d.failsafe")):
+        program = here / "bin" / name
+        program.write_text(f'#!/bin/sh\nPYTHONPATH={path} exec {shlex.quote(sys.executable)} -m {module} "$@"\n')
+        program.chmod(0o755)
+    return here
+
+
+def find_nixpkgs(nix: Nix) -> str:
+    return os.environ.get("A1D_NIXPKGS") or nix.run("--find-file", "nixpkgs").stdout.strip()
+
+
 @pytest.fixture(scope="module", params=["stand-ins", "nixpkgs"])
-def evaluated(nix: Nix, request: pytest.FixtureRequest) -> Evaluated:
+def evaluated(nix: Nix, package: Path, request: pytest.FixtureRequest) -> Evaluated:
     if request.param == "stand-ins":
-        return Evaluated(nix, None)
-    found = os.environ.get("A1D_NIXPKGS") or nix.run("--find-file", "nixpkgs").stdout.strip()
+        return Evaluated(nix, package, None)
+    found = find_nixpkgs(nix)
     if not found:
         pytest.skip("needs a nixpkgs, or its lib alone: A1D_NIXPKGS=/path/to/it, or <nixpkgs>")
-    return Evaluated(nix, found)
+    return Evaluated(nix, package, found)
+
+
+@pytest.fixture(scope="module")
+def nixpkgs(nix: Nix) -> str:
+    found = find_nixpkgs(nix)
+    if not found or not Path(found, "nixos").is_dir():
+        pytest.skip(WANTS_WHOLE)
+    return found
 
 
 def sections(unit: str) -> dict[str, dict[str, list[str]]]:
@@ -114,8 +146,8 @@ def sections(unit: str) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def our_unit() -> dict[str, dict[str, list[str]]]:
-    return sections((ROOT / "systemd/a1d.service").read_text().replace("/opt/a1d", sys.prefix))
+def our_unit(package: Path) -> dict[str, dict[str, list[str]]]:
+    return sections((ROOT / "systemd/a1d.service").read_text().replace("/opt/a1d", str(package)))
 
 
 def as_lists(settings: dict[str, Any]) -> dict[str, list[str]]:
@@ -125,8 +157,8 @@ def as_lists(settings: dict[str, Any]) -> dict[str, list[str]]:
 # -- the service -----------------------------------------------------------------------------------
 
 
-def test_the_unit_is_that_of_systemd(evaluated: Evaluated) -> None:
-    made, ours = evaluated(), our_unit()
+def test_the_unit_is_that_of_systemd(evaluated: Evaluated, package: Path) -> None:
+    made, ours = evaluated(), our_unit(package)
     assert as_lists(made["serviceConfig"]) == ours["Service"]
     unit = {
         "Description": [made["description"]],
@@ -139,12 +171,12 @@ def test_the_unit_is_that_of_systemd(evaluated: Evaluated) -> None:
     assert {"WantedBy": made["wantedBy"]} == ours["Install"]
 
 
-def test_the_unit_file_is_that_of_systemd_and_as_safe(evaluated: Evaluated, tmp_path: Path) -> None:
+def test_the_unit_file_is_that_of_systemd_and_as_safe(evaluated: Evaluated, package: Path, tmp_path: Path) -> None:
     """As NixOS itself writes it."""
     made = evaluated()
     if not made["isNixos"]:
-        pytest.skip("needs a whole nixpkgs, with nixos: A1D_NIXPKGS=/path/to/it, or <nixpkgs>")
-    theirs, ours = sections(made["unit_text"]), our_unit()
+        pytest.skip(WANTS_WHOLE)
+    theirs, ours = sections(made["unit_text"]), our_unit(package)
     assert theirs["Service"].pop("X-StopIfChanged") == ["false"]
     # NixOS gives every service a path, a locale and time zones.
     environment = [text for text in theirs["Service"]["Environment"] if not text.startswith('"')]
@@ -182,8 +214,8 @@ def test_another_package_is_a_restart_in_one_step(evaluated: Evaluated) -> None:
 
 
 def build(made: dict[str, Any], settings: object, here: Path) -> subprocess.CompletedProcess[str]:
-    """What Nix would run to make the file, run by hand. nixpkgs turns the same JSON into YAML."""
-    (here / "written").write_text(json.dumps(settings))
+    """What Nix would run to make the file, run by hand, from YAML in blocks as nixpkgs makes it."""
+    (here / "written").write_text(yaml.safe_dump(settings, default_flow_style=False))
     environ = {"PATH": os.environ["PATH"], "written": str(here / "written"), "out": str(here / "out")}
     command = ["sh", "-eu", "-c", made["config_script"]]
     return subprocess.run(command, cwd=here, env=environ, capture_output=True, text=True, check=False, timeout=20)
@@ -213,9 +245,11 @@ def test_a_bad_setting_fails_the_build_in_our_words(
     made = evaluated(settings)
     done = build(made, made["settings"], tmp_path)
     assert done.returncode != 0
-    said = done.stderr.replace('"', "'")  # JSON's quotes, which YAML has not
-    assert re.search(rf"^config\.yaml:1: .*{re.escape(words)}", said, re.MULTILINE), said
-    assert "services.a1d.settings" in done.stderr
+    found = re.search(rf"^config\.yaml:(\d+): .*{re.escape(words)}", done.stderr, re.MULTILINE)
+    assert found, done.stderr
+    line = (tmp_path / "written").read_text().splitlines()[int(found[1]) - 1]
+    assert re.search(rf"^ *{found[1]}\t{re.escape(line)}$", done.stderr[: found.start()], re.MULTILINE), done.stderr
+    assert "services.a1d.settings" in done.stderr[found.end() :]
     assert not (tmp_path / "out").exists()
 
 
@@ -226,7 +260,7 @@ def test_the_defaults_are_those_of_a1d(evaluated: Evaluated) -> None:
 # -- the rest of the system ------------------------------------------------------------------------
 
 
-def test_the_hardware_is_within_reach_of_a_static_user(evaluated: Evaluated) -> None:
+def test_the_hardware_is_within_reach_of_a_static_user(evaluated: Evaluated, package: Path) -> None:
     made = evaluated()
     assert made["is_i2c_on"] is True
     assert made["udev_rules"] == [(ROOT / "systemd/a1d.udev").read_text()]
@@ -236,14 +270,14 @@ def test_the_hardware_is_within_reach_of_a_static_user(evaluated: Evaluated) -> 
     members = re.findall(r"^m a1d (\w+)$", sysusers, re.MULTILINE)
     user = {"description": described, "extraGroups": members, "group": "a1d", "isSystemUser": True}
     assert made["user"] == user
-    assert made["system_packages"] in ([sys.prefix], None), "a1d-ctl is there for everybody"
+    assert made["system_packages"] in ([str(package)], None), "a1d-ctl is there for everybody"
 
 
-def test_it_may_reboot_and_power_off_and_the_power_is_cut(evaluated: Evaluated) -> None:
+def test_it_may_reboot_and_power_off_and_the_power_is_cut(evaluated: Evaluated, package: Path) -> None:
     made = evaluated()
     assert made["is_polkit_on"] is True
     assert (ROOT / "systemd/a1d.rules").read_text().strip() in made["polkit_rules"]
-    assert made["shutdown_hook"] == f"{sys.prefix}/bin/a1d-powercut"
+    assert made["shutdown_hook"] == f"{package}/bin/a1d-powercut"
 
 
 def test_what_cannot_work_is_said(evaluated: Evaluated) -> None:
@@ -268,6 +302,14 @@ def test_it_is_nix(nix: Nix, path: Path) -> None:
     done = nix.run("--parse", path)
     assert done.returncode == 0, done.stderr
     assert not re.search(r"[ \t]$|\t|.{121}", path.read_text(), re.MULTILINE)
+
+
+def test_they_are_as_nixfmt_formats_them() -> None:
+    nixfmt = shutil.which("nixfmt")
+    if not nixfmt:
+        pytest.skip("needs nixfmt, which Debian has not")
+    done = subprocess.run([nixfmt, "--check", *NIX_FILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_documents_show_nix_that_works(nix: Nix) -> None:
@@ -302,7 +344,25 @@ def test_the_flake_offers_all_of_it_for_both_machines(nix: Nix) -> None:
     package = str(ROOT / "nixos-module/package.nix")
     assert made["overlay"] == {"a1d": package}
     assert made["packages"]["aarch64-linux"] == {"default": package}
-    assert made["checks"]["x86_64-linux"].keys() == {"package", "vm"}
+    checks = made["checks"]
+    assert checks["aarch64-linux"].keys() == {"configuration", "formatting", "package"}
+    assert checks["x86_64-linux"].keys() == {"configuration", "formatting", "package", "vm"}
+    options = {"nixpkgs": {"hostPlatform": "aarch64-linux"}, "services": {"a1d": {"enable": True}}}
+    assert checks["aarch64-linux"]["configuration"] == [made["module"], options]
+
+
+@pytest.mark.parametrize("part", ["packages", "configurations"])
+def test_the_flake_evaluates_to_derivations(nix: Nix, nixpkgs: str, part: str) -> None:
+    made = nix.evaluate("derivations.nix", "-A", part, nixpkgs=nixpkgs)
+    assert made.keys() == {"aarch64-linux", "x86_64-linux"}
+    assert all(path.endswith(".drv") for path in made.values())
+
+
+def test_the_virtual_machine_evaluates_to_a_derivation(nix: Nix, nixpkgs: str) -> None:
+    any_vm = nix.try_evaluate("derivations.nix", "-A", "any_vm", nixpkgs=nixpkgs)
+    if any_vm.returncode:
+        pytest.skip(f"not even an empty machine evaluates: {any_vm.stderr.rpartition('error: ')[2].splitlines()[0]}")
+    assert nix.evaluate("derivations.nix", "-A", "vm", nixpkgs=nixpkgs).endswith(".drv")
 
 
 def test_the_script_for_the_virtual_machine_is_python(nix: Nix) -> None:

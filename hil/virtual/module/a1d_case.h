@@ -8,7 +8,9 @@
 
 #include <linux/debugfs.h>
 #include <linux/device.h>
+#include <linux/hrtimer.h>
 #include <linux/types.h>
+#include <linux/version.h>
 
 #undef pr_fmt
 #define pr_fmt(fmt) "a1d-case: " fmt
@@ -26,6 +28,18 @@ struct choice {
 	int value;
 	int (*set)(int value); /* NULL: every word is fine */
 };
+
+/* hrtimer_setup() is new in 6.13; what it replaces is gone since 6.15. */
+static inline void timer_setup_monotonic(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *),
+					 enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, mode);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
+	timer->function = function;
+#endif
+}
 
 /* main.c */
 void choice_create(const char *name, struct dentry *dir, struct choice *choice);
@@ -55,7 +69,7 @@ int thermal_init(struct device *parent, struct dentry *dir);
 void thermal_exit(void);
 
 /* board.c: what says that this is a Pi 5 */
-int board_init(void);
+void board_init(void);
 void board_exit(void);
 
 #endif

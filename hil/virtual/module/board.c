@@ -17,20 +17,21 @@ static int revision_show(struct seq_file *seq, void *unused)
 	return 0;
 }
 
-int board_init(void)
+/* A kernel with CONFIG_OF may have that directory. Only gpiozero goes without what it asks for. */
+void board_init(void)
 {
 	struct proc_dir_entry *system;
 
 	tree = proc_mkdir("device-tree", NULL);
 	system = tree ? proc_mkdir("system", tree) : NULL;
 	if (!system || !proc_create_single("linux,revision", 0444, system, revision_show)) {
+		pr_warn("no /proc/device-tree/system/linux,revision\n");
 		board_exit();
-		return -ENOMEM;
 	}
-	return 0;
 }
 
 void board_exit(void)
 {
 	proc_remove(tree);
+	tree = NULL;
 }

@@ -3,7 +3,6 @@
 #include "a1d_case.h"
 
 #include <linux/gpio/driver.h>
-#include <linux/hrtimer.h>
 #include <linux/irq.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
@@ -211,8 +210,7 @@ int button_init(struct device *parent, struct dentry *dir)
 	int error;
 
 	mutex_init(&line.lock);
-	hrtimer_init(&line.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	line.timer.function = next_phase;
+	timer_setup_monotonic(&line.timer, next_phase, HRTIMER_MODE_REL);
 	chip.label = "pinctrl-rp1"; /* B6 */
 	chip.owner = THIS_MODULE;
 	chip.parent = parent;

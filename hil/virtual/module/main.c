@@ -95,15 +95,11 @@ static int __init case_init(void)
 	error = thermal_init(&device->dev, dir);
 	if (error)
 		goto no_thermal;
-	error = board_init();
-	if (error)
-		goto no_board;
+	board_init();
 	register_reboot_notifier(&end_notifier);
 	pr_info("here\n");
 	return 0;
 
-no_board:
-	thermal_exit();
 no_thermal:
 	button_exit();
 no_button:

@@ -3,7 +3,6 @@
 #include "a1d_case.h"
 
 #include <linux/delay.h>
-#include <linux/hrtimer.h>
 #include <linux/io.h>
 #include <linux/mc146818rtc.h>
 #include <linux/module.h>
@@ -315,8 +314,7 @@ int mcu_init(struct dentry *dir)
 {
 	mcu.powered = ktime_get();
 	recall_duty();
-	hrtimer_init(&cut_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
-	cut_timer.function = cut_now;
+	timer_setup_monotonic(&cut_timer, cut_now, HRTIMER_MODE_ABS);
 	choice_create("protocol", dir, &protocol);
 	debugfs_create_file("reset_mcu", 0200, dir, NULL, &reset_mcu_fops);
 	debugfs_create_file("duty", 0400, dir, NULL, &duty_fops);
