@@ -18,6 +18,7 @@ CONFIG = """button:
   double_press: [sh, -c, "echo double >>/run/a1d/pressed"]
   hold: [sh, -c, "echo hold >>/run/a1d/pressed"]
 """
+OFFSETS_MS = range(0, 1500, 150)
 PRESSED = "cat /run/a1d/pressed 2>/dev/null; rm -f /run/a1d/pressed"
 
 
@@ -74,7 +75,7 @@ def noise(rig: Rig) -> None:
 def press_during_restart(rig: Rig) -> str:
     listen(rig)
     heard = []
-    for offset_ms in range(0, 1500, 100):
+    for offset_ms in OFFSETS_MS:
         with subprocess.Popen(["systemctl", "restart", SERVICE]) as restarting:
             time.sleep(offset_ms / 1000)
             rig.pulse(20)
@@ -88,8 +89,8 @@ def press_during_restart(rig: Rig) -> str:
     rig.pulse(40)
     time.sleep(1.5)
     assert rig.sh(PRESSED).stdout.split() == ["hold"]
-    lost = [offset_ms for offset_ms in range(0, 1500, 100) if offset_ms not in heard]
-    return f"every 100 ms to 1400 after the restart was asked for; lost at {', '.join(map(str, lost)) or 'none'}"
+    lost = [offset_ms for offset_ms in OFFSETS_MS if offset_ms not in heard]
+    return f"every 150 ms to 1350 after the restart was asked for; lost at {', '.join(map(str, lost)) or 'none'}"
 
 
 @promise("a press while every transfer fails is acted on")
