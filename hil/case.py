@@ -16,6 +16,7 @@ from hil.bench import QUESTIONS, REST_PERCENT, Answer, Bench, Question, on_the_b
 from hil.case_rig import MODULES, CaseRig
 from hil.guard import RefusedError, check_guard, guarded, in_charge, why_ended
 from hil.hands import ask, tell, yes
+from hil.installed import differing, installed_package, program
 from hil.promise import PROMISES, Outcome, try_one
 from hil.real_heat import RealHeat, owners_config
 from hil.report import Report
@@ -40,8 +41,8 @@ _CUT = " (and, when you agree to a power-off, the request to cut the power)"
 def run(only: str, hands: bool, is_agreed: bool, report_path: Path) -> int:
     """Exit code 0 if no promise was broken, 1 if one was or it ended early, 2 if it did not begin."""
     try:
-        bus = _check_machine()
-        report = Report(report_path)
+        bus, daemon = _check_machine()
+        report = Report(report_path, daemon)
         if hands:
             _tell_pending(report)
         limit = RealHeat(owners_config()).limit_celsius
@@ -94,8 +95,8 @@ def _try_all(bus: int, only: str, hands: bool, report: Report) -> int:
     return broken
 
 
-def _check_machine() -> int:
-    """The number of the case's bus. RefusedError unless all is well with a1d, so that it can be put back so."""
+def _check_machine() -> tuple[int, str]:
+    """The case's bus and the daemon's version. RefusedError unless all is well with a1d, so that it can be put back."""
     if os.geteuid():
         raise RefusedError("this needs root: sudo make hil-case")
     settings = read_stop_settings(RUN_DIR, CONFIG_PATH)
@@ -106,7 +107,11 @@ def _check_machine() -> int:
         raise RefusedError("a1d does not run: sudo systemctl start a1d (or, first, sudo make install)")
     if (health := rig.health()) != "ok":
         raise RefusedError(f"a1d is {health}; a1d-ctl status says why. Once it is ok, try again")
-    return settings.bus
+    package = installed_package(program(rig))
+    if package and (names := differing(package)):
+        some = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+        raise RefusedError(f"the installed a1d is not this clone's ({some}): sudo make install, and try again")
+    return settings.bus, str(rig.status()["version"])
 
 
 def _try_promises(rig: CaseRig, only: str, report: Report) -> int:

@@ -16,6 +16,7 @@ from a1d.config import CaseConfig
 from a1d.sensors import find_zone
 from hil.bus_trace import BusTrace
 from hil.guard import DROP_IN, RUN, check_guard
+from hil.installed import program
 from hil.rig import SERVICE, NotHere, Rig, Transfer
 
 # What these do to a machine has been looked at with an owner's eyes; a module that is not listed is not tried.
@@ -38,7 +39,7 @@ class CaseRig(Rig):
         self._forbidden = 0
         with contextlib.suppress(NotHere):
             self._trace = BusTrace(bus)
-        self._program = re.findall(r"path=(\S+)", self.out(f"systemctl show -p ExecStart --value {SERVICE}"))[-1]
+        self._program = program(self)
         self._zone = os.path.realpath(find_zone("/sys", "cpu-thermal")[0])
         self._temp = "45000"
         check_guard()
