@@ -114,7 +114,7 @@ def _try_end(
         rig.wait("the end", sees_the_end, 60)
         took_s = rig.now_s() - begin_s
         while rig.now_s() < begin_s + took_s + 15:
-            assert _is_undone(rig), "the drop-in came back"
+            assert not DROP_IN.exists(), "the drop-in came back"
             lowest = min(lowest, rig.fan_percent())
             time.sleep(0.1)
     said = _SAID.read_text()
