@@ -29,7 +29,7 @@ This tries a1d on this machine, for about {minutes} minutes:
   - the fan changes between 0 and 100 %, whatever the temperature is; at {limit:.0f} C all this ends at 100 %;
   - of the case only the fan's duty is written{cut}, and only two registers are read; nothing is scanned;
   - do not press the case's button unless you are asked to, and do not work on this machine meanwhile.{more}
-This was tried in a virtual machine only, never on a real case: you do it at your own risk.
+Parts of this were tried in a virtual machine, nothing on a real case: you do it at your own risk.
 """
 _HANDS = """
   - you are asked to listen to the fan and to press the button; some questions END WITH THE POWER CUT: save your
