@@ -10,9 +10,13 @@ from typing import Any, NamedTuple
 
 from a1d.case_bus import SETTLE_S, RegisterBus, open_smbus
 from a1d.failsafe import leave_safe
+from a1d.stop_settings import try_for
+from hil.guard import check_guard
 from hil.rig import SERVICE
 
 REST_PERCENT = 60
+# One failed transfer is nothing unusual (docs/hardware.md M11), and each may take a second.
+_TRY_S = 5.0
 Answer = dict[str, Any]
 
 
@@ -30,21 +34,29 @@ class Bench:
 
     def read(self) -> int:
         """What the controller last processed."""
-        return self._bus.read_duty()
+        return try_for(_TRY_S, self._bus.read_duty, time.monotonic, time.sleep)
 
     def read_firmware(self) -> int:
         """Register 0x81."""
-        return self._bus.read_firmware()
+        return try_for(_TRY_S, self._bus.read_firmware, time.monotonic, time.sleep)
 
     def set(self, duty_percent: int) -> None:
         """Write, give it time to kick, and write again: the first may have fallen into a kick."""
+        check_guard()  # without it a1d has the fan again
         for _ in range(2):
-            self.write(duty_percent)
+            try_for(_TRY_S, lambda: self.write(duty_percent), time.monotonic, time.sleep)
             time.sleep(SETTLE_S)
 
     def power_off(self) -> None:
         """The ordinary way, and wait for it."""
         subprocess.run(["systemctl", "poweroff"], check=False)
+        time.sleep(90)
+
+    def power_off_now(self, answer: Answer) -> None:
+        """Because the case will cut the power in seconds; keep ``answer`` if there is time left."""
+        subprocess.run(["systemctl", "poweroff", "--ignore-inhibitors"], check=False)
+        with contextlib.suppress(OSError):
+            self.save(answer)
         time.sleep(90)
 
 

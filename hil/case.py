@@ -9,45 +9,71 @@ import sys
 from pathlib import Path
 
 import hil.questions
+from a1d.errors import ConfigError
 from a1d.paths import CONFIG_PATH, RUN_DIR
 from a1d.stop_settings import read_stop_settings
 from hil.bench import QUESTIONS, REST_PERCENT, Answer, Bench, Question, on_the_bench
 from hil.case_rig import MODULES, CaseRig
-from hil.guard import HOT_CELSIUS, RefusedError, check_guard, guarded, why_ended
+from hil.guard import RefusedError, check_guard, guarded, in_charge, why_ended
 from hil.hands import ask, tell, yes
+from hil.installed import differing, installed_package, program
 from hil.promise import PROMISES, Outcome, try_one
+from hil.real_heat import RealHeat, owners_config
 from hil.report import Report
 from hil.rig import SERVICE, NotHere, Rig
 
-_CONSENT = f"""
-This tries a1d on this machine, for about {{minutes}} minutes:
+_CONSENT = """
+This tries a1d on this machine, for about {minutes} minutes:
   - the service a1d is stopped, killed and started many times, with a configuration and a temperature of our own;
     yours is not touched, and whatever happens a1d is back with it in the end, or within seconds if this is killed;
-  - the fan changes between 0 and 100 %, whatever the temperature is; at {HOT_CELSIUS} C all this ends at 100 %;
-  - of the case only the fan's duty is written, and only two registers are read; nothing is scanned;
-  - do not press the case's button unless you are asked to, and do not work on this machine meanwhile.{{more}}
-This was tried in a virtual machine only, never on a real case: you do it at your own risk.
+  - the fan changes between 0 and 100 %, whatever the temperature is; at {limit:.0f} C all this ends at 100 %;
+  - of the case only the fan's duty is written{cut}, and only two registers are read; nothing is scanned;
+  - do not press the case's button unless you are asked to, and do not work on this machine meanwhile.{more}
+Parts of this were tried in a virtual machine, nothing on a real case: you do it at your own risk.
 """
 _HANDS = """
   - you are asked to listen to the fan and to press the button; some questions END WITH THE POWER CUT: save your
-    work, and after the next start run this command again to tell what you saw."""
+    work and stop databases, containers and the like, because in two of them all services see a READ-ONLY DISK
+    first; after the next start run this command again to tell what you saw."""
+_CUT = " (and, when you agree to a power-off, the request to cut the power)"
 
 
 def run(only: str, hands: bool, is_agreed: bool, report_path: Path) -> int:
     """Exit code 0 if no promise was broken, 1 if one was or it ended early, 2 if it did not begin."""
     try:
-        bus = _check_machine()
-        report = Report(report_path)
+        bus, daemon = _check_machine()
+        report = Report(report_path, daemon)
         if hands:
             _tell_pending(report)
-        tell(_CONSENT.format(minutes=15 if hands else 40, more=_HANDS if hands else ""))
+        limit = RealHeat(owners_config()).limit_celsius
+        minutes, more, cut = (15, _HANDS, _CUT) if hands else (40, "", "")
+        tell(_CONSENT.format(minutes=minutes, more=more, cut=cut, limit=limit))
         if not is_agreed and not yes("Go on?"):
             raise RefusedError("nothing was done")
         for module in pkgutil.iter_modules(hil.questions.__path__):
             importlib.import_module(f"hil.questions.{module.name}")
-    except (RefusedError, NotHere) as error:
+    except (RefusedError, NotHere, ConfigError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    try:
+        broken = _try_all(bus, only, hands, report)
+    except KeyboardInterrupt as error:
+        tell(f"ended early ({error or 'Ctrl-C'}); {in_charge()}")
+        return 1
+    except RefusedError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Exception as error:
+        # Of any kind: what matters to the owner is the fan, and to us that they can tell what it was.
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        tell(f"ended early; {in_charge()}. Run it again; if it ends so again, send us this line, please: {what}")
+        return 1
+    tell(f"\nAll is as it was. What was found is in {report_path}; please look at it, and send it to us in an issue.")
+    return int(broken > 0)
+
+
+def _try_all(bus: int, only: str, hands: bool, report: Report) -> int:
+    """How many promises were broken. KeyboardInterrupt if it was ended, with the reason."""
     broken = 0
     why = ""
     try:
@@ -65,17 +91,12 @@ def run(only: str, hands: bool, is_agreed: bool, report_path: Path) -> int:
                 finally:
                     why = why_ended()
     except KeyboardInterrupt as error:
-        tell(f"ended early ({why or error or 'Ctrl-C'}); a1d is in charge again")
-        return 1
-    except RefusedError as error:
-        print(error, file=sys.stderr)
-        return 2
-    tell(f"\nAll is as it was. What was found is in {report_path}; please look at it, and send it to us in an issue.")
-    return int(broken > 0)
+        raise KeyboardInterrupt(why or str(error)) from error
+    return broken
 
 
-def _check_machine() -> int:
-    """The number of the case's bus. RefusedError unless all is well with a1d, so that it can be put back so."""
+def _check_machine() -> tuple[int, str]:
+    """The case's bus and the daemon's version. RefusedError unless all is well with a1d, so that it can be put back."""
     if os.geteuid():
         raise RefusedError("this needs root: sudo make hil-case")
     settings = read_stop_settings(RUN_DIR, CONFIG_PATH)
@@ -86,7 +107,11 @@ def _check_machine() -> int:
         raise RefusedError("a1d does not run: sudo systemctl start a1d (or, first, sudo make install)")
     if (health := rig.health()) != "ok":
         raise RefusedError(f"a1d is {health}; a1d-ctl status says why. Once it is ok, try again")
-    return settings.bus
+    package = installed_package(program(rig))
+    if package and (names := differing(package)):
+        some = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+        raise RefusedError(f"the installed a1d is not this clone's ({some}): sudo make install, and try again")
+    return settings.bus, str(rig.status()["version"])
 
 
 def _try_promises(rig: CaseRig, only: str, report: Report) -> int:
@@ -136,4 +161,5 @@ def _tell_pending(report: Report) -> None:
         if "pending" in answer:
             told = ask(f"{text}\n  {answer['pending']} (empty: I do not know):")
             figures = {key: value for key, value in answer.items() if key != "pending"}
-            report.answer(text, {**figures, "answer": told or "nobody knows"})
+            # Without an answer it is an error, and is asked again.
+            report.answer(text, {**figures, **({"answer": told} if told else {"answer": "none", "error": "not seen"})})

@@ -15,7 +15,8 @@ from a1d.case_bus import RegisterBus, open_smbus
 from a1d.config import CaseConfig
 from a1d.sensors import find_zone
 from hil.bus_trace import BusTrace
-from hil.guard import DROP_IN, RUN
+from hil.guard import DROP_IN, RUN, check_guard
+from hil.installed import program
 from hil.rig import SERVICE, NotHere, Rig, Transfer
 
 # What these do to a machine has been looked at with an owner's eyes; a module that is not listed is not tried.
@@ -38,9 +39,10 @@ class CaseRig(Rig):
         self._forbidden = 0
         with contextlib.suppress(NotHere):
             self._trace = BusTrace(bus)
-        self._program = re.findall(r"path=(\S+)", self.out(f"systemctl show -p ExecStart --value {SERVICE}"))[-1]
+        self._program = program(self)
         self._zone = os.path.realpath(find_zone("/sys", "cpu-thermal")[0])
         self._temp = "45000"
+        check_guard()
         self._write_temp(self._temp)
         self.write_config("")
         self.program(True)
@@ -55,11 +57,13 @@ class CaseRig(Rig):
 
     def program(self, there: bool) -> None:
         """By the drop-in, so that no file of the program is touched."""
+        check_guard()  # or nobody would take it away again
         DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-        program = self._program if there else RUN / "no-such-program"
+        path = self._program if there else RUN / "no-such-program"
+        # "-": should it be left behind, a1d and a1d-failsafe can start all the same.
         DROP_IN.write_text(
-            f"[Service]\nExecStart=\nExecStart={program} --config {_CONFIG}\n"
-            f"Environment=A1D_CONFIG={_CONFIG}\nBindReadOnlyPaths={_TEMP}:{self._zone}\n"
+            f"[Service]\nExecStart=\nExecStart={path} --config {_CONFIG}\n"
+            f"Environment=A1D_CONFIG={_CONFIG}\nBindReadOnlyPaths=-{_TEMP}:{self._zone}\n"
         )
         self.out("systemctl daemon-reload")
 

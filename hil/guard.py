@@ -1,8 +1,8 @@
 """Whatever becomes of a program that plays with somebody's fan, a1d is in charge again within seconds.
 
-A unit of systemd's own, ``a1d-hil-guard``, watches that program and the real temperature; its ExecStopPost= puts
-everything back, so it does not matter how either of them ends. What is changed lives in /run: if the machine ends,
-that is gone too.
+A unit of systemd's own, ``a1d-hil-guard``, watches that program and the real temperature; its ExecStopPost= lines
+put everything back, so it does not matter how either of them ends. They are plain commands: neither the clone nor
+Python need to be there any more. What is changed lives in /run: if the machine ends, that is gone too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,63 +19,79 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from a1d import sensors
 from a1d.case_bus import RegisterBus, open_smbus
-from hil.bus_trace import forget_trace
+from hil.bus_trace import INSTANCE
+from hil.real_heat import RealHeat, owners_config
 from hil.rig import SERVICE
 
 RUN = Path("/run/a1d-hil")
 DROP_IN = Path("/run/systemd/system/a1d.service.d/zz-a1d-hil.conf")
 GUARD = "a1d-hil-guard.service"
-HOT_CELSIUS = 75
+# While it is there, nothing can be written until the machine starts anew (hil/read_only.py).
+READ_ONLY = RUN / "read-only"
 _HOT = RUN / "hot"
 _BUS = RUN / "bus"
+# Not at once: the case may be about to cut the power, and that must not fall into a start.
+_RESTART = f"test ! -e {READ_ONLY} || systemd-run --on-active=60 systemctl reboot --force --force"
+_UNDO = (
+    f"rm -f {DROP_IN}",
+    f"rmdir --ignore-fail-on-non-empty {DROP_IN.parent}",
+    "systemctl daemon-reload",
+    f"systemctl restart {SERVICE}",
+    f"sh -c {shlex.quote(_RESTART)}",
+    f"rmdir {INSTANCE}",
+    f"rm -rf {RUN}",
+)
 
 
 class RefusedError(Exception):
     """This machine is not in a state to be tried; the text says what to do."""
 
 
-def real_celsius() -> float:
-    """The hottest of processor and drives, as the kernel knows it; one that cannot be read counts as hot."""
-    try:
-        paths = sensors.find_zone("/sys", "cpu-thermal")
-        with contextlib.suppress(OSError):
-            paths += sensors.find_hwmon("/sys", "nvme")
-        return max(sensors.parse_celsius(Path(path).read_bytes()) for path in paths)
-    except OSError:
-        return 999.0
+def _undo() -> list[list[str]]:
+    """What puts everything back; each does no harm if there is nothing to put back, or the one before failed."""
+    commands = [shlex.split(each) for each in _UNDO]
+    return [[shutil.which(each[0]) or f"/bin/{each[0]}", *each[1:]] for each in commands]
 
 
 @contextlib.contextmanager
 def guarded(bus: int) -> Iterator[None]:
     """In here a1d may be stopped, killed and lied to. RefusedError if another run is under way."""
-    if (celsius := real_celsius()) >= HOT_CELSIUS:
-        raise RefusedError(f"it is {celsius:.0f} C hot already; let the machine cool below {HOT_CELSIUS} C first")
+    if trouble := RealHeat(owners_config()).trouble():
+        raise RefusedError(f"{trouble}. Mend that, or let the machine cool, and try again")
 
     def end(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
         signal.signal(number, end)
-    python = [sys.executable, "-B", "-m", "hil.guard"]
     unit = ["systemd-run", "--quiet", "--collect", f"--unit={GUARD}", f"--working-directory={os.getcwd()}"]
-    unit += ["-p", "TimeoutStopSec=60", "-p", "OOMScoreAdjust=-900", "-p", f"ExecStopPost={' '.join(python)} restore"]
-    if subprocess.run([*unit, *python, "watch", str(os.getpid())], check=False).returncode:
+    unit += ["-p", "TimeoutStopSec=60", "-p", "OOMScoreAdjust=-900"]
+    for command in _undo():
+        unit += ["-p", f"ExecStopPost=-{shlex.join(command)}"]
+    watch = [sys.executable, "-B", "-m", "hil.guard", str(os.getpid())]
+    if subprocess.run([*unit, *watch], check=False).returncode:
         raise RefusedError(f"another run is under way, or its end failed: systemctl status {GUARD}")
     try:
         RUN.mkdir(mode=0o755, exist_ok=True)
         _BUS.write_text(str(bus))
         yield
     finally:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
         # Waits until everything is as it was.
-        subprocess.run(["systemctl", "stop", GUARD], check=False)
+        subprocess.run(["systemctl", "stop", GUARD], check=False, stderr=subprocess.DEVNULL)
+        # If the guard ended earlier than we heard of it, we may have gone on after it had put everything back.
+        if DROP_IN.exists() or RUN.exists():
+            for command in _undo():
+                subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
 
 def check_guard() -> None:
     """Go no further without it."""
     if subprocess.run(["systemctl", "is-active", "--quiet", GUARD], check=False).returncode:
-        raise KeyboardInterrupt("its guard was stopped")
+        raise KeyboardInterrupt(why_ended() or "its guard was stopped")
 
 
 def why_ended() -> str:
@@ -82,16 +99,25 @@ def why_ended() -> str:
     return _HOT.read_text() if _HOT.exists() else ""
 
 
+def in_charge() -> str:
+    """Whether a1d has the fan again, in words."""
+    if DROP_IN.exists() or subprocess.run(["systemctl", "is-active", "--quiet", SERVICE], check=False).returncode:
+        remedy = f"sudo rm -f {DROP_IN}; sudo systemctl daemon-reload; sudo systemctl restart {SERVICE}"
+        return f"a1d does NOT run as it did: {remedy}"
+    return "a1d is in charge again"
+
+
 def _watch(pid: int) -> None:
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
         return
+    heat = RealHeat(owners_config())
     while not select.select([process], [], [], 1.0)[0]:
-        if (celsius := real_celsius()) >= HOT_CELSIUS:
-            print(f"{celsius:.0f} C: the fan goes to 100 %, the run ends", flush=True)
+        if trouble := heat.trouble():
+            print(f"{trouble}: the fan goes to 100 %, the run ends", flush=True)
             RUN.mkdir(mode=0o755, exist_ok=True)
-            _HOT.write_text(f"{celsius:.0f} C is too hot")
+            _HOT.write_text(trouble)
             signal.pidfd_send_signal(process, signal.SIGTERM)
             _full_speed()
             if not select.select([process], [], [], 2.0)[0]:
@@ -110,22 +136,5 @@ def _full_speed() -> None:
         time.sleep(0.7)
 
 
-def _restore() -> int:
-    """Exit code of starting a1d as its owner configured it."""
-    if _HOT.exists():
-        _full_speed()
-    DROP_IN.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        DROP_IN.parent.rmdir()
-    subprocess.run(["systemctl", "daemon-reload"], check=False)
-    code = subprocess.run(["systemctl", "restart", SERVICE], check=False).returncode
-    forget_trace()
-    shutil.rmtree(RUN, ignore_errors=True)
-    return code
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "watch":
-        _watch(int(sys.argv[2]))
-    else:
-        raise SystemExit(_restore())
+    _watch(int(sys.argv[1]))

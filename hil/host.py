@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hil.case_trial  # noqa: F401 - registers a promise
 from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_PROMISES, SOURCE, calm
 from hil.promise import Outcome
 from hil.virtual.image import CACHE, build

@@ -11,8 +11,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from a1d import __version__
 from hil.bench import Answer
+from hil.guard import RefusedError
+from hil.installed import clone_version
 from hil.promise import Outcome
 
 NAME = "a1d-hil-report.json"
@@ -24,13 +25,23 @@ def scrub(text: str, hostname: str) -> str:
     return re.sub(rf"\b{re.escape(hostname)}\b", "...", text) if hostname else text
 
 
-def facts() -> dict[str, str]:
-    """What a result depends on."""
+def _scrub_values(data: Any, hostname: str) -> Any:
+    """Texts only: names of keys and the form of the file are not the machine's."""
+    if isinstance(data, dict):
+        return {key: _scrub_values(value, hostname) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_scrub_values(value, hostname) for value in data]
+    return scrub(data, hostname) if isinstance(data, str) else data
+
+
+def facts(daemon: str) -> dict[str, str]:
+    """What a result depends on; ``daemon`` is the version that the running one gives."""
     model = Path("/proc/device-tree/model")
     system = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "a1d": __version__,
+        "a1d": daemon,
+        "clone": clone_version(),
         "model": model.read_text().rstrip("\0") if model.exists() else "not a Raspberry Pi",
         "kernel": f"{platform.release()} {platform.machine()}",
         "os": system.get("PRETTY_NAME", "?"),
@@ -41,11 +52,11 @@ def facts() -> dict[str, str]:
 class Report:
     """Each result is on the disk as soon as it is there; a second run replaces what it tries again."""
 
-    def __init__(self, path: Path) -> None:
-        """Goes on with the file, if there is one."""
+    def __init__(self, path: Path, daemon: str) -> None:
+        """Goes on with the file, if there is one; RefusedError if it is damaged. ``daemon`` as of ``facts``."""
         self._path = path
-        self._data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-        self._data["facts"] = facts()
+        self._data = _load(path)
+        self._data["facts"] = facts(daemon)
         self.promises: dict[str, dict[str, str]] = self._data.setdefault("promises", {})
         self.answers: dict[str, Answer] = self._data.setdefault("answers", {})
         self._save()
@@ -61,7 +72,7 @@ class Report:
         self._save()
 
     def _save(self) -> None:
-        text = scrub(json.dumps(self._data, indent=2), socket.gethostname()) + "\n"
+        text = json.dumps(_scrub_values(self._data, socket.gethostname()), indent=2) + "\n"
         new = self._path.with_name(f"{self._path.name}.new")
         with new.open("w") as file:
             file.write(text)
@@ -70,3 +81,15 @@ class Report:
         if os.geteuid() == 0 and "SUDO_UID" in os.environ:  # the user's, though root wrote it
             os.chown(new, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))
         new.replace(self._path)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        data = json.loads(path.read_text())
+    except ValueError:
+        data = None
+    if not isinstance(data, dict) or not all(isinstance(data.get(key, {}), dict) for key in ("promises", "answers")):
+        raise RefusedError(f"{path} is damaged: move it away, and try again")
+    return data

@@ -9,11 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a1d.config_file import parse_config
 from a1d.pulses import Edge
 from hil import report
 from hil.bus_trace import parse
+from hil.guard import RefusedError
+from hil.installed import differing
 from hil.promise import Outcome
 from hil.questions import duty, kick, pace, press, still
+from hil.read_only import writable
+from hil.real_heat import RealHeat
 from hil.rig import Transfer, VirtualRig
 
 TRACE = """\
@@ -50,7 +55,7 @@ def test_the_kernels_trace_tells_every_transfer_to_the_case_and_no_other() -> No
 def test_a_trace_whose_beginning_is_lost_gives_no_false_write() -> None:
     for start in range(len(TRACE)):
         seen = parse(TRACE[start:], 1)
-        assert seen == [] or seen == parse(TRACE, 1)[-len(seen) :] or not seen[0].is_write or seen[0].register is None
+        assert seen == [] or seen == parse(TRACE, 1)[-len(seen) :] or not seen[0].is_write
 
 
 RING = """\
@@ -124,13 +129,94 @@ def test_widths_of_pulses() -> None:
 def test_a_report_says_nothing_about_who_sent_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "annes-pi")
     path = tmp_path / report.NAME
-    found = report.Report(path)
+    found = report.Report(path, "0.1.0")
     found.promise(Outcome("it starts", "BROKEN", "FileNotFoundError: '/home/anne/a1d/x' on annes-pi", 1.0))
     found.answer("which?", {"answer": "0xa2"})
     text = path.read_text()
     assert "anne" not in text
     data = json.loads(text)
-    assert set(data["facts"]) == {"date", "a1d", "model", "kernel", "os", "python"}
+    assert set(data["facts"]) == {"date", "a1d", "clone", "model", "kernel", "os", "python"}
     assert data["answers"] == {"which?": {"answer": "0xa2"}}
-    report.Report(path).answer("why?", {"answer": "because"})
+    report.Report(path, "0.1.0").answer("why?", {"answer": "because"})
     assert set(json.loads(path.read_text())["answers"]) == {"which?", "why?"}
+
+
+@pytest.mark.parametrize("hostname", ["5", "answers", "0"])
+def test_no_name_of_a_machine_damages_the_report(
+    hostname: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: hostname)
+    path = tmp_path / report.NAME
+    answer = {"answer": f"on {hostname}", "lost": {"5 ms": 5}, "tries": [(0.05, True)]}
+    report.Report(path, "0.1.0").answer("which?", answer)
+    kept = json.loads(path.read_text())["answers"]["which?"]
+    assert kept == {"answer": "on ...", "lost": {"5 ms": 5}, "tries": [[0.05, True]]}
+
+
+@pytest.mark.parametrize("text", ["{", "", "[]", '{"answers": 5}', "\xff"])
+def test_a_damaged_report_is_said_and_kept(text: str, tmp_path: Path) -> None:
+    path = tmp_path / report.NAME
+    path.write_text(text, "latin-1")
+    with pytest.raises(RefusedError, match="is damaged"):
+        report.Report(path, "0.1.0")
+    assert path.read_text("latin-1") == text
+
+
+def test_what_can_still_be_written_is_seen() -> None:
+    mounts = """\
+/dev/mmcblk0p2 / ext4 ro,noatime 0 0
+devtmpfs /dev devtmpfs rw,nosuid 0 0
+tmpfs /run tmpfs rw,nosuid 0 0
+/dev/mmcblk0p1 /boot/firmware vfat rw,errors=remount-ro 0 0
+/dev/nvme0n1p1 /srv/my\\040data btrfs rw,relatime 0 0
+"""
+    assert writable(mounts) == ["/boot/firmware", "/srv/my\\040data"]
+
+
+def _sysfs(root: Path, zones: dict[str, str], hwmon: dict[str, str]) -> str:
+    for kind, temp, found in (("thermal/thermal_zone", "temp", zones), ("hwmon/hwmon", "temp1_input", hwmon)):
+        for number, (name, text) in enumerate(found.items()):
+            place = root / f"class/{kind}{number}"
+            place.mkdir(parents=True)
+            (place / ("type" if temp == "temp" else "name")).write_text(name)
+            (place / temp).write_text(text)
+    return str(root)
+
+
+DISK = "sensors: [{name: cpu, zone: cpu-thermal}, {name: disk, hwmon: drivetemp, critical_celsius: 55}]\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "zones", "hwmon", "said"),
+    [
+        ("", {"cpu-thermal": "74900"}, {}, ""),
+        ("", {"cpu-thermal": "75000"}, {}, "cpu: 75 C; 75 C is too hot for this"),
+        ("fan: {critical_celsius: 75}", {"cpu-thermal": "70000"}, {}, "cpu: 70 C; 70 C is too hot for this"),
+        ("fan: {critical_celsius: 95}", {"cpu-thermal": "76000"}, {}, "cpu: 76 C; 75 C is too hot for this"),
+        (DISK, {"cpu-thermal": "45000"}, {"drivetemp": "50000"}, "disk: 50 C; 50 C is too hot for this"),
+        ("", {"cpu-thermal": "45000"}, {"nvme": "80000"}, "nvme: 80 C; 75 C is too hot for this"),
+        (
+            DISK,
+            {"cpu-thermal": "45000"},
+            {},
+            "the sensor disk cannot be read: no hwmon device named 'drivetemp'; found",
+        ),
+        ("", {"cpu-thermal": "nonsense"}, {}, "the sensor cpu cannot be read: not a temperature"),
+    ],
+)
+def test_the_owners_own_limits_and_sensors_count(
+    config: str, zones: dict[str, str], hwmon: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    trouble = RealHeat(parse_config(config), _sysfs(tmp_path, zones, hwmon)).trouble()
+    assert trouble.startswith(said)
+    assert bool(trouble) == bool(said)
+
+
+def test_another_a1d_than_this_clones_is_noticed(tmp_path: Path) -> None:
+    for package in ("one", "other"):
+        (tmp_path / package / "sim").mkdir(parents=True)
+        (tmp_path / package / "sim/x.py").write_text(package)
+        (tmp_path / package / "same.py").write_text("")
+    (tmp_path / "other/new.py").write_text("")
+    assert differing(tmp_path / "one", tmp_path / "other") == ["new.py", "sim/x.py"]
+    assert differing(tmp_path / "one", tmp_path / "one") == []

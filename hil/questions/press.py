@@ -70,6 +70,5 @@ def press(bench: Bench) -> Answer:
             tell(f"pulses in ms: {widths}, which a1d takes for: {meaning}")
             if is_hold(widths):
                 tell("The case took that for a hold and will cut the power: shutting down now. Start it again later.")
-                bench.save(answer)
-                bench.power_off()
+                bench.power_off_now(answer)
     return answer

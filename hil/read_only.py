@@ -1,0 +1,76 @@
+"""Every file system closed to writing before the power is cut. Only a new start opens them, and it always comes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from hil.guard import READ_ONLY
+from hil.hands import tell
+from hil.rig import NotHere
+
+# From a hold to the power cut it takes the case 17 s at most (docs/hardware.md B3).
+WAIT_S = 60
+_SYSRQ = Path("/proc/sysrq-trigger")
+_MOUNTS = Path("/proc/mounts")
+_CLOSE_MAX_S = 20
+_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP)
+
+
+def say(text: str) -> None:
+    """As ``tell``, but a connection that is lost stops nothing."""
+    with contextlib.suppress(OSError):
+        tell(text)
+
+
+def writable(mounts: str) -> list[str]:
+    """Where something on a disk can still be written, by the text of /proc/mounts."""
+    found = []
+    for line in mounts.splitlines():
+        device, place, _kind, options = line.split(" ")[:4]
+        if device.startswith("/dev/") and options.split(",")[0] == "rw":
+            found.append(place)
+    return found
+
+
+@contextlib.contextmanager
+def read_only() -> Iterator[None]:
+    """In here no disk is written, no signal but SIGKILL counts, and the end is a new start of the machine.
+
+    NotHere, and nothing is changed, if the kernel cannot do that. The guard sees to the start after a kill -9.
+    """
+    if not _SYSRQ.exists():
+        raise NotHere("this kernel has no sysrq, so the file systems cannot be closed before the power cut")
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        READ_ONLY.touch()
+        os.sync()
+        _SYSRQ.write_text("u")  # begins it; done a little later
+        end_s = time.monotonic() + _CLOSE_MAX_S
+        while left := writable(_MOUNTS.read_text()):
+            if time.monotonic() > end_s:
+                raise NotHere(f"{', '.join(left)} cannot be closed to writing: do NOT press the button")
+            time.sleep(0.1)
+        yield
+    except Exception as error:
+        say(f"{error}. The machine starts anew in {WAIT_S} s.")
+        time.sleep(WAIT_S)  # whatever went wrong, a power cut may be on its way and must not fall into a start
+    finally:
+        _restart()
+
+
+def _restart() -> NoReturn:
+    while True:
+        with contextlib.suppress(OSError):
+            subprocess.run(["systemctl", "reboot", "--force", "--force"], check=False)
+        time.sleep(10)
+        with contextlib.suppress(OSError):
+            _SYSRQ.write_text("b")
+        time.sleep(10)

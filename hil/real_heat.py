@@ -1,0 +1,55 @@
+"""How hot the machine really is, whatever a1d is told, and how hot it may get while somebody plays with its fan."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from a1d.config import Config, SensorConfig
+from a1d.config_file import read_config
+from a1d.errors import SensorError
+from a1d.paths import CONFIG_PATH
+from a1d.sensors import find_hwmon, open_sensors
+
+HOT_CELSIUS = 75.0
+# Below the owner's own critical temperature, so that the fan is at full speed before that is reached.
+MARGIN_CELSIUS = 5.0
+
+
+def owners_config() -> Config:
+    """As a1d reads it when nobody lies to it. ConfigError if it cannot be used."""
+    return read_config(CONFIG_PATH) if os.path.lexists(CONFIG_PATH) else Config()
+
+
+class RealHeat:
+    """Every sensor that the owner configured, and processor and drives even if they are none of them."""
+
+    def __init__(self, config: Config, sysfs: str = "/sys") -> None:
+        critical = [each.critical_celsius for each in config.sensors if each.critical_celsius is not None]
+        self.limit_celsius = min(HOT_CELSIUS, min([config.fan.critical_celsius, *critical]) - MARGIN_CELSIUS)
+        self._config, self._sysfs = config, sysfs
+
+    def trouble(self) -> str:
+        """Why the fan must not be played with now: too hot, or a sensor that cannot be read; nothing if it may."""
+        config = dataclasses.replace(self._config, sensors=(*self._config.sensors, *self._more()))
+        # Opened anew each time: no memory, so no value is kept after an error or counts as frozen.
+        for sensor in open_sensors(config, self._sysfs):
+            reading = sensor.read(0.0)
+            sensor.close()
+            if sensor.error or reading is None:
+                return f"the sensor {sensor.name} cannot be read: {sensor.error}"
+            if reading.temp_celsius >= self.limit_celsius:
+                return f"{sensor.name}: {reading.temp_celsius:.0f} C; {self.limit_celsius:.0f} C is too hot for this"
+        return ""
+
+    def _more(self) -> list[SensorConfig]:
+        more = []
+        if not any(each.zone == "cpu-thermal" for each in self._config.sensors):
+            more.append(SensorConfig(name="cpu-thermal", zone="cpu-thermal"))
+        if not any(each.hwmon == "nvme" for each in self._config.sensors):
+            try:
+                find_hwmon(self._sysfs, "nvme")
+            except SensorError:
+                return more  # no drive
+            more.append(SensorConfig(name="nvme", hwmon="nvme"))
+        return more
