@@ -75,7 +75,7 @@ class CaseRig(Rig):
         """45 degrees, as far as a1d knows."""
         self.heat_to(45)
         super().calm()
-        self.sh("a1d-ctl fan auto")
+        self.call("ResumeAutomatic")
         self.wait_fan(0, 30)
         self.wait("health ok", lambda: self.health() == "ok", 30)
         if self._trace:

@@ -197,7 +197,7 @@ class VirtualRig(Rig):
         self._set("protocol", "register")
         self.heat_to(45)
         super().calm()
-        self.sh("a1d-ctl fan auto")
+        self.call("ResumeAutomatic")
         self.wait_fan(0, 30)
         self.wait("health ok", lambda: self.health() == "ok", 30)
 
