@@ -17,12 +17,13 @@ CONFIG = "/etc/a1d/config.yaml"
 SOURCE = "/root/a1d"  # of the installation, in the machine
 
 EARLY = "/etc/systemd/system/hil-early.service"
+# Only the pulses: after a real hold the case would cut the power in the middle of a later promise.
 EARLY_TEXT = b"""[Unit]
 Before=a1d.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'for i in double hold double; do echo $$i >/sys/kernel/debug/a1d_case/press; sleep 0.3; done'
+ExecStart=/bin/sh -c 'for i in 20000 40000 20000; do echo $$i >/sys/kernel/debug/a1d_case/pulse_us; sleep 0.3; done'
 [Install]
 RequiredBy=a1d.service
 """
