@@ -20,7 +20,7 @@ import hil.case_trial  # noqa: F401 - registers a promise
 from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_PROMISES, SOURCE, calm
 from hil.promise import Outcome
 from hil.virtual.image import CACHE, build
-from hil.virtual.vm import SHARE, SUITES, Vm, boot
+from hil.virtual.vm import SHARE, SUITES, BuildError, Vm, boot
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
@@ -180,7 +180,11 @@ def main() -> int:
     for job in found:
         waiting.put(job)
     source_files()  # fails at once, if it does
-    build(options.suite)
+    try:
+        build(options.suite)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
     share(options.suite)
     print(f"| promise | {options.suite} | remark | took |\n|---|---|---|---|", flush=True)
     outcomes: list[Outcome] = []

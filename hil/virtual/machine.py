@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
@@ -138,23 +137,10 @@ class Vm:
         """Write ``value`` into the module's debugfs file ``name``."""
         self.put(f"{CASE}/{name}", str(value).encode())
 
-    def get_case(self, name: str) -> str:
-        """The module's debugfs file ``name``, stripped."""
-        return self.get(f"{CASE}/{name}").decode().strip()
-
     @property
     def console(self) -> str:
         """All that the serial console has said so far, over all boots."""
         return self._console.read_text(errors="replace") if self._console.exists() else ""
-
-    def wait_console(self, pattern: str, timeout: float = 60.0, *, after: int = 0) -> re.Match[str]:
-        """The first match of ``pattern`` in the console's text, from its character number ``after`` on."""
-        deadline = time.monotonic() + timeout
-        while not (match := re.compile(pattern).search(self.console, after)):
-            if time.monotonic() > deadline:
-                raise GuestTimeoutError(f"the console does not say {pattern!r} within {timeout:g} s")
-            time.sleep(0.05)
-        return match
 
     @property
     def boots(self) -> int:
