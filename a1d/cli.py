@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from a1d import __version__
-from a1d.config import Config
-from a1d.config_file import read_config
+from a1d.config.reader import read_config
+from a1d.config.settings import Config
 from a1d.daemon import Daemon, boot_clock
 from a1d.errors import A1dError, ConfigError, DaemonRunningError
 from a1d.hardware import RealCase
@@ -46,7 +46,7 @@ def main() -> int:
             # File names may hold bytes that no terminal can be sent.
             print(options.check.encode("utf-8", "backslashreplace").decode() + ": fine", flush=True)
         elif options.print_config:
-            from a1d.config_print import print_config
+            from a1d.config.printer import print_config
 
             print(print_config(_read(options.config)), end="", flush=True)
         else:

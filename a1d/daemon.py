@@ -10,25 +10,26 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from a1d import __version__, case_bus
-from a1d.actions import Actions
-from a1d.button import ButtonWatcher, EdgeSource
-from a1d.config import ButtonConfig, CaseConfig, Config
-from a1d.control import control_interface, steering_gid
-from a1d.controller import Controller, Decision, gap_s
+from a1d import __version__
+from a1d.button.actions import Actions
+from a1d.button.pulses import Gesture
+from a1d.button.watcher import ButtonWatcher, EdgeSource
+from a1d.case import bus as case_bus
+from a1d.case.failsafe import leave_safe
+from a1d.case.fan import Fan
+from a1d.case.stop_settings import StopSettings, write_stop_settings
+from a1d.config.settings import ButtonConfig, CaseConfig, Config
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
-from a1d.failsafe import leave_safe
-from a1d.fan import Fan
 from a1d.hardware import Hardware
-from a1d.health import Health
 from a1d.log import Log
 from a1d.paths import SOCKET_NAME
-from a1d.pulses import Gesture
-from a1d.sensors import open_sensors, read_all
-from a1d.stop_settings import StopSettings, write_stop_settings
-from a1d.telling import Telling
-from a1d.varlink import Server
+from a1d.service.health import Health
+from a1d.service.methods import control_interface, steering_gid
+from a1d.service.telling import Telling
+from a1d.service.varlink import Server
+from a1d.temperature.controller import Controller, Decision, gap_s
+from a1d.temperature.sensors import open_sensors, read_all
 
 # Seconds since boot, sleep included, so that a suspended machine shows as a gap.
 boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)

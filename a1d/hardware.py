@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from a1d import case_bus
-from a1d.actions import logind_command
+from a1d.button.actions import logind_command
+from a1d.case import bus as case_bus
 
 if TYPE_CHECKING:
-    from a1d.button import EdgeSource
-    from a1d.case_bus import SmbusLike
-    from a1d.config import ButtonConfig
-    from a1d.varlink import Interface
+    from a1d.button.watcher import EdgeSource
+    from a1d.case.bus import SmbusLike
+    from a1d.config.settings import ButtonConfig
+    from a1d.service.varlink import Interface
 
 
 class Hardware(Protocol):
@@ -53,10 +53,10 @@ class RealCase:
     def open_edges(self, config: ButtonConfig) -> EdgeSource:
         """The configured backend; only the chosen one is imported."""
         if config.backend == "gpiozero":
-            from a1d.edges_gpiozero import GpiozeroEdges
+            from a1d.button.gpiozero import GpiozeroEdges
 
             return GpiozeroEdges(config)
-        from a1d.edges_gpiod import GpiodEdges
+        from a1d.button.gpiod import GpiodEdges
 
         return GpiodEdges(config)
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from a1d.case_bus import ADDRESS
+from a1d.case.bus import ADDRESS
 from hil.rig import NotHere, Transfer
 
 TRACING = Path("/sys/kernel/tracing")

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import hil.questions
+from a1d.case.stop_settings import read_stop_settings
 from a1d.errors import ConfigError
 from a1d.paths import CONFIG_PATH, RUN_DIR
-from a1d.stop_settings import read_stop_settings
 from hil.bench import QUESTIONS, REST_PERCENT, Answer, Bench, Question, on_the_bench
 from hil.case_rig import MODULES, CaseRig
 from hil.guard import RefusedError, check_guard, guarded, in_charge, why_ended

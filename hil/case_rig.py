@@ -11,9 +11,9 @@ import os
 import re
 import time
 
-from a1d.case_bus import RegisterBus, open_smbus
-from a1d.config import CaseConfig
-from a1d.sensors import find_zone
+from a1d.case.bus import RegisterBus, open_smbus
+from a1d.config.settings import CaseConfig
+from a1d.temperature.sensors import find_zone
 from hil.bus_trace import BusTrace
 from hil.guard import DROP_IN, RUN, check_guard
 from hil.installed import program

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from a1d.case_bus import RegisterBus, open_smbus
+from a1d.case.bus import RegisterBus, open_smbus
 from hil.bus_trace import INSTANCE
 from hil.real_heat import RealHeat, owners_config
 from hil.rig import SERVICE

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from a1d.config import Config, SensorConfig
-from a1d.config_file import read_config
+from a1d.config.reader import read_config
+from a1d.config.settings import Config, SensorConfig
 from a1d.errors import SensorError
 from a1d.paths import CONFIG_PATH
-from a1d.sensors import find_hwmon, open_sensors
+from a1d.temperature.sensors import find_hwmon, open_sensors
 
 HOT_CELSIUS = 75.0
 # Below the owner's own critical temperature, so that the fan is at full speed before that is reached.

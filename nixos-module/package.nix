@@ -67,12 +67,12 @@ python3Packages.buildPythonApplication {
   doCheck = false; # the tests want systemd, and minutes; CI runs them
   pythonImportsCheck = [
     "a1d.cli"
-    "a1d.ctl"
-    "a1d.edges_gpiod"
-    "a1d.edges_gpiozero"
-    "a1d.failsafe"
-    "a1d.powercut"
-    "a1d.yaml_tree"
+    "a1d.client.main"
+    "a1d.button.gpiod"
+    "a1d.button.gpiozero"
+    "a1d.case.failsafe"
+    "a1d.case.powercut"
+    "a1d.config.yaml_tree"
     "smbus2" # a1d imports it only once it opens a bus
   ];
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from a1d import __version__
-from a1d.config import Config
-from a1d.config_file import parse_config
+from a1d.config.reader import parse_config
+from a1d.config.settings import Config
 from a1d.paths import CONFIG_PATH, SOCKET_NAME
 from tests.virtual import VirtualRig
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from a1d.config import Config, SensorConfig
-from a1d.config_file import read_config
-from a1d.control import status_of
-from a1d.controller import curve_of
+from a1d.case.failsafe import leave_safe
+from a1d.case.stop_settings import read_stop_settings
+from a1d.config.reader import read_config
+from a1d.config.settings import Config, SensorConfig
 from a1d.errors import ConfigError
-from a1d.failsafe import leave_safe
+from a1d.service.methods import status_of
 from a1d.sim.case import SensorFault
 from a1d.sim.mcu import BusFault
-from a1d.stop_settings import read_stop_settings
+from a1d.temperature.controller import curve_of
 from tests.virtual import VirtualRig
 
 MakeRig = Callable[..., VirtualRig]

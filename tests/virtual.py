@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from a1d.config import Config
+from a1d.config.settings import Config
 from a1d.daemon import Daemon
 from a1d.log import Log
 from a1d.sim.case import SimulatedCase

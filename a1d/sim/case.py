@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from a1d.button import EdgeSource
-from a1d.config import ButtonConfig, Config, SensorConfig
-from a1d.control import read_description, require_steering
+from a1d.button.pulses import Edge, Gesture
+from a1d.button.watcher import EdgeSource
+from a1d.config.settings import ButtonConfig, Config, SensorConfig
 from a1d.errors import RequestError
-from a1d.pulses import Edge, Gesture
+from a1d.service.methods import require_steering
+from a1d.service.varlink import Interface, Parameters, Peer, read_description, take
 from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, HeatModel
 from a1d.sim.mcu import BusFault, SimulatedBus, SimulatedMcu
-from a1d.varlink import Interface, Parameters, Peer, take
 
 _PULSE_MS = {Gesture.DOUBLE_PRESS: 20.0, Gesture.HOLD: 40.0}
 _LOAD_PERIOD_S = 60.0
@@ -144,7 +144,7 @@ class SimulatedCase:
     def interfaces(self) -> list[Interface]:
         """org.a1d.simulation."""
         methods = {"Press": self._press, "SetFault": self._set_fault, "SetLoad": self._set_load, "GetCase": self._get}
-        return [Interface(read_description("sim/org.a1d.simulation"), methods)]
+        return [Interface(read_description(__file__, "org.a1d.simulation"), methods)]
 
     # -- what a user or a test does to it ----------------------------------------------------------
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 from a1d.paths import SOCKET_NAME, simulation_run_dir
 
 if TYPE_CHECKING:
+    from a1d.service.varlink import Parameters
     from a1d.sim.case import SimulatedCase
-    from a1d.varlink import Parameters
 
 _BAR = 40
 _ESCAPE = re.compile(r"\x1b\[\d*m")

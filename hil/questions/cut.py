@@ -10,9 +10,9 @@ import contextlib
 import select
 import time
 
-from a1d.config import ButtonConfig
-from a1d.edges_gpiod import GpiodEdges
-from a1d.pulses import Edge
+from a1d.button.gpiod import GpiodEdges
+from a1d.button.pulses import Edge
+from a1d.config.settings import ButtonConfig
 from hil.bench import Answer, Bench, question
 from hil.hands import ask, countdown, tell
 from hil.questions.press import is_hold, widths_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a1d.case_bus import FIRMWARE_KNOWN
+from a1d.case.bus import FIRMWARE_KNOWN
 from hil.bench import Answer, Bench, question
 
 

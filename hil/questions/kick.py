@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from a1d.case_bus import SETTLE_S
+from a1d.case.bus import SETTLE_S
 from hil.bench import Answer, Bench, question
 
 AFTER_S = (0.05, 0.15, 0.25, 0.35, 0.45, 0.5, 0.55, 0.6, 0.7, 0.9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from a1d.case_bus import SETTLE_S
+from a1d.case.bus import SETTLE_S
 from hil.bench import Answer, Bench, question
 
 PACES_MS = (100, 50, 20, 10, 5)

@@ -7,9 +7,9 @@ import itertools
 import select
 import time
 
-from a1d.config import ButtonConfig
-from a1d.edges_gpiod import GpiodEdges
-from a1d.pulses import Edge, PulseDecoder
+from a1d.button.gpiod import GpiodEdges
+from a1d.button.pulses import Edge, PulseDecoder
+from a1d.config.settings import ButtonConfig
 from hil.bench import Answer, Bench, question
 from hil.hands import ask, countdown, tell
 

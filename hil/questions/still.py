@@ -6,7 +6,7 @@ import itertools
 import time
 from pathlib import Path
 
-from a1d.sensors import find_zone
+from a1d.temperature.sensors import find_zone
 from hil.bench import Answer, Bench, question
 
 MINUTES = 10

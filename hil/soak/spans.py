@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from a1d.config import FanConfig
-from a1d.curve import Curve
+from a1d.config.settings import FanConfig
+from a1d.temperature.curve import Curve
 from hil.soak.plan import Action
 
 FAN = FanConfig()

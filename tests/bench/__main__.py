@@ -18,8 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from a1d.config import Config
-from a1d.config_print import print_config
+from a1d.config.printer import print_config
+from a1d.config.settings import Config
 
 PYTHON = sys.executable
 FAST_S = 0.1
@@ -89,7 +89,7 @@ class Rig:
         time.sleep(1.0)  # by then the duty is confirmed, and a stop has nothing to wait for
         begin = time.perf_counter()
         self.stop()
-        subprocess.run([PYTHON, "-m", "a1d.failsafe"], env=environment, check=True)
+        subprocess.run([PYTHON, "-m", "a1d.case.failsafe"], env=environment, check=True)
         self.start()
         return time.perf_counter() - begin
 
@@ -164,7 +164,7 @@ def memory_and_wakeups() -> None:
     wakeups = (daemon.status("voluntary_ctxt_switches") - count) / (time.perf_counter() - begin) * 60
     figure_mb = daemon.status("VmRSS") / 1024
     daemon.stop()
-    listing = "import sys, tests.bench.still_case, a1d.edges_gpiod, a1d.yaml_tree, smbus2; print(*sys.modules)"
+    listing = "import sys, tests.bench.still_case, a1d.button.gpiod, a1d.config.yaml_tree, smbus2; print(*sys.modules)"
     directory = tempfile.mkdtemp(prefix="a1d-bench-")
     modules = subprocess.run([PYTHON, "-c", listing, directory], capture_output=True, text=True, check=True)
     same = [m for m in modules.stdout.split() if not m.startswith(("a1d", "tests", "__main__", "sitecustomize"))]
@@ -248,7 +248,7 @@ def power_cut_s(refusals: int) -> float:
     environment |= {"RUNTIME_DIRECTORY": directory, "A1D_CONFIG": directory, "A1D_KMSG": "/dev/null"}
     begin_ns = time.monotonic_ns()
     done = subprocess.run(
-        [PYTHON, "-m", "a1d.powercut", "poweroff"], env=environment, check=True, capture_output=True, text=True
+        [PYTHON, "-m", "a1d.case.powercut", "poweroff"], env=environment, check=True, capture_output=True, text=True
     )
     return (int(done.stdout.split()[0]) - begin_ns) / 1e9
 

@@ -12,12 +12,12 @@ import time
 from collections.abc import Sequence
 
 import a1d.cli
-from a1d.case_bus import SmbusLike
-from a1d.config import ButtonConfig
+from a1d.button.pulses import Edge
+from a1d.case.bus import SmbusLike
+from a1d.config.settings import ButtonConfig
 from a1d.daemon import boot_clock
-from a1d.pulses import Edge
+from a1d.service.varlink import Interface
 from a1d.sim.mcu import SimulatedBus, SimulatedMcu
-from a1d.varlink import Interface
 
 DIRECTORY = sys.argv[1]
 _EVENTS = os.open(os.path.join(DIRECTORY, "events"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -66,7 +66,7 @@ class StillCase:
         return TellingBus(self._mcu, set(), time.sleep, timeout_s)
 
     def open_edges(self, config: ButtonConfig) -> FifoEdges:
-        import a1d.edges_gpiod  # noqa: F401 - likewise
+        import a1d.button.gpiod  # noqa: F401 - likewise
 
         return FifoEdges()
 

@@ -1,0 +1,150 @@
+"""The configuration file: read it, and say everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from a1d.case.stop_settings import SIZE_MAX, glance_at, read_bounded
+from a1d.config.kinds import Kind, WrongParts, printable
+from a1d.config.settings import Config, SensorConfig
+from a1d.errors import ConfigError
+
+_PROBLEMS_MAX = 50
+_COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
+
+
+def read_config(path: str) -> Config:
+    """The configuration in the file at ``path``; ConfigError with every problem it has."""
+    try:
+        data = read_bounded(path)
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    if len(data) > SIZE_MAX:
+        raise ConfigError([f"{path}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"])
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        what = f"not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+        raise ConfigError([f"{path}:{line}: {what}"]) from None
+    return parse_config(text, path)
+
+
+def parse_config(text: str, name: str = "config") -> Config:
+    """The configuration in ``text``; ``name`` is what errors call the file."""
+    if _COMMENTS.fullmatch(text):
+        return Config()  # as installed: spared YAML, which costs 14 ms and 1.4 MB that stay
+    from a1d.config.yaml_tree import Tree
+
+    tree = Tree(text)
+    reader = _Reader(tree)
+    config: Config = reader.section(Config, tree.value, ())
+    reader.check_windows(config)
+    problems = sorted(tree.problems + reader.problems)
+    if problems:
+        shown = [f"{name}:{line}: {problem}" for line, problem in problems[:_PROBLEMS_MAX]]
+        if len(problems) > len(shown):
+            shown.append(f"{name}: and {len(problems) - len(shown)} more problems")
+        is_plain = not tree.problems and ("case", "protocol") not in reader.wrong
+        case = config.case if is_plain else glance_at(text)
+        raise ConfigError(shown, case.protocol, case.bus)
+    return config
+
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """A field's key in the file: durations drop their ``_s``."""
+    return field.name.removesuffix("_s")
+
+
+class _Reader:
+    """Walks the dataclasses of a1d.config.settings beside a Tree and gathers the problems."""
+
+    def __init__(self, tree: Any) -> None:
+        self._tree = tree
+        self.problems: list[tuple[int, str]] = []
+        self.wrong: set[tuple[object, ...]] = set()  # settings whose value was not accepted
+
+    def section(self, section: type[Any], value: object, path: tuple[object, ...]) -> Any:
+        fields = {key_of(field): field for field in dataclasses.fields(section)}
+        if value is None:
+            value = {}
+        if not isinstance(value, dict):
+            self._complain(path, f"settings such as '{next(iter(fields))}: ...'", value)
+            return section()
+        arguments: dict[str, Any] = {}
+        for key, entry in value.items():
+            at = (*path, key)
+            field = fields.get(key)
+            if field is None:
+                self._unknown(at, list(fields))
+            elif "kind" in field.metadata:
+                arguments[field.name] = self._option(field.metadata["kind"], entry, at, field.default)
+            elif key == "sensors":
+                arguments[field.name] = self._sensors(entry, at)
+            else:
+                arguments[field.name] = self.section(type(field.default), entry, at)
+        return section(**arguments)
+
+    def check_windows(self, config: Config) -> None:
+        """The button's two windows must lie apart, which only shows when both are known."""
+        double, hold = config.button.double_press_window_ms, config.button.hold_window_ms
+        hold_path, double_path = ("button", "hold_window_ms"), ("button", "double_press_window_ms")
+        if double[0] >= hold[1] or hold[0] >= double[1] or {hold_path, double_path} & self.wrong:
+            return
+        path, mine, name, other = hold_path, hold, "double press", double
+        if hold_path not in self._tree.lines:
+            path, mine, name, other = double_path, double, "hold", hold
+        self._complain(path, f"a window apart from the {name}'s {other[0]:g}..{other[1]:g} ms", list(mine))
+
+    def _option(self, kind: Kind, value: Any, path: tuple[object, ...], default: object) -> object:
+        try:
+            return kind.convert(value)
+        except WrongParts as error:
+            for part, expected, is_key in error.args:
+                self._complain((*path, part), expected, part if is_key else value[part], is_key=is_key)
+        except ValueError:
+            self._complain(path, kind.expected, value)
+        self.wrong.add(path)
+        return default
+
+    def _sensors(self, value: object, path: tuple[object, ...]) -> tuple[SensorConfig, ...]:
+        if not isinstance(value, list) or not 1 <= len(value) <= 16:
+            self._complain(path, "a list of 1 to 16 sensors, each with a name and a zone or hwmon", value)
+            return ()
+        sensors: list[SensorConfig] = []
+        for index, entry in enumerate(value):
+            before = len(self.problems)
+            sensor = self.section(SensorConfig, entry, (*path, index))
+            if len(self.problems) > before:
+                continue
+            if "name" not in (entry or ()):
+                sensor = dataclasses.replace(sensor, name=sensor.zone or sensor.hwmon or sensor.name)
+            if (sensor.zone is None) == (sensor.hwmon is None):
+                self._complain((*path, index), "either zone or hwmon, for example zone: cpu-thermal", entry)
+            elif sensor.name in [other.name for other in sensors]:
+                self._complain((*path, index, "name"), "a name that no other sensor has", sensor.name)
+            sensors.append(sensor)
+        return tuple(sensors)
+
+    def _unknown(self, path: tuple[object, ...], known: list[str]) -> None:
+        import difflib
+
+        close = difflib.get_close_matches(str(path[-1])[:40], known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
+        self.problems.append((self._tree.line(path), f"{_dotted(path)}: unknown key, {hint}"))
+
+    def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
+        written = None if is_key else self._tree.written.get(path)
+        shown = printable(repr(found)) if written is None else written
+        where = _dotted(path) or "the file"
+        self.problems.append((self._tree.line(path), f"{where}: found {shown}, expected {expected}"))
+
+
+def _dotted(path: tuple[object, ...]) -> str:
+    text = ""
+    for part in path:
+        shown = printable(str(part), 40)
+        text += f"[{shown}]" if text == "sensors" else f".{shown}" if text else shown
+    return text

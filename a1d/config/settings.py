@@ -1,0 +1,142 @@
+"""Every setting, its default, its range and what it means. Frozen, typed, and the only place that says so.
+
+A field whose name ends in ``_s`` is a duration; its key in the file is the name without that ending.
+Rows such as ``B4`` point into docs/hardware.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from a1d.config import kinds
+
+Points = tuple[tuple[float, float], ...]
+GestureAction = str | tuple[str, ...]
+
+
+def _section(default: object, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class FanConfig:
+    """The curve and everything that smooths or overrides it."""
+
+    curve: Points = kinds.curve_points.option(
+        ((50.0, 10.0), (60.0, 40.0), (70.0, 100.0)),
+        "Duty in percent at a temperature in Celsius. Below the first point the fan is off; beyond the last one it\n"
+        "rises to 100 % at the critical temperature.",
+    )
+    interpolation: str = kinds.choice("linear", "step").option(
+        "linear", "Between two points: linear, or step (keep the lower point's duty)."
+    )
+    critical_celsius: float = kinds.number(40, 100).option(
+        80.0, "From here on the fan is at 100 % whatever else is set. A Pi 5 throttles from 80 (T4)."
+    )
+    hysteresis_celsius: float = kinds.number(0, 20).option(
+        3.0, "The fan slows only when it is this much cooler than its present duty needs ..."
+    )
+    hold_s: float = kinds.duration(0, 600).option(10.0, "... and has been for this long. It speeds up at once.")
+    duty_min_percent: int = kinds.integer(0, 100).option(
+        10, "The lowest duty that turns the fan; a lower one that is not 0 is raised to this (M13)."
+    )
+    failsafe_percent: int = kinds.integer(30, 100).option(
+        100, "The least duty while a temperature cannot be trusted, and after a crash."
+    )
+    on_stop: str | int = kinds.on_stop.option(
+        "keep", "What a clean stop leaves behind: keep (the last duty), failsafe, or a duty in percent."
+    )
+    refresh_s: float = kinds.duration(5, 3600).option(
+        60.0, "Write the duty again this often though nothing changed: it heals a reset MCU."
+    )
+
+    @property
+    def failsafe_duty_percent(self) -> int:
+        """``failsafe_percent``, but never a duty at which the fan may stall."""
+        return max(self.failsafe_percent, self.duty_min_percent)
+
+    @property
+    def on_stop_duty(self) -> str | int:
+        """``on_stop``, likewise."""
+        moves = isinstance(self.on_stop, int) and self.on_stop > 0
+        return max(int(self.on_stop), self.duty_min_percent) if moves else self.on_stop
+
+
+@dataclass(frozen=True, slots=True)
+class SensorConfig:
+    """One temperature: a thermal zone by type, or hwmon devices by name (the hottest of them counts)."""
+
+    name: str = kinds.text.option("cpu", "How status and logs call it; without one, the zone's or hwmon name.")
+    zone: str | None = kinds.text.optional("A thermal zone of this type, ...")
+    hwmon: str | None = kinds.text.optional("... or every hwmon device of this name, the hottest counts.")
+    curve: Points | None = kinds.curve_points.optional("A curve of its own; without one, fan.curve.")
+    critical_celsius: float | None = kinds.number(40, 110).optional(
+        "A critical temperature of its own; without one, fan.critical_celsius."
+    )
+    interval_s: float | None = kinds.duration(0.1, 60).optional(
+        "How often to read it; without one, every tick for a zone and every 2 s for hwmon."
+    )
+    frozen_s: float | None = kinds.duration(0, 86400).optional(
+        "A value that has not changed by a millidegree for this long counts as broken; 0 never.\n"
+        "Without one, 30m for a zone and never for hwmon (drives report whole degrees)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CaseConfig:
+    """How to talk to the case's MCU."""
+
+    protocol: str = kinds.choice("register", "legacy").option(
+        "register", "register: V3. legacy: V1, V2, M.2, Fan HAT. Never guessed (L1)."
+    )
+    bus: int = kinds.integer(0, 99).option(1, "The I2C bus: 1 is /dev/i2c-1.")
+    timeout_s: float = kinds.duration(0, 1).option(
+        0.3,
+        "Ask the kernel to give up on a hung transfer after this long (it applies to the whole bus);\n"
+        "0 leaves the kernel's own 1 s. Above 0.5s a hung bus that recovers is noticed later.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonConfig:
+    """The power button and what its gestures do."""
+
+    backend: str = kinds.choice("gpiod", "gpiozero", "none").option(
+        "gpiod",
+        "gpiod (no idle wake-ups), gpiozero (the pin factory that\nGPIOZERO_PIN_FACTORY names, else lgpio), or none.",
+    )
+    chips: tuple[str, ...] = kinds.labels.option(
+        ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"),
+        "Labels of GPIO chips to look for, in this order; their numbers move (B6).",
+    )
+    line: int = kinds.integer(0, 1023).option(4, "The line: GPIO4 of the 40-pin header.")
+    double_press: GestureAction = kinds.gesture_action.option(
+        "reboot", 'reboot, poweroff, none, or a command as a list: ["/usr/bin/logger", "pressed"].'
+    )
+    hold: GestureAction = kinds.gesture_action.option(
+        "poweroff", "As above. The case cuts the power 5.6 to 17 s after a hold, whatever this says (B3)."
+    )
+    double_press_window_ms: tuple[float, float] = kinds.window_ms.option(
+        (10.0, 30.0), "A pulse of this many milliseconds is a double press (B4)."
+    )
+    hold_window_ms: tuple[float, float] = kinds.window_ms.option(
+        (30.0, 55.0), "A pulse of this many milliseconds is a hold (B4)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; ``Config()`` is the built-in default, made for a Pi 5 in a V3."""
+
+    interval_s: float = kinds.duration(0.1, 5).option(0.5, "Time between two looks at the temperature.")
+    fan: FanConfig = _section(FanConfig(), "The fan.")
+    sensors: tuple[SensorConfig, ...] = _section(
+        (SensorConfig(name="cpu", zone="cpu-thermal"),),
+        "The temperatures to watch; the fan gets the highest demand. For NVMe drives add:\n"
+        "  - name: nvme\n"
+        "    hwmon: nvme\n"
+        "    curve: {55: 20, 70: 100}",
+    )
+    case: CaseConfig = _section(CaseConfig(), "The case's controller.")
+    button: ButtonConfig = _section(ButtonConfig(), "The power button.")

@@ -1,0 +1,218 @@
+"""From temperatures to one duty, with the reason in words. Pure: time is an argument.
+
+The fan speeds up at once and slows late. Above everything stand the critical temperature and a
+reading that cannot be trusted; below them a manual setting; below that the curve.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from a1d.config.settings import Config, SensorConfig
+from a1d.duration import format_duration
+from a1d.temperature.curve import Curve
+
+_GAP_S = 5.0
+# A sensor may miss two of its readings; with the third it counts as hot.
+MISSED_MAX = 3
+
+
+class Reading(NamedTuple):
+    """The last good temperature of a sensor, when it was taken, and why there is no newer one."""
+
+    sensor: str
+    temp_celsius: float
+    at_s: float
+    error: str | None = None
+    missed: int = 0  # attempts that have failed since
+
+
+class Decision(NamedTuple):
+    """What the fan should do and why. ``untrusted`` names the sensors that count as hot."""
+
+    duty_percent: int
+    why: tuple[object, ...]  # a format and what goes into it: most reasons are never read
+    manual: bool = False
+    untrusted: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        return str(self.why[0]).format(*self.why[1:])
+
+
+class Lease(NamedTuple):
+    """A manual duty, until a time or (None) until it is taken back."""
+
+    duty_percent: int
+    until_s: float | None
+
+
+class Controller:
+    """``step`` once a tick with the newest reading of every configured sensor."""
+
+    def __init__(self, config: Config, now_s: float, duty_percent: int | None = None) -> None:
+        """``duty_percent`` is what the fan does already: None when nobody knows, then the curve decides."""
+        self._duty = duty_percent
+        self._last_s = now_s
+        self._fresh_s = now_s  # readings from before this are history
+        self._silent_s = now_s  # from here on counts the silence of a sensor that has never been heard
+        self._lease: Lease | None = None
+        self._override = False
+        self._calm_since_s: float | None = None
+        self._cool_since_s: float | None = None
+        self._cool_duty = 0
+        self._age_max_s: dict[str, float] = {}
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take new settings and keep the duty, the manual setting and the time."""
+        self._fan = config.fan
+        self._gap_s = gap_s(config)
+        self._curves = {sensor.name: curve_of(config, sensor) for sensor in config.sensors}
+        age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
+        if age_max_s != self._age_max_s:
+            self._age_max_s, self._silent_s = age_max_s, self._last_s
+        self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
+        if self._lease:
+            self.set_manual(*self._lease)
+        self._cool_since_s = None
+
+    @property
+    def lease(self) -> Lease | None:
+        """The manual setting in force, if any."""
+        return self._lease
+
+    def set_manual(self, duty_percent: int, until_s: float | None) -> int:
+        """Hold a duty, 0..100 %; the duty that will be held, which is never one at which the fan stalls."""
+        if not 0 <= duty_percent <= 100:
+            raise ValueError(f"a duty of {duty_percent} % was asked for; expected 0 to 100")
+        duty = max(duty_percent, self._fan.duty_min_percent) if duty_percent else 0
+        self._lease = Lease(duty, until_s)
+        return duty
+
+    def resume_automatic(self) -> None:
+        """Forget the manual setting; the fan slows from there as after any warm spell."""
+        self._lease = None
+
+    def step(self, now_s: float, readings: Sequence[Reading]) -> Decision:
+        """The duty for now. A sensor without a recent good reading counts as hot."""
+        if now_s - self._last_s > self._gap_s:
+            self._cool_since_s = self._calm_since_s = None  # nobody saw whether it was cool meanwhile
+            self._fresh_s = now_s
+        self._last_s = now_s
+        lease = self._lease
+        if lease and lease.until_s is not None and now_s >= lease.until_s:
+            lease = self._lease = None
+
+        untrusted = self._untrusted(now_s, readings)
+        trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
+        critical = self._update_override(now_s, trusted, bool(untrusted))
+        if lease and not self._override:
+            self._duty, self._cool_since_s = lease.duty_percent, None
+            if lease.until_s is None:
+                return Decision(lease.duty_percent, ("set by hand, until fan auto",), manual=True)
+            left = format_duration(round(lease.until_s - now_s))
+            return Decision(lease.duty_percent, ("set by hand, for {}", left), manual=True)
+
+        why = self._automatic(now_s, trusted)
+        assert self._duty is not None
+        if untrusted:
+            self._duty = max(self._duty, self._fan.failsafe_duty_percent)
+            why = ("no trust in {}: at least {} %", ", ".join(untrusted), self._fan.failsafe_duty_percent)
+        elif critical:
+            why = ("critical, so 100 %: {} at {:.1f} C", critical.sensor, critical.temp_celsius)
+        if lease:
+            self._duty = max(self._duty, lease.duty_percent)
+            why = (f"{why[0]}; beats the manual {{}} %", *why[1:], lease.duty_percent)
+        return Decision(self._duty, why, lease is not None, untrusted)
+
+    def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:
+        """Sensors whose last good reading is too old, or that have not been heard of for as long."""
+        untrusted = [
+            reading.sensor
+            for reading in readings
+            if reading.missed >= MISSED_MAX
+            or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._age_max_s[reading.sensor])
+        ]
+        if len(readings) < len(self._curves) and not now_s - self._silent_s < self._silence_max_s:
+            heard = [reading.sensor for reading in readings]
+            untrusted += [name for name in self._curves if name not in heard]
+        return tuple(untrusted)
+
+    def _update_override(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> Reading | None:
+        """An emergency beats a manual setting until it has been calm for the hold time. The critical reading."""
+        calm = not emergency and len(trusted) == len(self._curves)
+        critical = None
+        for reading in trusted:
+            critical_celsius = self._curves[reading.sensor].critical_celsius
+            if not reading.temp_celsius < critical_celsius:
+                critical = reading
+            if reading.error or not reading.temp_celsius < critical_celsius - self._fan.hysteresis_celsius:
+                calm = False
+        if emergency or critical:
+            self._override, self._calm_since_s = True, None
+        elif not calm:
+            self._calm_since_s = None
+        elif self._override:
+            if self._calm_since_s is None:
+                self._calm_since_s = now_s
+            if now_s - self._calm_since_s >= self._fan.hold_s:
+                self._override, self._calm_since_s = False, None
+        return critical
+
+    def _automatic(self, now_s: float, trusted: Sequence[Reading]) -> tuple[object, ...]:
+        """Follow the curve: up at once, down after hysteresis and hold. Returns the reason's parts."""
+        demand, slow_demand = -1, 0  # slow_demand: what it would take if it were hysteresis_celsius hotter
+        why: tuple[object, ...] = ("no reading yet",)
+        # A sensor that is late may be hiding heat: the fan may speed up on what is known, never slow down.
+        late = len(trusted) < len(self._curves)
+        for reading in trusted:
+            name, temp_celsius, _at_s, error, _missed = reading
+            curve = self._curves[name]
+            late = late or error is not None
+            wanted = curve.duty_percent(temp_celsius)
+            if wanted > demand:
+                demand = wanted
+                why = ("{} at {:.1f} C asks for {} %", name, temp_celsius, wanted)
+            slow_demand = max(slow_demand, curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius))
+
+        if self._duty is None:
+            self._duty = self._fan.failsafe_duty_percent if late else demand
+        if demand >= self._duty:
+            self._duty, self._cool_since_s = demand, None
+        elif late or slow_demand >= self._duty:
+            self._cool_since_s = None
+        else:
+            if self._cool_since_s is None:
+                self._cool_since_s, self._cool_duty = now_s, demand
+            self._cool_duty = max(self._cool_duty, demand)
+            left_s = self._fan.hold_s - (now_s - self._cool_since_s)
+            if left_s > 0:
+                return (f"{why[0]}, slowing in {{:.0f}} s", *why[1:], max(1.0, left_s))
+            self._duty, self._cool_since_s = self._cool_duty, None
+        return why
+
+
+def curve_of(config: Config, sensor: SensorConfig) -> Curve:
+    """The sensor's own curve and critical temperature, or the fan's."""
+    fan = config.fan
+    return Curve(
+        fan.curve if sensor.curve is None else sensor.curve,
+        fan.critical_celsius if sensor.critical_celsius is None else sensor.critical_celsius,
+        linear=fan.interpolation == "linear",
+        duty_min_percent=fan.duty_min_percent,
+    )
+
+
+def read_interval_s(config: Config, sensor: SensorConfig) -> float:
+    """How often the sensor is read, seconds: a whole number of ticks."""
+    wanted_s = sensor.interval_s if sensor.interval_s is not None else 2.0 if sensor.hwmon else 0.0
+    return config.interval_s * max(1, math.ceil(wanted_s / config.interval_s - 1e-9))
+
+
+def gap_s(config: Config) -> float:
+    """A longer pause than this between two ticks means the machine slept or the process was stopped."""
+    return max(_GAP_S, 2 * config.interval_s)

@@ -1,0 +1,668 @@
+"""The two small programs: their functions in virtual time, and the programs themselves as real processes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import a1d
+from a1d.case import failsafe, powercut
+from a1d.case.bus import CaseBus, open_case
+from a1d.case.failsafe import leave_safe, stopped_cleanly
+from a1d.case.powercut import LegacyPowerCut, RegisterPowerCut, cut_power, open_power_cut
+from a1d.case.stop_settings import FILE_NAME, StopSettings, read_stop_settings, write_stop_settings
+from a1d.config.printer import print_config
+from a1d.config.reader import parse_config
+from a1d.config.settings import CaseConfig, Config
+from a1d.sim.mcu import KICK_S, BusFault, SimulatedBus, SimulatedMcu
+from tests.virtual import VirtualClock
+
+# What both programs promise about themselves.
+OVER_IN_S = 3.0
+TIMEOUT_S = 0.3
+LAST_TRY_S = 0.5  # a try that began in time may end late; the programs have an alarm for that
+# As long as the fake bus hangs is longer still. A busy machine needs the room.
+MUCH_TOO_LONG_S = 15
+
+errors = st.lists(st.sampled_from([0, 0, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EIO]), max_size=12)
+
+
+class ScriptedBus:
+    """The simulated bus, but each transfer first takes the next error of the script, 0 for none."""
+
+    def __init__(self, case: Case) -> None:
+        self._bus = SimulatedBus(case.mcu, case.faults, case.clock.sleep, TIMEOUT_S)
+        self._case = case
+        case.open_buses += 1
+
+    def _take_error(self) -> None:
+        number = self._case.script.pop(0) if self._case.script else 0
+        if number == errno.ETIMEDOUT:
+            self._case.clock.sleep(TIMEOUT_S)
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    def write_byte_data(self, i2c_addr: int, register: int, value: int) -> None:
+        self._take_error()
+        self._bus.write_byte_data(i2c_addr, register, value)
+
+    def read_byte_data(self, i2c_addr: int, register: int) -> int:
+        self._take_error()
+        return self._bus.read_byte_data(i2c_addr, register)
+
+    def write_byte(self, i2c_addr: int, value: int) -> None:
+        self._take_error()
+        self._bus.write_byte(i2c_addr, value)
+
+    def close(self) -> None:
+        self._case.open_buses -= 1
+        self._bus.close()
+
+
+class Case:
+    """A simulated MCU and a way to each program's bus; the fan runs at ``duty``."""
+
+    def __init__(self, duty: int = 0, script: list[int] | None = None, *, legacy: bool = False) -> None:
+        self.clock = VirtualClock()
+        self.mcu = SimulatedMcu(self.clock, legacy=legacy)
+        self.mcu.set_duty(duty)
+        self.faults: set[BusFault] = set()
+        self.script = list(script or ())
+        self.open_buses = 0
+        self._protocol = "legacy" if legacy else "register"
+
+    def open_bus(self) -> CaseBus:
+        return open_case(self._protocol, lambda: ScriptedBus(self))
+
+    def open_power_cut(self) -> RegisterPowerCut | LegacyPowerCut:
+        return open_power_cut(self._protocol, ScriptedBus(self))
+
+    def kick(self, to: int, ago_s: float) -> None:
+        """The fan was started from standstill a moment ago."""
+        self.mcu.set_duty(0)
+        self.mcu.write(None if self._protocol == "legacy" else 0x80, to)
+        self.clock.sleep(ago_s)
+        self.mcu.transfers.clear()
+
+    def leave_safe(self, failsafe_percent: int, exact_percent: int | None = None) -> str:
+        with self.bounded():
+            return leave_safe(self.open_bus, failsafe_percent, exact_percent, clock=self.clock, sleep=self.clock.sleep)
+
+    def cut_power(self) -> int:
+        with self.bounded():
+            return cut_power(self.open_power_cut, clock=self.clock, sleep=self.clock.sleep)
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        started_s = self.clock()
+        try:
+            yield
+        finally:
+            assert self.clock() - started_s <= OVER_IN_S + LAST_TRY_S
+            assert self.open_buses == 0
+
+    @property
+    def written(self) -> list[tuple[int | None, int]]:
+        return [(t.register, t.value) for t in self.mcu.transfers if t.value is not None]
+
+
+kicks = st.none() | st.tuples(st.integers(1, 100), st.floats(0, KICK_S + 0.1))
+
+# -- failsafe, the function -----------------------------------------------------------------------------
+
+
+@given(st.integers(0, 255), st.integers(30, 100), st.none() | st.integers(0, 100), kicks, errors)
+def test_what_it_says_it_left_is_what_the_fan_keeps(
+    duty: int, failsafe_percent: int, exact: int | None, kick: tuple[int, float] | None, script: list[int]
+) -> None:
+    case = Case(duty, script)
+    if kick:
+        case.kick(*kick)
+    present = min(100, case.mcu.register_duty)
+    try:
+        said = case.leave_safe(failsafe_percent, exact)
+    except OSError:
+        return
+    case.clock.sleep(10)
+    left = case.mcu.fan_percent
+    assert f" {left} %" in said
+    if exact is None:
+        assert left in (max(present, failsafe_percent), 100)
+    else:
+        assert left == exact
+
+
+@given(st.integers(0, 100), st.integers(30, 100), errors)
+def test_it_never_makes_the_fan_slower(duty: int, failsafe_percent: int, script: list[int]) -> None:
+    case = Case(duty, script)
+    try:
+        case.leave_safe(failsafe_percent)
+    except OSError:
+        pass
+    assert all(register == 0x80 and max(duty, failsafe_percent) <= value <= 100 for register, value in case.written)
+
+
+def test_a_duty_that_cannot_be_read_counts_as_100() -> None:
+    case = Case(20, [errno.EIO])
+    assert "100 %" in case.leave_safe(60)
+    assert case.mcu.fan_percent == 100
+
+
+@pytest.mark.parametrize("failsafe_percent", [30, 50])
+def test_a_duty_that_the_mcu_is_about_to_forget_is_written(failsafe_percent: int) -> None:
+    """Just reset, it reports 50 % for 5 s and then stops the fan."""
+    case = Case()
+    case.mcu.reset()
+    case.leave_safe(failsafe_percent)
+    case.clock.sleep(10)
+    assert case.mcu.fan_percent == 50
+
+
+@pytest.mark.parametrize(("exact", "left"), [(None, 100), (40, 40)])
+def test_an_older_case_is_written_to_once_and_not_read(exact: int | None, left: int) -> None:
+    case = Case(20, legacy=True)
+    case.leave_safe(60, exact)
+    assert case.mcu.fan_percent == left
+    assert [(t.register, t.value) for t in case.mcu.transfers] == [(None, left)]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("fault", [BusFault.NO_ANSWER, BusFault.TIME_OUT, BusFault.ARBITRATION, BusFault.NO_BUS])
+def test_a_dead_bus_is_an_error_after_having_tried_for_a_while(fault: BusFault, legacy: bool) -> None:
+    case = Case(legacy=legacy)
+    case.faults.add(fault)
+    started_s = case.clock()
+    with pytest.raises(OSError):
+        case.leave_safe(60)
+    assert case.clock() - started_s > 1.5
+
+
+@pytest.mark.parametrize(
+    ("environ", "clean"),
+    [
+        ({"SERVICE_RESULT": "success"}, True),
+        *(
+            ({"SERVICE_RESULT": result}, False)
+            for result in ("exit-code", "signal", "core-dump", "watchdog", "timeout")
+        ),
+        *(({"SERVICE_RESULT": result}, False) for result in ("resources", "protocol", "oom-kill", "", "Success")),
+        ({}, False),
+        ({"EXIT_STATUS": "0"}, False),
+    ],
+)
+def test_only_systemds_word_makes_a_stop_clean(environ: dict[str, str], clean: bool) -> None:
+    assert stopped_cleanly(environ) is clean
+
+
+# -- the power cut, the function ---------------------------------------------------------------------------
+
+
+@given(st.integers(0, 100), kicks, errors, st.booleans())
+def test_if_it_says_so_the_power_will_go(
+    duty: int, kick: tuple[int, float] | None, script: list[int], legacy: bool
+) -> None:
+    case = Case(duty, script, legacy=legacy)
+    if kick:
+        case.kick(*kick)
+    started_s = case.clock()
+    try:
+        case.cut_power()
+    except OSError:
+        assert case.clock() - started_s >= 2.0
+    else:
+        assert case.mcu.cut_s is not None
+        assert case.mcu.register_duty == 0
+    stop, arm = ((None, 0), (None, 0xFF)) if legacy else ((0x80, 0), (0x86, 1))
+    assert set(case.written) <= {stop, arm}
+    assert case.written[:1] in ([], [stop])
+
+
+@pytest.mark.parametrize("ago_s", [0.0, 0.25, 0.49])
+@pytest.mark.parametrize("number", [0, errno.EAGAIN, errno.EIO])
+def test_a_kick_is_waited_out_even_if_it_cannot_be_seen(ago_s: float, number: int) -> None:
+    case = Case(script=[0, number])
+    case.kick(30, ago_s)
+    case.cut_power()
+    assert case.mcu.cut_s is not None
+
+
+@pytest.mark.parametrize("fault", [BusFault.NO_ANSWER, BusFault.TIME_OUT, BusFault.ARBITRATION, BusFault.NO_BUS])
+def test_a_bus_that_answers_within_two_seconds_is_still_asked(fault: BusFault) -> None:
+    case = Case()
+    case.faults.add(fault)
+    back_s = case.clock() + 1.6
+
+    def sleep(seconds: float) -> None:
+        case.clock.sleep(seconds)
+        if case.clock() >= back_s:
+            case.faults.clear()
+
+    assert cut_power(case.open_power_cut, clock=case.clock, sleep=sleep) > 2
+    assert case.mcu.cut_s is not None
+
+
+@pytest.mark.parametrize("first_fails", [True, False])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_bus_that_fails_every_second_time_is_no_obstacle(first_fails: bool, legacy: bool) -> None:
+    """Found in a virtual machine: a try that begins at the beginning never gets to the end of such a bus."""
+    script = [errno.EIO, 0] * 20 if first_fails else [0, errno.EIO] * 20
+    case = Case(30, list(script), legacy=legacy)
+    case.cut_power()
+    assert case.mcu.cut_s is not None
+    case = Case(30, list(script), legacy=legacy)
+    case.leave_safe(60)
+    assert case.mcu.fan_percent >= 60
+
+
+def test_a_request_that_could_not_be_repeated_is_neither_promised_nor_denied() -> None:
+    case = Case(30, [0, 0] + [errno.EIO] * 100)
+    with pytest.raises(OSError, match="took the request, but not the repetition"):
+        case.cut_power()
+
+
+def test_who_may_steer_may_not_write_what_root_reads(tmp_path: Path) -> None:
+    """The unit's umask gives new files to the group, and that is the group of those who may steer."""
+    before = os.umask(0o007)
+    try:
+        write_stop_settings(str(tmp_path), StopSettings())
+    finally:
+        os.umask(before)
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o644
+
+
+def test_an_older_case_is_never_read() -> None:
+    case = Case(30, legacy=True)
+    case.cut_power()
+    assert [(t.register, t.value) for t in case.mcu.transfers] == [(None, 0), (None, 0xFF)]
+
+
+# -- what they know of the configuration ------------------------------------------------------------------
+
+LEGACY_CONFIG = "case:\n  protocol: legacy\n  bus: 3\n"
+settings = st.builds(
+    StopSettings,
+    protocol=st.sampled_from(["register", "legacy"]),
+    bus=st.integers(0, 99),
+    timeout_s=st.floats(0, 1),
+    failsafe_percent=st.integers(30, 100),
+    on_stop=st.sampled_from(["keep", "failsafe"]) | st.integers(0, 100),
+)
+
+
+@given(settings)
+def test_what_the_daemon_leaves_is_what_they_read(tmp_path: Path, left: StopSettings) -> None:
+    write_stop_settings(str(tmp_path), left)
+    assert read_stop_settings(str(tmp_path), "/nonexistent") == left
+    assert os.listdir(tmp_path) == [FILE_NAME]
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(list(StopSettings._fields)) | st.text(max_size=5), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+
+
+@given(
+    st.binary(max_size=64) | json_like.map(lambda value: json.dumps(value).encode()) | st.just(b"[" * 5000),
+    st.binary(max_size=64) | st.text(max_size=64).map(str.encode),
+)
+def test_no_file_however_broken_gives_anything_unsafe(tmp_path: Path, stop: bytes, config: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(stop)
+    (tmp_path / "config.yaml").write_bytes(config)
+    read = read_stop_settings(str(tmp_path), str(tmp_path / "config.yaml"))
+    assert read.protocol in ("register", "legacy")
+    assert type(read.bus) is int
+    assert 0 <= read.bus <= 99
+    assert 0 <= read.timeout_s <= 1
+    assert 30 <= read.failsafe_percent <= 100
+    assert read.on_stop in ("keep", "failsafe", *range(101))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("failsafe_percent", value) for value in (-1, 0, 29, 101, 60.0, "60", True, None)),
+        *(("on_stop", value) for value in (-1, 101, 25.0, "25", True, None, "Keep", ["keep"])),
+        *(("bus", value) for value in (-1, 100, 1.0, "3", True, None)),
+    ],
+)
+def test_a_value_that_makes_no_sense_gives_the_default(tmp_path: Path, name: str, value: object) -> None:
+    (tmp_path / FILE_NAME).write_text(json.dumps(StopSettings()._asdict() | {name: value}))
+    assert read_stop_settings(str(tmp_path), "/nonexistent") == StopSettings()
+
+
+@pytest.mark.parametrize(
+    "stop", [None, b"", b"{", b"\xff\xfe", b"null", b"[]", b"{}", b"{" * 5000, b'{"protocol": 1}', b'"legacy"']
+)
+def test_without_the_daemons_word_the_configuration_is_glanced_at(tmp_path: Path, stop: bytes | None) -> None:
+    """The wrong protocol can hang an old case."""
+    if stop is not None:
+        (tmp_path / FILE_NAME).write_bytes(stop)
+    (tmp_path / "config.yaml").write_text(LEGACY_CONFIG)
+    read = read_stop_settings(str(tmp_path), str(tmp_path / "config.yaml"))
+    assert read == StopSettings(protocol="legacy", bus=3)
+
+
+def glance(tmp_path: Path, text: str) -> CaseConfig:
+    config = tmp_path / "config.yaml"
+    config.write_text(text, "utf-8")
+    read = read_stop_settings(str(tmp_path / "none"), str(config))
+    return CaseConfig(protocol=read.protocol, bus=read.bus)
+
+
+@given(st.sampled_from(["register", "legacy"]), st.integers(0, 99))
+def test_a_glance_understands_what_print_config_prints(tmp_path: Path, protocol: str, bus: int) -> None:
+    case = CaseConfig(protocol=protocol, bus=bus)
+    assert glance(tmp_path, print_config(Config(case=case))) == case
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        LEGACY_CONFIG,
+        LEGACY_CONFIG.replace("\n", "\r\n"),
+        "case:\n  bus: 3 # the third\n  protocol: 'legacy' # old\n",
+        'case:\n    protocol:   "legacy"',
+        'case:\n  "protocol": "legacy"\n  "bus": 3\n',
+        "case:\n  protocol : legacy\n  bus : 3\n",
+        "case: {protocol: legacy, bus: 3}\n",
+        "case: {bus: 3, protocol: legacy}\n",
+        '{"case": {"protocol": "legacy", "bus": 3}}\n',
+        "# case: {protocol: legacy, bus: 3}\ncase: {timeout: 1s}  # {protocol: legacy, bus: 3}\n",
+        "case:\n  # protocol: legacy\n  # bus: 3\n  timeout: 1s\n",
+        "case:\n  protocol: register  # legacy\n",
+        'button:\n  hold: ["/bin/echo", "protocol: legacy", "bus: 3"]\n',
+    ],
+)
+def test_a_glance_sees_what_the_daemon_would_read(tmp_path: Path, text: str) -> None:
+    case = parse_config(text).case
+    assert glance(tmp_path, text) == CaseConfig(protocol=case.protocol, bus=case.bus)
+
+
+def test_a_configuration_that_cannot_be_read_gives_the_defaults(tmp_path: Path) -> None:
+    assert read_stop_settings(str(tmp_path), str(tmp_path)) == StopSettings()
+
+
+# -- the programs ------------------------------------------------------------------------------------------
+
+FAKE_SMBUS2 = """
+import os, time
+
+script = os.environ["FAKE_SCRIPT"].split()  # one word a transfer, the last one for ever
+duty = int(os.environ["FAKE_DUTY"])
+
+def transfer(text):
+    word = script.pop(0) if len(script) > 1 else script[0]
+    with open("transfers", "a") as file:
+        file.write(f"{text} {word}\\n")
+    if word == "hang":
+        time.sleep(60)
+    if word.isdigit():
+        raise OSError(int(word), os.strerror(int(word)))
+    return word == "ok"
+
+class SMBus:
+    fd = None
+
+    def __init__(self, bus=None):
+        if bus is not None:
+            self.open(bus)
+
+    def open(self, bus):
+        if not os.path.exists(f"i2c-{bus}"):
+            raise FileNotFoundError(2, "No such file or directory", f"/dev/i2c-{bus}")
+        self.fd = os.open("/dev/null", os.O_RDWR)
+
+    def write_byte_data(self, address, register, value):
+        global duty
+        if transfer(f"{address:#x} {register:#x}={value}") and register == 0x80:
+            duty = value
+
+    def write_byte(self, address, value):
+        transfer(f"{address:#x} {value}")
+
+    def read_byte_data(self, address, register):
+        transfer(f"{address:#x} {register:#x}?")
+        return duty
+
+    def close(self):
+        if self.fd is not None:
+            os.close(self.fd)
+        self.fd = None
+"""
+
+
+def stop_json(**values: Any) -> bytes:
+    return json.dumps(StopSettings(**values)._asdict()).encode()
+
+
+@dataclass
+class Run:
+    """One program, its surroundings, and what must come of it; ``writes`` None where it does not matter."""
+
+    program: str
+    arguments: tuple[str, ...] = ()
+    stop: bytes | None = None
+    config: str = ""
+    result: str | None = "signal"
+    duty: int = 20
+    script: str = "ok"
+    bus: int = 1
+    stop_is_fifo: bool = False
+    has_kmsg: bool = True
+    code: int = 0
+    writes: list[str] | None = None
+    says: str = ""
+
+
+@dataclass
+class Outcome:
+    code: int
+    took_s: float
+    stderr: str
+    kmsg: str
+    transfers: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def writes(self) -> list[str]:
+        """Acknowledged ones."""
+        return [text for text, word in self.transfers if word in ("ok", "lost") and not text.endswith("?")]
+
+
+def failsafe_run(**values: Any) -> Run:
+    return Run("a1d.case.failsafe", **values)
+
+
+def powercut_run(*arguments: str, **values: Any) -> Run:
+    return Run("a1d.case.powercut", arguments, **values)
+
+
+CUT = ["0x1a 0x80=0", "0x1a 0x86=1"] * 2
+CUT_LEGACY = ["0x1a 0", "0x1a 255"]
+LEGACY = stop_json(protocol="legacy")
+FAILSAFE_60 = stop_json(failsafe_percent=60)
+
+RUNS = {
+    "failsafe after a crash": failsafe_run(stop=FAILSAFE_60, writes=["0x1a 0x80=60"], says="set to 60 %"),
+    "failsafe when the fan is faster": failsafe_run(stop=FAILSAFE_60, duty=80, says="80 %"),
+    "failsafe without a word from systemd": failsafe_run(
+        stop=stop_json(on_stop="keep"), result=None, writes=["0x1a 0x80=100"]
+    ),
+    "failsafe without the daemon's settings": failsafe_run(writes=["0x1a 0x80=100"]),
+    "failsafe with settings of garbage": failsafe_run(stop=b'{"failsafe_percent": 0, "on', writes=["0x1a 0x80=100"]),
+    "failsafe with settings out of range": failsafe_run(
+        stop=b'{"protocol": "register", "failsafe_percent": 0, "bus": -1}', writes=["0x1a 0x80=100"]
+    ),
+    "failsafe, clean, keep": failsafe_run(stop=stop_json(on_stop="keep"), result="success", writes=[]),
+    "failsafe, clean, a number": failsafe_run(
+        stop=stop_json(on_stop=25), result="success", duty=80, writes=["0x1a 0x80=25"]
+    ),
+    "failsafe, clean, failsafe": failsafe_run(
+        stop=stop_json(failsafe_percent=60, on_stop="failsafe"), result="success", writes=["0x1a 0x80=60"]
+    ),
+    "failsafe, crashed, a number": failsafe_run(stop=stop_json(on_stop=25), writes=["0x1a 0x80=100"]),
+    "failsafe on an old case": failsafe_run(stop=LEGACY, writes=["0x1a 100"]),
+    "failsafe on an old case, by a glance": failsafe_run(config=LEGACY_CONFIG, bus=3, writes=["0x1a 100"]),
+    "failsafe, present unreadable": failsafe_run(stop=FAILSAFE_60, script="5 ok", writes=["0x1a 0x80=100"]),
+    "failsafe, a bus with errors": failsafe_run(
+        stop=FAILSAFE_60, script="ok 121 ok ok", writes=["0x1a 0x80=60"], says="set to 60 %"
+    ),
+    "failsafe, nothing answers": failsafe_run(script="121", code=1, writes=[], says="could not be made safe"),
+    "failsafe, no bus": failsafe_run(bus=9, code=1, writes=[], says="/dev/i2c-1"),
+    "failsafe, the bus hangs": failsafe_run(script="hang", code=1, says="could not be made safe"),
+    "failsafe, writes are lost": failsafe_run(stop=FAILSAFE_60, script="lost", code=1, says="does not confirm"),
+    "powercut poweroff": powercut_run("poweroff", writes=CUT, says="<5>a1d-powercut: asked"),
+    "powercut halt": powercut_run("halt", writes=CUT, says="halt"),
+    "powercut with the daemon's settings": powercut_run("poweroff", stop=stop_json(bus=7), bus=7, writes=CUT),
+    "powercut reboot": powercut_run("reboot", writes=[]),
+    "powercut kexec": powercut_run("kexec", writes=[]),
+    "powercut of something new": powercut_run("soft-reboot", writes=[]),
+    "powercut without a word": powercut_run(code=2, writes=[], says="usage"),
+    "powercut with too many words": powercut_run("poweroff", "halt", code=2, writes=[], says="usage"),
+    "powercut on an old case": powercut_run("poweroff", stop=LEGACY, writes=CUT_LEGACY),
+    "powercut on an old case, by a glance": powercut_run("halt", config=LEGACY_CONFIG, bus=3, writes=CUT_LEGACY),
+    "powercut with settings of garbage": powercut_run("poweroff", stop=b"\x00\xff" * 3000, writes=CUT),
+    "powercut with a pipe for settings": powercut_run("poweroff", stop_is_fifo=True, writes=CUT),
+    "powercut with a configuration of nothing": powercut_run("poweroff", config="\n" * 65536, writes=CUT),
+    "powercut, a bus with errors": powercut_run("poweroff", script="121 110 11 5 ok", writes=CUT, says="try 5"),
+    "powercut, nothing answers": powercut_run("poweroff", script="121", code=1, writes=[], says="<3>a1d-powercut"),
+    "powercut, no bus": powercut_run("poweroff", bus=9, code=1, writes=[], says="/dev/i2c-1"),
+    "powercut, the bus hangs": powercut_run("poweroff", script="hang", code=1, says="<3>a1d-powercut"),
+    "powercut without a kernel log": powercut_run("poweroff", has_kmsg=False, writes=CUT, says="asked the case"),
+}
+
+
+def environment(directory: Path, run: Run) -> dict[str, str]:
+    """The run's directory, filled, and the variables that point into it."""
+    (directory / "smbus2.py").write_text(FAKE_SMBUS2)
+    (directory / f"i2c-{run.bus}").touch()
+    (directory / "config.yaml").write_text(run.config)
+    if run.stop is not None:
+        (directory / FILE_NAME).write_bytes(run.stop)
+    if run.stop_is_fifo:
+        os.mkfifo(directory / FILE_NAME)
+    if run.has_kmsg:
+        (directory / "kmsg").touch()
+    environ = {
+        "PYTHONPATH": f"{directory}:{Path(a1d.__file__).parents[1]}",
+        "PYTHONWARNINGS": "error",
+        "RUNTIME_DIRECTORY": str(directory),
+        "A1D_CONFIG": str(directory / "config.yaml"),
+        "A1D_KMSG": str(directory / "kmsg"),
+        "FAKE_SCRIPT": run.script,
+        "FAKE_DUTY": str(run.duty),
+    }
+    return environ if run.result is None else environ | {"SERVICE_RESULT": run.result}
+
+
+def execute(directory: Path, run: Run) -> Outcome:
+    command = [sys.executable, "-m", run.program, *run.arguments]
+    started_s = time.monotonic()
+    with subprocess.Popen(
+        command, env=environment(directory, run), cwd=directory, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            _nothing, stderr = process.communicate(timeout=MUCH_TOO_LONG_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stderr = "killed by the test"
+    took_s = time.monotonic() - started_s
+    log, kmsg = directory / "transfers", directory / "kmsg"
+    lines = [line.rsplit(" ", 1) for line in log.read_text().splitlines()] if log.exists() else []
+    return Outcome(
+        process.returncode,
+        took_s,
+        stderr,
+        kmsg.read_text() if kmsg.exists() else "",
+        [(text, word) for text, word in lines],
+    )
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """All of them at once: most of the time is spent waiting for the case."""
+    with ThreadPoolExecutor(len(RUNS)) as pool:
+        longest_first = sorted(RUNS, key=lambda name: RUNS[name].script != "hang")
+        running = {name: pool.submit(execute, tmp_path_factory.mktemp("run"), RUNS[name]) for name in longest_first}
+        return {name: future.result() for name, future in running.items()}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_program(outcomes: dict[str, Outcome], name: str) -> None:
+    run, outcome = RUNS[name], outcomes[name]
+    assert outcome.code == run.code, outcome
+    if run.writes is not None:
+        assert outcome.writes == run.writes, outcome
+    said = outcome.kmsg if run.program == "a1d.case.powercut" and run.has_kmsg and run.code != 2 else outcome.stderr
+    assert run.says in said, outcome
+    assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in RUNS if "hangs" in name or "answers" in name])
+def test_the_program_is_bounded_in_time(outcomes: dict[str, Outcome], name: str) -> None:
+    assert outcomes[name].took_s < MUCH_TOO_LONG_S
+
+
+@pytest.mark.parametrize("name", [name for name, run in RUNS.items() if "old case" in name])
+def test_the_program_never_reads_an_old_case(outcomes: dict[str, Outcome], name: str) -> None:
+    assert not [text for text, _word in outcomes[name].transfers if text.endswith("?")]
+
+
+def test_the_kernel_log_gets_whole_lines_of_ascii(outcomes: dict[str, Outcome]) -> None:
+    for name, outcome in outcomes.items():
+        for line in outcome.kmsg.splitlines(keepends=True):
+            assert line.isascii(), name
+            assert line.startswith("<")
+            assert line.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("program", "own"), [("failsafe", failsafe_run(stop=LEGACY)), ("powercut", powercut_run("poweroff"))]
+)
+def test_a_program_imports_only_the_standard_library_and_smbus2(tmp_path: Path, program: str, own: Run) -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        f"from a1d.case.{program} import main; code = main()\n"
+        "print(*(set(sys.modules) - before)); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *own.arguments],
+        env=environment(tmp_path, own),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    modules = set(done.stdout.split())
+    light = {"a1d", "a1d.case", "a1d.errors", "a1d.paths"} | {
+        f"a1d.case.{name}" for name in (program, "bus", "stop_settings")
+    }
+    assert "smbus2" in modules
+    assert {name for name in modules if name.split(".")[0] == "a1d"} == light
+    assert {name.split(".")[0] for name in modules} <= sys.stdlib_module_names | {"a1d", "smbus2"}
+    assert not modules & {"dataclasses", "inspect", "logging", "subprocess", "asyncio", "selectors"}, "slow to start"
+
+
+def test_both_promise_less_than_three_seconds() -> None:
+    assert failsafe.TIME_MAX_S < OVER_IN_S
+    assert powercut.TIME_MAX_S <= 2.0

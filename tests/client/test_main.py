@@ -1,0 +1,670 @@
+"""a1d-ctl: in process against a daemon in virtual time, and for real against ``a1d --simulate``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import varlink as reference
+
+from a1d import __version__
+from a1d.client import main as ctl
+from a1d.config.reader import parse_config
+from a1d.config.settings import Config, SensorConfig
+from a1d.sim.case import SensorFault, SimulatedCase
+from a1d.sim.mcu import BusFault
+from tests.virtual import VirtualRig
+
+CTL = [sys.executable, "-m", "a1d.client.main"]
+ENV = {name: value for name, value in os.environ.items() if name not in ("A1D_SOCKET", "PYTHONUNBUFFERED", "NO_COLOR")}
+STRANGER = """
+import locale, os, shutil, sys, a1d.client.main
+a1d.client.main._parser().format_help()  # loads what is loaded late: the stranger may not be able to
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(a1d.client.main.main())
+"""
+INTERRUPTIBLE = (
+    "import signal, sys; from a1d.client.main import main; "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
+)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+# -- words and codes, in virtual time --------------------------------------------------------------
+
+
+class Ctl:
+    """Runs a1d-ctl's main; ``code``, ``out`` and ``err`` are what the last run left."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+        self.out = self.err = ""
+
+    def __call__(self, *words: object) -> int:
+        self._monkeypatch.setattr(sys, "argv", ["a1d-ctl", *map(str, words)])
+        try:
+            code = ctl.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        self.out, self.err = self._capsys.readouterr()
+        return code
+
+    def at(self, rig: VirtualRig, *words: object) -> int:
+        """Against the rig's daemon, whose virtual time stands still meanwhile."""
+        done = threading.Event()
+
+        def serve() -> None:
+            while not done.is_set():
+                rig.daemon.turn()
+
+        path = str(rig.run_dir / "control.sock")
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            return self("--socket", path, *words)
+        finally:
+            done.set()
+            with socket.socket(socket.AF_UNIX) as wake:
+                wake.connect(path)
+                thread.join()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ctl:
+    monkeypatch.delenv("A1D_SOCKET", raising=False)
+    return Ctl(capsys, monkeypatch)
+
+
+@pytest.fixture
+def calm(rig: VirtualRig) -> VirtualRig:
+    """The rig when its fan has come to rest."""
+    rig.run(20)
+    return rig
+
+
+def test_status_in_words(run: Ctl, calm: VirtualRig) -> None:
+    assert run.at(calm, "status") == 0
+    assert run.err == ""
+    lines = dict(line.split(None, 1) for line in run.out.splitlines())
+    assert (lines["temperature"], lines["fan"], lines["mode"]) == ("45.0 C", "0 %", "automatic")
+    assert (lines["health"], lines["case"]) == ("ok", "simulated")
+    assert "\x1b" not in run.out
+
+
+STATUS_KEYS = [
+    "version",
+    "simulated",
+    "uptime_s",
+    "health",
+    "mode",
+    "duty_percent",
+    "duty_confirmed_percent",
+    "manual_percent",
+    "manual_remaining_s",
+    "reason",
+    "temp_celsius",
+    "sensors",
+    "button",
+    "bus_errors",
+]
+
+
+def starting(rig: VirtualRig) -> None:
+    rig.case.bus_faults.add(BusFault.NO_BUS)
+
+
+def without_bus(rig: VirtualRig) -> None:
+    rig.run(20)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.run(65)
+
+
+def without_sensor(rig: VirtualRig) -> None:
+    rig.run(20)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(5)
+
+
+@pytest.mark.parametrize(
+    ("reach", "code", "state"),
+    [(lambda rig: rig.run(20), 0, "ok"), (without_bus, 1, "degraded"), (without_sensor, 1, "failsafe")],
+)
+def test_the_exit_code_and_the_text_tell_the_health(
+    run: Ctl, rig: VirtualRig, reach: Callable[[VirtualRig], None], code: int, state: str
+) -> None:
+    reach(rig)
+    assert run.at(rig, "status") == code
+    assert re.search(rf"^health +{state}$", run.out, re.MULTILINE)
+    for problem in rig.daemon.health.problems:
+        assert problem in run.out
+    assert run.at(rig, "status", "--json") == code
+    status = json.loads(run.out)
+    assert run.out.count("\n") == 1
+    assert status["health"] == {"state": state, "problems": rig.daemon.health.problems}
+
+
+@pytest.mark.parametrize("reach", [starting, lambda rig: rig.run(20), without_bus, without_sensor])
+def test_json_has_the_same_keys_in_every_state(run: Ctl, rig: VirtualRig, reach: Callable[[VirtualRig], None]) -> None:
+    reach(rig)
+    run.at(rig, "status", "--json")
+    assert list(json.loads(run.out)) == STATUS_KEYS
+
+
+def test_before_the_first_look_status_says_so(run: Ctl, rig: VirtualRig) -> None:
+    starting(rig)
+    run.at(rig, "status")
+    assert "unknown" in run.out and "starting" in run.out and "None" not in run.out
+    assert run.at(rig, "fan", "set", 50) == 1
+    assert "still starting" in run.err
+
+
+def test_every_line_of_a_long_problem_is_shown_below_health(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+    rig = make_rig(lambda: parse_config("intervall: 1\nfan: {hold: soon}\n", "/etc/a1d/config.yaml"))
+    rig.run(20)
+    assert run.at(rig, "status") == 1
+    assert run.out.count("/etc/a1d/config.yaml:") == 2
+    assert "built-in defaults" in run.out
+
+
+def test_several_sensors_are_told_apart(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+    rig = make_rig(Config(sensors=(SensorConfig("cpu", zone="cpu-thermal"), SensorConfig("disk", zone="none"))))
+    rig.run(20)
+    run.at(rig, "status")
+    assert re.search(r"cpu: 45\.0 C", run.out) and re.search(r"disk: unknown", run.out)
+
+
+def test_the_fan_is_set_and_given_back(run: Ctl, calm: VirtualRig) -> None:
+    assert run.at(calm, "fan", "set", "60%") == 0
+    assert run.out == "the fan is held at 60 % until 'a1d-ctl fan auto'\n"
+    assert calm.daemon.decision and calm.daemon.decision.duty_percent == 60
+    run.at(calm, "status")
+    assert "manual, 60 % until 'a1d-ctl fan auto'" in run.out
+    assert run.at(calm, "fan", "auto") == 0
+    assert run.out
+    run.at(calm, "status", "--json")
+    assert json.loads(run.out)["mode"] == "automatic"
+
+
+def test_a_time_is_told_and_what_remains_of_it(run: Ctl, calm: VirtualRig) -> None:
+    assert run.at(calm, "fan", "set", 60, "--for", "15m") == 0
+    assert run.out == "the fan is held at 60 % for 15m\n"
+    calm.run(65)
+    run.at(calm, "status")
+    assert "for another 13m55s" in run.out
+    assert run.at(calm, "fan", "off", "--for", "90s") == 0
+    assert run.out == "the fan is held at 0 % for 1m30s\n"
+    calm.run(2)
+    assert calm.fan_percent == 0
+
+
+def test_a_raised_duty_is_told(run: Ctl, calm: VirtualRig) -> None:
+    assert run.at(calm, "fan", "set", 1) == 0
+    assert "10 %" in run.out and "raised from 1 %" in run.out
+
+
+def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
+    assert run.at(calm, "curve") == 0
+    assert re.search(r"^ +60 C +40 % +#{16}$", run.out, re.MULTILINE)
+    assert re.search(r"^ +100 C +100 % +#{40}$", run.out, re.MULTILINE)
+    assert run.at(calm, "curve", "--json") == 0
+    [curve] = json.loads(run.out)
+    assert set(curve) == {"sensor", "critical_celsius", "points", "duties"}
+
+
+def test_a_reload_tells_what_is_wrong_with_the_file(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+    text = ["interval: 1s"]
+    rig = make_rig(lambda: parse_config(text[0], "/etc/a1d/config.yaml"))
+    rig.run(20)
+    assert run.at(rig, "reload") == 0
+    assert run.out
+    text[0] = "intervall: 1\nfan: {hold: soon}\n"
+    assert run.at(rig, "reload") == 1
+    assert run.out == ""
+    assert "did you mean 'interval'" in run.err and "fan.hold" in run.err
+
+
+def test_version_names_both(run: Ctl, calm: VirtualRig) -> None:
+    assert run.at(calm, "version") == 0
+    assert run.out.split() == ["a1d-ctl", __version__, "a1d", __version__]
+
+
+def test_the_simulated_case_can_be_played_with(run: Ctl, calm: VirtualRig) -> None:
+    assert run.at(calm, "sim", "press", "double") == 0
+    assert run.at(calm, "sim", "load", "12.5") == 0
+    assert run.at(calm, "sim", "fault", "sensor-dead") == 0
+    calm.run(1)
+    assert run.at(calm, "sim", "show") == 0
+    case = json.loads(run.out)
+    assert (case["powered"], case["watts"], case["faults"]) == (["reboot"], 12.5, ["sensor-dead"])
+    assert run.at(calm, "sim", "fault", "sensor-dead", "off") == 0
+    assert run.at(calm, "sim", "load", "auto") == 0
+    assert calm.case.load_watts is None and not calm.case.sensor_faults
+    assert run.at(calm, "sim", "fault", "nonsense") == 1
+    assert "sensor-dead" in run.err and "reset-mcu" in run.err
+    assert run.at(calm, "sim", "load", "20.5") == 1
+
+
+def test_a_real_case_has_nothing_to_play_with(
+    run: Ctl, make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedCase, "interfaces", lambda _case: [])
+    assert run.at(make_rig(), "sim", "show") == 1
+    assert "a1d --simulate" in run.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["dance"],
+        ["fan"],
+        ["fan", "set"],
+        ["fan", "set", "101"],
+        ["fan", "set", "-1"],
+        ["fan", "set", "60.5"],
+        ["fan", "set", "fast"],
+        ["fan", "set", ""],
+        ["fan", "set", "\u0665"],
+        ["fan", "set", "1e2"],
+        ["fan", "set", "60", "--for"],
+        ["fan", "set", "60", "--for", "soon"],
+        ["fan", "set", "60", "--for", "-5"],
+        ["fan", "off", "50"],
+        ["fan", "auto", "--for", "5m"],
+        ["status", "--yaml"],
+        ["sim", "press", "triple"],
+        ["sim", "fault"],
+        ["sim", "fault", "no-bus", "maybe"],
+        ["sim", "load", "hot"],
+        ["sim", "load", "nan"],
+        ["sim", "load", "inf"],
+    ],
+)
+def test_wrong_usage_is_2_and_says_what_is_right(run: Ctl, calm: VirtualRig, words: list[str]) -> None:
+    assert run.at(calm, *words) == 2
+    assert run.out == ""
+    assert run.err.startswith("usage: a1d-ctl")
+
+
+def test_help_is_fine(run: Ctl) -> None:
+    assert run("--help") == 0
+    assert "Exit codes" in run.out
+
+
+# -- no daemon, or something else in its place ---------------------------------------------------------
+
+COMMANDS = ["status", "status --json", "watch", "fan set 60", "fan off", "fan auto", "curve", "reload", "version"]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_without_a_daemon_every_command_says_how_to_start_one(run: Ctl, tmp_path: Path, words: str) -> None:
+    path = tmp_path / "none"
+    assert run("--socket", path, *words.split()) == 3
+    assert str(path) in run.err
+    assert "systemctl start a1d" in run.err and "a1d --simulate" in run.err
+    assert run.out == ("" if words != "version" else f"a1d-ctl {__version__}\n")
+
+
+def test_the_socket_is_that_of_the_service_else_the_simulation_else_the_variable(
+    run: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, simulation = tmp_path / "service", tmp_path / "a1d"
+    monkeypatch.setattr(ctl, "RUN_DIR", str(service))
+    monkeypatch.setattr(ctl, "simulation_run_dir", lambda: str(simulation))
+    assert run("status") == 3
+    assert str(service) in run.err
+    simulation.mkdir()
+    (simulation / "control.sock").touch()
+    assert run("status") == 3
+    assert str(simulation) in run.err
+    service.mkdir()
+    (service / "control.sock").touch()
+    assert run("status") == 3
+    assert str(service) in run.err
+    monkeypatch.setenv("A1D_SOCKET", str(tmp_path / "chosen"))
+    assert run("status") == 3
+    assert str(tmp_path / "chosen") in run.err
+
+
+@pytest.mark.parametrize("obstacle", ["a file", "below a file", "a directory", "a loop", "too long", "full"])
+def test_what_cannot_be_connected_to_is_no_daemon(run: Ctl, tmp_path: Path, obstacle: str) -> None:
+    path = tmp_path / "socket"
+    with contextlib.ExitStack() as stack:
+        if obstacle in ("a file", "below a file"):
+            path.touch()
+            path = path / "below" if obstacle == "below a file" else path
+        elif obstacle == "a directory":
+            path.mkdir()
+        elif obstacle == "a loop":
+            path.symlink_to(path)
+        elif obstacle == "too long":
+            path = tmp_path / ("x" * 200)
+        else:
+            listener, first = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2))
+            listener.bind(str(path))
+            listener.listen(0)
+            first.connect(str(path))
+        assert run("--socket", path, "status") == 3
+        assert str(path) in run.err
+
+
+def serve_once(path: Path, answer: bytes | None, *, hold: threading.Event | None = None) -> threading.Thread:
+    """Something that is not a1d listens at ``path``, answers one client and hangs up; None resets the connection."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(1)
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as client:
+            if answer is not None:
+                client.recv(4096)
+                client.sendall(answer)
+            if hold is not None:
+                hold.wait(5)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("status", None),
+        ("status", b""),
+        ("status", b"hello\0"),
+        ("status", b"\xff\xfe\0"),
+        ("status", b"[1]\0"),
+        ("status", b'{"parameters":{}}\0'),
+        ("status", b'{"parameters":{"status":{}}}\0'),
+        ("status", b'{"error":5}\0'),
+        ("status", b"[" * 2000 + b"\0"),
+        ("watch", b"hello\0"),
+        ("watch", b'{"parameters":{}}\0'),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_whatever_answers_instead_of_a_daemon_gives_no_traceback(
+    run: Ctl, tmp_path: Path, words: str, answer: bytes | None
+) -> None:
+    thread = serve_once(tmp_path / "s", answer)
+    try:
+        assert run("--socket", tmp_path / "s", words) in (1, 3)
+    finally:
+        thread.join()
+    assert run.err.startswith("a1d-ctl: ")
+
+
+def test_an_error_that_nobody_described_is_told_by_its_name(run: Ctl, tmp_path: Path) -> None:
+    thread = serve_once(tmp_path / "s", b'{"error":"org.example.Odd"}\0')
+    assert run("--socket", tmp_path / "s", "status") == 1
+    thread.join()
+    assert "org.example.Odd" in run.err
+
+
+@pytest.mark.parametrize("words", ["status", "watch", "reload"])
+def test_a_daemon_that_does_not_answer_is_given_up(
+    run: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr(ctl, "_REPLY_MAX_S", 0.02)
+    hold = threading.Event()
+    thread = serve_once(tmp_path / "s", b"", hold=hold)
+    assert run("--socket", tmp_path / "s", words) == 3
+    hold.set()
+    thread.join()
+    assert "does not answer" in run.err
+
+
+# -- for real --------------------------------------------------------------------------------------
+
+
+def finished(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, env=ENV, stderr=subprocess.PIPE, text=True, timeout=10, **options)
+
+
+class RealDaemon:
+    """``a1d --simulate`` as a process, in a directory that every user can reach."""
+
+    def __init__(self, *options: str) -> None:
+        self.directory = tempfile.mkdtemp(prefix="a1d-test-")
+        os.chmod(self.directory, 0o755)
+        self.path = os.path.join(self.directory, "run", "control.sock")
+        command = [sys.executable, "-m", "a1d", "--simulate", "--run-dir", os.path.dirname(self.path), *options]
+        env = {**ENV, "TMPDIR": self.directory}  # what a killed daemon leaves behind goes with it
+        self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self._await()
+        except BaseException:
+            self.close()
+            raise
+
+    def _await(self) -> None:
+        for _ in range(1000):
+            assert self.process.poll() is None, "the daemon has ended"
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+                client.connect(self.path)
+                return
+            time.sleep(0.01)
+        raise AssertionError("the daemon does not come up")
+
+    def ctl(self, *words: str, code: str = "") -> subprocess.CompletedProcess[str]:
+        return finished(self.command(*words, code=code), stdout=subprocess.PIPE)
+
+    def command(self, *words: str, code: str = "") -> list[str]:
+        program = [sys.executable, "-c", code] if code else CTL
+        return [*program, "--socket", self.path, *words]
+
+    def close(self) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            shutil.rmtree(self.directory)
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[RealDaemon]:
+    daemon = RealDaemon()
+    yield daemon
+    assert daemon.close() == 0
+
+
+@contextlib.contextmanager
+def running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, env=ENV, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_commands_work_as_processes(daemon: RealDaemon) -> None:
+    held = daemon.ctl("fan", "set", "60", "--for", "15m")
+    assert (held.returncode, held.stderr) == (0, "")
+    assert held.stdout == "the fan is held at 60 % for 15m\n"
+    status = daemon.ctl("status", "--json")
+    assert (status.returncode, status.stderr) == (0, "")
+    assert json.loads(status.stdout)["manual_percent"] == 60
+    assert daemon.ctl("fan", "auto").returncode == 0
+    assert daemon.ctl("fan", "set", "101").returncode == 2
+
+
+def test_the_reference_library_talks_to_the_daemon(daemon: RealDaemon) -> None:
+    with reference.Client(f"unix:{daemon.path}") as client, client.open("org.a1d.control") as control:
+        assert set(client.get_interfaces()) == {"org.varlink.service", "org.a1d.control", "org.a1d.simulation"}
+        assert control.SetFan(0, None) == {"duty_percent": 0}
+        control.ResumeAutomatic()
+        assert control.GetStatus()["status"]["version"] == __version__
+        assert next(control.Monitor(_more=True))["status"]["simulated"] is True
+
+
+@pytest.fixture(scope="module")
+def watchers(daemon: RealDaemon) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """Started together, because each waits a second for its first line."""
+    ours, theirs = os.openpty()
+    with (
+        os.fdopen(theirs) as terminal,
+        running(daemon.command("watch"), stdout=terminal) as live,
+        running(daemon.command("watch"), stdout=subprocess.PIPE) as pipe,
+        running(
+            daemon.command("watch", "--json", code=INTERRUPTIBLE), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as lines,
+    ):
+        live.stdout = os.fdopen(ours, newline="")
+        yield {"pipe": pipe, "json": lines, "terminal": live}
+
+
+def test_watch_into_a_pipe_is_a_plain_line_a_second(watchers: dict[str, subprocess.Popen[str]]) -> None:
+    out = watchers["pipe"].stdout
+    assert out
+    for line in (out.readline(), out.readline()):
+        assert re.match(r"\d+\.\d C  fan \d+ %  automatic  ok  \S", line)
+        assert "\x1b" not in line and "\r" not in line
+
+
+def test_watch_json_is_a_status_a_line_and_ends_quietly_when_interrupted(
+    watchers: dict[str, subprocess.Popen[str]],
+) -> None:
+    watch = watchers["json"]
+    assert watch.stdout and watch.stderr
+    assert list(json.loads(watch.stdout.readline())) == STATUS_KEYS
+    watch.send_signal(signal.SIGINT)
+    assert watch.wait(5) == 130
+    assert watch.stderr.read() == ""
+
+
+def test_watch_on_a_terminal_rewrites_one_line(watchers: dict[str, subprocess.Popen[str]]) -> None:
+    out = watchers["terminal"].stdout
+    assert out
+    text = ""
+    while text.count("\r\x1b[K") < 2:
+        text += out.read(1)
+    assert text.startswith("\r\x1b[K") and "\n" not in text
+
+
+def test_a_terminal_gets_colours_unless_it_does_not_want_them(daemon: RealDaemon) -> None:
+    def on_a_terminal(*words: str, **environment: str) -> str:
+        ours, theirs = os.openpty()
+        with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs) as terminal:
+            subprocess.run(daemon.command(*words), check=False, env={**ENV, **environment}, stdout=terminal, timeout=10)
+            return screen.read(4096).decode()
+
+    assert "\x1b[32mok\x1b[0m" in on_a_terminal("status")
+    assert "\x1b" not in on_a_terminal("status", NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal("status", "--json")
+
+
+@pytest.mark.parametrize("words", ["status", "status --json", "curve", "version", "watch"])
+def test_a_reader_that_has_gone_is_no_failure(daemon: RealDaemon, words: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = finished(daemon.command(*words.split()), stdout=writer)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "output", "codes"),
+    [
+        ("status", ">/dev/full", {1}),
+        ("status", ">&-", {0, 1}),
+        ("watch", ">&-", {0, 1, 124}),
+    ],
+)
+def test_an_output_that_takes_nothing_gives_no_traceback(
+    daemon: RealDaemon, words: str, output: str, codes: set[int]
+) -> None:
+    ended = finished(["sh", "-c", f'timeout 0.5 "$@" {output}', "sh", *daemon.command(words)])
+    assert "Traceback" not in ended.stderr and "Exception ignored" not in ended.stderr
+    assert ended.returncode in codes
+
+
+@needs_root
+def test_a_stranger_reads_but_is_told_how_to_be_allowed_to_steer(daemon: RealDaemon) -> None:
+    assert daemon.ctl("status", code=STRANGER).returncode == 0
+    for words in ("fan set 60", "fan off", "fan auto", "reload", "sim fault no-bus"):
+        ended = daemon.ctl(*words.split(), code=STRANGER)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert "root" in ended.stderr and "group a1d" in ended.stderr and "usermod" in ended.stderr
+    assert json.loads(daemon.ctl("status", "--json").stdout)["mode"] == "automatic"
+
+
+@needs_root
+def test_a_socket_out_of_reach_is_not_told_as_a_daemon_to_start(daemon: RealDaemon) -> None:
+    os.chmod(daemon.directory, 0o700)
+    try:
+        ended = daemon.ctl("status", code=STRANGER)
+    finally:
+        os.chmod(daemon.directory, 0o755)
+    assert ended.returncode == 3
+    assert "Permission denied" in ended.stderr
+    assert "systemctl start" not in ended.stderr
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096 if hard == resource.RLIM_INFINITY else min(hard, 4096), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_a_thousand_connections_at_once_do_not_stop_the_daemon(daemon: RealDaemon) -> None:
+    def cpu_s() -> float:
+        used = Path(f"/proc/{daemon.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(1000):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
+            client.connect(daemon.path)
+            with contextlib.suppress(ConnectionError):
+                client.send(b'{"method":"org.a1d.control.GetCurves"}\0{"half')
+        assert daemon.ctl("status").returncode == 0
+        before_s = cpu_s()
+        time.sleep(0.3)
+        assert cpu_s() - before_s < 0.15, "the daemon is busy with silent clients"
+
+
+def test_watch_says_so_when_the_daemon_is_killed() -> None:
+    daemon = RealDaemon()
+    try:
+        with running(daemon.command("watch"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watch:
+            assert watch.stdout and watch.stderr
+            assert watch.stdout.readline()
+            daemon.process.kill()
+            assert watch.wait(5) == 3
+            error = watch.stderr.read()
+            assert error.startswith("a1d-ctl: ") and "Traceback" not in error
+        assert daemon.process.wait(5) == -signal.SIGKILL
+        dead = daemon.ctl("status")
+        assert dead.returncode == 3
+        assert "systemctl start a1d" in dead.stderr
+    finally:
+        daemon.close()

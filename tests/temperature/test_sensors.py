@@ -1,0 +1,314 @@
+"""Temperatures from files that a real kernel would offer, and from some that it never should."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_mock import MockerFixture
+
+from a1d.config.settings import Config, SensorConfig
+from a1d.errors import SensorError
+from a1d.temperature.sensors import Sensor, open_sensors, parse_celsius, read_all
+
+CPU = SensorConfig(name="cpu", zone="cpu-thermal")
+NVME = SensorConfig(name="nvme", hwmon="nvme")
+CPU_FROZEN_AFTER_10M = SensorConfig(name="cpu", zone="cpu-thermal", frozen_s=600.0)
+
+
+class Sysfs:
+    """A /sys of one's own; files change in place, as there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def zone(self, number: int, kind: str, text: str) -> Path:
+        return self._device(self.root / f"class/thermal/thermal_zone{number}", "type", kind, "temp", text)
+
+    def hwmon(self, number: int, name: str, text: str) -> Path:
+        return self._device(self.root / f"class/hwmon/hwmon{number}", "name", name, "temp1_input", text)
+
+    @staticmethod
+    def _device(directory: Path, label: str, kind: str, file: str, text: str) -> Path:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / label).write_text(f"{kind}\n")
+        (directory / file).write_text(text)
+        return directory / file
+
+
+def remove(file: Path) -> None:
+    """As when a driver goes: the name is gone, and whoever has it open reads nothing."""
+    for path in file.parent.iterdir():
+        os.truncate(path, 0)
+        path.unlink()
+    file.parent.rmdir()
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Sysfs:
+    return Sysfs(tmp_path)
+
+
+@pytest.fixture
+def open_sensor(sysfs: Sysfs) -> Iterator[Callable[[SensorConfig], Sensor]]:
+    with ExitStack() as stack:
+
+        def make(config: SensorConfig) -> Sensor:
+            (sensor,) = open_sensors(Config(sensors=(config,)), str(sysfs.root))
+            stack.callback(sensor.close)
+            return sensor
+
+        yield make
+
+
+Opener = Callable[[SensorConfig], Sensor]
+
+
+def taken(sensor: Sensor, now_s: float) -> float | None:
+    """The temperature, if it was read just now."""
+    reading = sensor.read(now_s)
+    return reading.temp_celsius if reading is not None and reading.at_s == now_s and not reading.error else None
+
+
+# -- what a file says -----------------------------------------------------------------------------------
+
+
+@given(st.integers(-20_000, 125_000), st.sampled_from(["", "\n", " \n"]))
+def test_every_possible_temperature_is_read_exactly(milli: int, end: str) -> None:
+    assert parse_celsius(f"{milli}{end}".encode()) == milli / 1000
+
+
+@given(st.binary(max_size=32))
+def test_any_bytes_give_a_possible_temperature_or_an_error(raw: bytes) -> None:
+    try:
+        assert -20 <= parse_celsius(raw) <= 125
+    except SensorError as error:
+        assert str(error).isprintable()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(
+            b"",
+            b"\n",
+            b"hot\n",
+            b"0x20\n",
+            b"45.0\n",
+            b"nan\n",
+            b"inf\n",
+            b"\0\0",
+            b"45000 46000\n",
+            b"\xd9\xa4\xd9\xa5",
+        ),
+        b"4_5000\n",  # Python's own idea of an integer
+        *(b"-20001\n", b"125001\n", b"-273150\n", b"999999\n", b"9" * 32),
+    ],
+)
+def test_what_cannot_be_true_is_an_error(raw: bytes) -> None:
+    with pytest.raises(SensorError):
+        parse_celsius(raw)
+
+
+# -- which file ---------------------------------------------------------------------------------------
+
+
+def test_the_zone_is_found_by_its_type(sysfs: Sysfs, open_sensor: Opener) -> None:
+    sysfs.zone(0, "rp1_adc", "99000\n")
+    sysfs.zone(1, "cpu-thermal-2", "98000\n")
+    sysfs.zone(2, "cpu-thermal", "45678\n")
+    assert taken(open_sensor(CPU), 1.0) == 45.678
+
+
+def test_the_hottest_of_all_drives_counts_and_nothing_but_drives(sysfs: Sysfs, open_sensor: Opener) -> None:
+    for number, (name, text) in enumerate([("cpu_thermal", "90000"), ("nvme", "40850"), ("nvme", "51850")]):
+        sysfs.hwmon(number, name, text)
+    assert taken(open_sensor(NVME), 1.0) == 51.85
+
+
+def test_one_drive_that_raves_is_not_hidden_by_the_other(sysfs: Sysfs, open_sensor: Opener) -> None:
+    sysfs.hwmon(0, "nvme", "40850\n")
+    sysfs.hwmon(1, "nvme", "hot\n")
+    sensor = open_sensor(NVME)
+    assert sensor.read(1.0) is None
+    assert "not a temperature" in str(sensor.error)
+
+
+def test_a_drive_that_is_pulled_leaves_the_others(sysfs: Sysfs, open_sensor: Opener) -> None:
+    kept, pulled = sysfs.hwmon(0, "nvme", "40850\n"), sysfs.hwmon(1, "nvme", "51850\n")
+    sensor = open_sensor(NVME)
+    sensor.read(0.0)
+    remove(pulled)
+    assert taken(sensor, 2.0) is None
+    assert taken(sensor, 4.0) == 40.85
+    assert kept.exists()
+
+
+@pytest.mark.parametrize(("config", "word"), [(CPU, "cpu-thermal"), (NVME, "nvme")])
+def test_a_missing_sensor_says_what_was_found_instead(
+    sysfs: Sysfs, open_sensor: Opener, config: SensorConfig, word: str
+) -> None:
+    sysfs.zone(0, "gpu-thermal", "1\n")
+    sysfs.hwmon(0, "rpi_volt", "1\n")
+    sensor = open_sensor(config)
+    assert sensor.read(1.0) is None
+    assert word in str(sensor.error)
+    assert "gpu-thermal" in str(sensor.error) or "rpi_volt" in str(sensor.error)
+
+
+def test_an_error_names_the_file_that_could_not_be_read(sysfs: Sysfs, open_sensor: Opener) -> None:
+    sysfs.hwmon(0, "nvme", "1\n").unlink()
+    sensor = open_sensor(NVME)
+    sensor.read(1.0)
+    assert "temp1_input" in str(sensor.error)
+
+
+def test_nothing_is_opened_before_the_first_read(sysfs: Sysfs) -> None:
+    sensors = open_sensors(Config(sensors=(CPU, NVME)), str(sysfs.root))
+    assert read_all(sensors, 1.0) == []
+    assert [sensor.last for sensor in sensors] == [None, None]
+
+
+# -- over time ----------------------------------------------------------------------------------------
+
+
+def test_the_open_file_is_read_again_in_place(sysfs: Sysfs, open_sensor: Opener) -> None:
+    file = sysfs.zone(0, "cpu-thermal", "45000\n")
+    sensor = open_sensor(CPU)
+    assert taken(sensor, 0.0) == 45
+    (file.parent / "type").write_text("no longer asked\n")
+    file.write_text("100000\n")
+    assert taken(sensor, 0.5) == 100
+    file.write_text("5000\n")
+    assert taken(sensor, 1.0) == 5
+
+
+def test_a_zone_that_goes_and_returns_elsewhere_is_found_again(sysfs: Sysfs, open_sensor: Opener) -> None:
+    sensor = open_sensor(CPU)
+    file = sysfs.zone(0, "cpu-thermal", "45000\n")
+    assert taken(sensor, 0.0) == 45
+    remove(file)
+    for tick in range(1, 9):
+        reading = sensor.read(tick / 2)
+        assert reading is not None
+        assert (reading.temp_celsius, reading.at_s) == (45, 0.0)
+        assert reading.error == sensor.error is not None
+    sysfs.zone(3, "cpu-thermal", "61000\n")
+    assert taken(sensor, 5.0) == 61
+    assert sensor.error is None
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(-20_000, 125_000).map(str), st.sampled_from(["", "hot", "-273150", "999999", "4 5"]), st.none()
+        ),
+        max_size=12,
+    )
+)
+def test_a_reading_is_what_the_file_said_when_it_was_taken(sysfs: Sysfs, texts: list[str | None]) -> None:
+    """Whatever the file says, or does not, the last good value keeps its age, and descriptors are not lost."""
+    file = sysfs.zone(0, "cpu-thermal", "45000\n")
+    (sensor,) = open_sensors(Config(), str(sysfs.root))
+    before = len(os.listdir("/proc/self/fd"))
+    good: tuple[float, float] | None = None
+    for tick, text in enumerate(texts):
+        if text is None:
+            if file.exists():
+                remove(file)
+        else:
+            if file.exists():
+                file.write_text(f"{text}\n")
+            else:
+                sysfs.zone(0, "cpu-thermal", f"{text}\n")
+            if text.lstrip("-").isdigit() and -20_000 <= int(text) <= 125_000:
+                good = (int(text) / 1000, float(tick))
+        reading = sensor.read(float(tick))
+        assert (reading and (reading.temp_celsius, reading.at_s)) == good
+        assert (sensor.error is None) == (good is not None and good[1] == tick)
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
+    sensor.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(("config", "interval_s"), [(CPU, 0.5), (NVME, 2.0)])
+def test_it_is_read_no_more_often_than_it_should(
+    sysfs: Sysfs, open_sensor: Opener, config: SensorConfig, interval_s: float
+) -> None:
+    file = sysfs.zone(0, "cpu-thermal", "45000\n") if config is CPU else sysfs.hwmon(0, "nvme", "45000\n")
+    sensor = open_sensor(config)
+    sensor.read(0.0)
+    file.write_text("60000\n")
+    assert taken(sensor, interval_s - 0.26) is None
+    assert taken(sensor, interval_s - 0.24) == 60
+
+
+def test_no_tick_is_skipped_though_ticks_come_late_and_then_on_time_again(sysfs: Sysfs, open_sensor: Opener) -> None:
+    file = sysfs.zone(0, "cpu-thermal", "45000\n")
+    sensor = open_sensor(CPU)
+    for tick in range(100):
+        file.write_text(f"{40000 + tick}\n")
+        assert taken(sensor, tick * 0.5 + (tick % 3) * 0.01) == 40 + tick / 1000
+
+
+# -- frozen ------------------------------------------------------------------------------------------
+
+
+def test_a_value_that_stands_still_for_too_long_is_broken_until_it_moves(sysfs: Sysfs, open_sensor: Opener) -> None:
+    file = sysfs.zone(0, "cpu-thermal", "45000\n")
+    sensor = open_sensor(CPU_FROZEN_AFTER_10M)
+    for second in range(600):
+        assert taken(sensor, float(second)) == 45
+    for second in range(600, 700):
+        assert taken(sensor, float(second)) is None
+        assert "10m" in str(sensor.error) or "11m" in str(sensor.error)
+    file.write_text("45001\n")
+    assert taken(sensor, 700.0) == 45.001
+
+
+def test_a_zone_has_such_a_limit_by_default(sysfs: Sysfs, open_sensor: Opener) -> None:
+    sysfs.zone(0, "cpu-thermal", "45000\n")
+    sensor = open_sensor(CPU)
+    assert any(taken(sensor, float(second)) is None for second in range(3600))
+
+
+@pytest.mark.parametrize("config", [NVME, SensorConfig(name="cpu", zone="cpu-thermal", frozen_s=0.0)])
+def test_drives_may_stand_still_and_so_may_a_zone_that_is_told_to(
+    sysfs: Sysfs, open_sensor: Opener, config: SensorConfig
+) -> None:
+    sysfs.zone(0, "cpu-thermal", "45000\n")
+    sysfs.hwmon(0, "nvme", "45000\n")
+    sensor = open_sensor(config)
+    for second in range(0, 4000, 2):
+        assert taken(sensor, float(second)) == 45
+
+
+def test_a_value_nobody_looked_at_is_not_frozen(sysfs: Sysfs, open_sensor: Opener) -> None:
+    """The machine slept for an hour and is as warm as before."""
+    sysfs.zone(0, "cpu-thermal", "45000\n")
+    sensor = open_sensor(CPU_FROZEN_AFTER_10M)
+    for second in range(10):
+        sensor.read(float(second))
+    assert taken(sensor, 3600.0) == 45
+
+
+def test_a_zone_that_was_gone_for_long_may_return_with_the_value_it_had(
+    sysfs: Sysfs, open_sensor: Opener, mocker: MockerFixture
+) -> None:
+    file = sysfs.zone(0, "cpu-thermal", "45000\n")
+    sensor = open_sensor(CPU_FROZEN_AFTER_10M)
+    sensor.read(0.0)
+    remove(file)
+    gone = mocker.patch.object(os, "pread", side_effect=OSError(errno.ENODEV, "gone"))
+    assert taken(sensor, 1.0) is None
+    mocker.stop(gone)
+    for second in range(2, 700):
+        assert taken(sensor, float(second)) is None
+    sysfs.zone(0, "cpu-thermal", "45000\n")
+    assert taken(sensor, 700.0) == 45
