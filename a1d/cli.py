@@ -90,7 +90,7 @@ def _serve(options: Options) -> None:
     with contextlib.ExitStack() as stack:
         default = simulation_run_dir() if options.simulate else os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
         run_dir = options.run_dir or default
-        _own(run_dir, stack)
+        _lock_run_dir(run_dir, stack)
         read = partial(_read, options.config)
         if options.simulate:
             from a1d.sim.case import SimulatedCase, simulation_config
@@ -109,7 +109,7 @@ def _serve(options: Options) -> None:
         daemon.run()
 
 
-def _own(run_dir: str, stack: contextlib.ExitStack) -> None:
+def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:
     """Make the run directory if need be, and be its only owner for as long as this process lives."""
     try:
         with contextlib.suppress(FileExistsError):

@@ -15,7 +15,7 @@ from a1d.button.actions import Actions
 from a1d.button.pulses import Gesture
 from a1d.button.watcher import ButtonWatcher, EdgeSource
 from a1d.case import bus as case_bus
-from a1d.case.failsafe import leave_safe
+from a1d.case.failsafe import apply_failsafe
 from a1d.case.fan import Fan
 from a1d.case.stop_settings import StopSettings, write_stop_settings
 from a1d.config.settings import ButtonConfig, CaseConfig, Config
@@ -75,7 +75,7 @@ class Daemon:
             text = f"using built-in defaults, because\n{error}"
             self.health.report("configuration", text)
         self._gap_s = gap_s(self.config)
-        self._leave_stop_settings()
+        self._save_stop_settings()
         self.actions = Actions(hardware.power, self.log)
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
@@ -88,7 +88,7 @@ class Daemon:
         """Until ``stop``. Whatever else happens, the fan is at failsafe or faster afterwards."""
         try:
             while not self.stopping:
-                self.turn()
+                self.run_once()
             self.telling.stopping()
             self._finish()
         except BaseException:
@@ -102,7 +102,7 @@ class Daemon:
         """When the next thing is due that no descriptor will announce."""
         return min(self._next_tick_s, self._fan_due_s)
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Wait for the next thing to happen and deal with it."""
         for key, _events in self.selector.select(max(0.0, self.wake_s - self.clock())):
             key.data()
@@ -115,7 +115,7 @@ class Daemon:
             self._next_tick_s = on_grid_s if on_grid_s > now_s else now_s + self.config.interval_s
             self._tick(now_s)
         elif now_s >= self._fan_due_s:
-            self._fan_due_s = self.fan.service()
+            self._fan_due_s = self.fan.poll()
             if self.controller is None and not self.fan.observing:
                 self._next_tick_s = now_s  # the fan's duty is known at last: take over at once
 
@@ -143,7 +143,7 @@ class Daemon:
         self._ticked_s = now_s
         self._hardware.advance(now_s)
         if self.fan.observing:
-            self._fan_due_s = self.fan.service()
+            self._fan_due_s = self.fan.poll()
         if not self.fan.observing:
             self._control(now_s)
         self.actions.tick(now_s)
@@ -157,7 +157,7 @@ class Daemon:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
         self.decision = self.controller.step(now_s, read_all(self.sensors, now_s))
         self.fan.target_percent = self.decision.duty_percent
-        self._fan_due_s = self.fan.service()
+        self._fan_due_s = self.fan.poll()
 
     # -- the button ------------------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class Daemon:
             self.button.close()
             self._select_button()
             self.button = ButtonWatcher(config.button, self._hardware.open_edges)
-        self._leave_stop_settings()
+        self._save_stop_settings()
         self._next_tick_s = self.clock()
 
     # -- parts that are made here ------------------------------------------------------------------
@@ -259,7 +259,7 @@ class Daemon:
             self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
             return None
 
-    def _leave_stop_settings(self) -> None:
+    def _save_stop_settings(self) -> None:
         """Tell the two small programs what they need to know should we not live to say it."""
         fan, case = self.config.fan, self.config.case
         settings = StopSettings(case.protocol, case.bus, case.timeout_s, fan.failsafe_duty_percent, fan.on_stop_duty)
@@ -277,7 +277,7 @@ class Daemon:
         """The last thing a failing daemon does. systemd runs the same again after us, should this fail too."""
         self.fan.close()
         with contextlib.suppress(Exception):
-            leave_safe(self._open_case, max(self.config.fan.failsafe_duty_percent, self.fan.target_percent or 0))
+            apply_failsafe(self._open_case, max(self.config.fan.failsafe_duty_percent, self.fan.target_percent or 0))
 
     def _finish(self) -> None:
         """A clean stop keeps the duty, and that must be the one that was wanted."""
@@ -285,9 +285,9 @@ class Daemon:
         if target is not None and (confirmed is None or confirmed < target):
             self.fan.close()
             try:
-                self.log.info(f"stopping: {leave_safe(self._open_case, target, target)}")
+                self.log.info(f"stopping: {apply_failsafe(self._open_case, target, target)}")
             except OSError as error:
-                why = case_bus.explain(error, self.config.case.bus).strerror
+                why = case_bus.describe_bus_error(error, self.config.case.bus).strerror
                 self.log.error(f"stopping: the fan could not be set to {target} %: {why}")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from a1d.case.bus import SETTLE_S, RegisterBus, open_smbus
-from a1d.case.failsafe import leave_safe
+from a1d.case.failsafe import apply_failsafe
 from a1d.case.stop_settings import try_for
 from hil.guard import check_guard
 from hil.rig import SERVICE
@@ -92,5 +92,5 @@ def on_the_bench(bus: int) -> Iterator[Bench]:
             yield bench
     finally:
         with contextlib.suppress(OSError):
-            leave_safe(lambda: RegisterBus(open_smbus(bus, 0)), REST_PERCENT)
+            apply_failsafe(lambda: RegisterBus(open_smbus(bus, 0)), REST_PERCENT)
         subprocess.run(["systemctl", "start", SERVICE], check=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from a1d.case.failsafe import leave_safe
+from a1d.case.failsafe import apply_failsafe
 from a1d.case.stop_settings import read_stop_settings
 from a1d.config.reader import read_config
 from a1d.config.settings import Config, SensorConfig
@@ -314,7 +314,7 @@ def test_one_error_at_the_start_does_not_cost_an_interval(make_rig: MakeRig) -> 
     rig.case.mcu.set_duty(0)
     rig.case.fixed_celsius = 85.0
     rig.case.bus_faults.add(BusFault.NO_ANSWER)
-    rig.turn()
+    rig.run_once()
     rig.case.bus_faults.clear()
     rig.run(0.8)
     assert rig.fan_percent == 100
@@ -329,8 +329,8 @@ def test_a_lost_sensor_s_last_temperature_is_not_shown_as_the_present_one(rig: V
 
 def in_virtual_time(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon's last efforts, too, live by the rig's clock."""
-    last_effort = functools.partial(leave_safe, clock=rig.clock, sleep=rig.clock.sleep)
-    monkeypatch.setattr("a1d.daemon.leave_safe", last_effort)
+    last_effort = functools.partial(apply_failsafe, clock=rig.clock, sleep=rig.clock.sleep)
+    monkeypatch.setattr("a1d.daemon.apply_failsafe", last_effort)
 
 
 def test_a_crash_in_the_loop_leaves_the_fan_at_failsafe(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +361,7 @@ def test_a_crash_does_not_forget_the_duty_that_was_wanted(make_rig: MakeRig, mon
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(rig.daemon.telling, "tick", crash)
-    monkeypatch.setattr(rig.daemon.fan, "service", lambda: rig.clock() + 1)
+    monkeypatch.setattr(rig.daemon.fan, "poll", lambda: rig.clock() + 1)
     rig.clock.now_s += 0.5
     with pytest.raises(RuntimeError, match="a bug"):
         rig.daemon.run()

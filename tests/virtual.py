@@ -47,16 +47,16 @@ class VirtualRig:
             self.case, str(self.run_dir), read_config, log=Log(self.log_lines.append), clock=self.clock
         )
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Jump to the next thing that the daemon waits for, and let it happen."""
         self.clock.now_s = max(self.clock.now_s, self.daemon.wake_s)
-        self.daemon.turn()
+        self.daemon.run_once()
 
     def run(self, seconds: float, check: Callable[[], None] | None = None) -> None:
         """Let ``seconds`` pass; ``check`` after each turn."""
         end_s = self.clock.now_s + seconds
         while self.clock.now_s <= end_s and self.daemon.wake_s <= end_s:
-            self.turn()
+            self.run_once()
             if check is not None:
                 check()
         self.clock.now_s = max(self.clock.now_s, end_s)

@@ -27,7 +27,7 @@ class _Running:
     is_power: bool
     tries_left: int = 1
     pid: int | None = None
-    again_s: float | None = None
+    retry_at_s: float | None = None
 
 
 class Actions:
@@ -68,16 +68,16 @@ class Actions:
         """Gather what has ended; a power-off or reboot that failed is tried again after a second."""
         for running in list(self._running):
             if running.pid is not None:
-                self._gather(running, now_s)
-            elif running.again_s is None:
-                running.again_s = now_s + _POWER_RETRY_S
-            elif now_s >= running.again_s:
+                self._reap(running, now_s)
+            elif running.retry_at_s is None:
+                running.retry_at_s = now_s + _POWER_RETRY_S
+            elif now_s >= running.retry_at_s:
                 self._running.remove(running)
                 self._start(running, now_s)
 
     def _start(self, running: _Running, now_s: float | None = None) -> None:
         running.tries_left -= 1
-        running.pid = running.again_s = None
+        running.pid = running.retry_at_s = None
         if running.is_power:
             self._log.info(f"{running.what}: asking the system for it")
         try:
@@ -87,7 +87,7 @@ class Actions:
         else:
             self._running.append(running)
 
-    def _gather(self, running: _Running, now_s: float) -> None:
+    def _reap(self, running: _Running, now_s: float) -> None:
         assert running.pid is not None
         try:
             pid, status = os.waitpid(running.pid, os.WNOHANG)
@@ -104,7 +104,7 @@ class Actions:
 
     def _failed(self, running: _Running, how: str, now_s: float | None) -> None:
         running.pid = None
-        running.again_s = None if now_s is None else now_s + _POWER_RETRY_S
+        running.retry_at_s = None if now_s is None else now_s + _POWER_RETRY_S
         why = "; the journal says why: journalctl -u a1d" if running.is_power else ""
         error = self._errors[running.what, running.is_power] = f"{running.what}: failed ({how}){why}"
         if running.tries_left > 0:

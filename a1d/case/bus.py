@@ -122,7 +122,7 @@ def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
     return smbus
 
 
-def explain(error: OSError, bus: int) -> BusError:
+def describe_bus_error(error: OSError, bus: int) -> BusError:
     """The same error in words that name the remedy."""
     number = error.errno or 0
     name = f"/dev/i2c-{bus}"

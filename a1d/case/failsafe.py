@@ -13,14 +13,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from a1d.case.bus import SETTLE_S, CaseBus, RegisterBus, explain, open_case, open_smbus
+from a1d.case.bus import SETTLE_S, CaseBus, RegisterBus, describe_bus_error, open_case, open_smbus
 from a1d.case.stop_settings import bound_time, read_stop_settings, try_for
 from a1d.paths import CONFIG_PATH, RUN_DIR
 
 TIME_MAX_S = 2.5
 
 
-def leave_safe(
+def apply_failsafe(
     open_bus: Callable[[], CaseBus],
     failsafe_percent: int,
     exact_percent: int | None = None,
@@ -79,13 +79,13 @@ def main() -> int:
     if on_stop == "keep":
         return 0
     try:
-        done = leave_safe(
+        done = apply_failsafe(
             lambda: open_case(settings.protocol, lambda: open_smbus(settings.bus, settings.timeout_s)),
             settings.failsafe_percent,
             on_stop if isinstance(on_stop, int) else None,
         )
     except OSError as error:
-        text = explain(error, settings.bus).strerror
+        text = describe_bus_error(error, settings.bus).strerror
         print(f"<3>a1d-failsafe: the fan could not be made safe: {text}", file=sys.stderr)
         return 1
     print(f"<{6 if clean else 4}>a1d-failsafe: {done}", file=sys.stderr)

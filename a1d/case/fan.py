@@ -22,7 +22,7 @@ _NEVER = float("inf")
 
 
 class Fan:
-    """Set ``target_percent``, then call ``service`` whenever ``due_s`` has come.
+    """Set ``target_percent``, then call ``poll`` whenever ``due_s`` has come.
 
     ``observed_percent`` is what the fan did before the first write (None: not known),
     ``confirmed_percent`` what the MCU last confirmed (None: nothing since the bus last failed or lied).
@@ -51,14 +51,14 @@ class Fan:
 
     @property
     def due_s(self) -> float:
-        """When ``service`` has something to do; infinity when only a new target can bring work."""
+        """When ``poll`` has something to do; infinity when only a new target can bring work."""
         if self.observing:
             return self._retry_s
         if self.target_percent is None:
             return _NEVER
         return max(self._retry_s, self._next()[0])
 
-    def service(self) -> float:
+    def poll(self) -> float:
         """At most one transfer, if one is due; when to call again. Never raises OSError: see ``error``."""
         due_s = self.due_s
         if self._clock() < due_s:
@@ -76,7 +76,7 @@ class Fan:
         return self.due_s
 
     def close(self) -> None:
-        """Give the bus back and forget what was set; the next ``service`` opens it again and writes."""
+        """Give the bus back and forget what was set; the next ``poll`` opens it again and writes."""
         self._pending = self.confirmed_percent = None
         self._may_stand = True
         bus, self._bus = self._bus, None
@@ -113,7 +113,7 @@ class Fan:
         if isinstance(bus, RegisterBus):
             self.observed_percent = min(100, bus.read_duty())
         self.observing = False
-        self._well()
+        self._mark_ok()
 
     def _identify(self, bus: CaseBus) -> None:
         assert isinstance(bus, RegisterBus)
@@ -149,7 +149,7 @@ class Fan:
         else:
             self.confirmed_percent = duty  # nothing better can be known (L1)
             self._may_stand = duty == 0
-            self._well()
+            self._mark_ok()
 
     def _verify(self, bus: CaseBus) -> None:
         assert isinstance(bus, RegisterBus)
@@ -160,7 +160,7 @@ class Fan:
         if found == wanted:
             self.confirmed_percent = wanted
             self._mismatches, self.mismatch = 0, None
-            self._well()
+            self._mark_ok()
             return
         self.confirmed_percent = None
         self._mismatches += 1
@@ -170,7 +170,7 @@ class Fan:
                 "drive it, or is case.protocol wrong?"
             )
 
-    def _well(self) -> None:
+    def _mark_ok(self) -> None:
         self._failures, self.error = 0, None
 
     def _failed(self, error: OSError) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from a1d.case.bus import ADDRESS, PACE_S, SETTLE_S, LegacyBus, RegisterBus, SmbusLike, explain, open_smbus
+from a1d.case.bus import ADDRESS, PACE_S, SETTLE_S, LegacyBus, RegisterBus, SmbusLike, describe_bus_error, open_smbus
 from a1d.case.stop_settings import bound_time, read_stop_settings, try_for
 from a1d.paths import CONFIG_PATH, RUN_DIR
 
@@ -100,7 +100,7 @@ def main() -> int:
     try:
         tries = cut_power(lambda: open_power_cut(settings.protocol, open_smbus(settings.bus, settings.timeout_s)))
     except OSError as error:
-        why = explain(error, settings.bus).strerror
+        why = describe_bus_error(error, settings.bus).strerror
         _say(3, f"the power may stay on, because the case could not be asked to cut it: {why}; use the case's button")
         return 1
     _say(5, f"asked the case to cut the power ({sys.argv[1]}, try {tries})")

@@ -63,12 +63,12 @@ def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
         found = {}
     sound = {name: found[name] for name, is_sound in _IS_SOUND.items() if name in found and is_sound(found[name])}
     if not {"protocol", "bus"} <= sound.keys():
-        seems = glance_at(_read(config_path))
+        seems = guess_case(_read(config_path))
         sound |= {"protocol": seems.protocol, "bus": seems.bus}
     return StopSettings(**sound)
 
 
-def glance_at(text: str) -> StopSettings:
+def guess_case(text: str) -> StopSettings:
     """The defaults, with ``protocol`` and ``bus`` as a configuration that cannot be read seems to give them.
 
     The wrong protocol can hang an old case (L1), so better a line that names it than a default.

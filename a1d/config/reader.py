@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
-from a1d.case.stop_settings import SIZE_MAX, glance_at, read_bounded
+from a1d.case.stop_settings import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
 from a1d.config.settings import Config, SensorConfig
 from a1d.errors import ConfigError
@@ -48,7 +48,7 @@ def parse_config(text: str, name: str = "config") -> Config:
         if len(problems) > len(shown):
             shown.append(f"{name}: and {len(problems) - len(shown)} more problems")
         is_plain = not tree.problems and ("case", "protocol") not in reader.wrong
-        case = config.case if is_plain else glance_at(text)
+        case = config.case if is_plain else guess_case(text)
         raise ConfigError(shown, case.protocol, case.bus)
     return config
 

@@ -28,7 +28,7 @@ class Health:
         if text is None:
             if self._problems.pop(name, None) is not None:
                 self._failsafe.discard(name)
-                self._log.info(f"{name}: well again")
+                self._log.info(f"{name}: recovered")
             return
         if name not in self._problems:
             self._log.warning(f"{name}: {text}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from a1d import __version__
 from a1d.button.pulses import Gesture
 from a1d.errors import DeniedError, RequestError
-from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, read_description, take
+from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, parse_parameters, read_description
 from a1d.temperature.controller import curve_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def control_interface(daemon: Daemon) -> Interface:
     """org.a1d.control for this daemon."""
 
     def get_status(parameters: Parameters, _peer: Peer) -> Parameters:
-        take(parameters)
+        parse_parameters(parameters)
         return {"status": status_of(daemon, daemon.clock())}
 
     def monitor(parameters: Parameters, peer: Peer) -> Stream:
@@ -34,7 +34,7 @@ def control_interface(daemon: Daemon) -> Interface:
 
     def set_fan(parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)
-        duty_percent, for_s = take(parameters, duty_percent=int, for_s=(float, int, type(None))).values()
+        duty_percent, for_s = parse_parameters(parameters, duty_percent=int, for_s=(float, int, type(None))).values()
         if not 0 <= duty_percent <= 100:
             raise RequestError("duty_percent", f"a duty of {duty_percent!s:.20} % was asked for; expected 0 to 100")
         if for_s is not None and not 0 < for_s <= _LEASE_MAX_S:
@@ -45,14 +45,14 @@ def control_interface(daemon: Daemon) -> Interface:
     def steering(act: Callable[[], None]) -> Method:
         def method(parameters: Parameters, peer: Peer) -> Parameters:
             require_steering(peer)
-            take(parameters)
+            parse_parameters(parameters)
             act()
             return {}
 
         return method
 
     def get_curves(parameters: Parameters, _peer: Peer) -> Parameters:
-        take(parameters)
+        parse_parameters(parameters)
         return {"curves": [_curve(daemon.config, sensor) for sensor in daemon.config.sensors]}
 
     methods = {

@@ -42,7 +42,7 @@ class Notifier:
         """One line for ``systemctl status``, sent when it changes and at most once a second."""
         if text != self._status and now_s - self._status_s >= 1.0:
             line = text.encode("ascii", "replace").decode("ascii").replace("\n", " ")
-            if self._send(f"STATUS={line}", passing=True):
+            if self._send(f"STATUS={line}", droppable=True):
                 self._status, self._status_s = text, now_s
 
     def watchdog_is_due(self, now_s: float) -> bool:
@@ -52,7 +52,7 @@ class Notifier:
     def watchdog(self, now_s: float) -> None:
         """Feed the watchdog. Call it only when all is alive."""
         self._pinged_s = now_s
-        self._send("WATCHDOG=1", passing=True)
+        self._send("WATCHDOG=1", droppable=True)
 
     def close(self) -> None:
         """Close the socket; nothing can be said any more."""
@@ -65,11 +65,11 @@ class Notifier:
         while self._unsent and self._say(self._unsent[0]):
             self._unsent.popleft()
 
-    def _send(self, message: str, *, passing: bool = False) -> bool:
+    def _send(self, message: str, *, droppable: bool = False) -> bool:
         """Whether it was sent. A ``passing`` message is dropped if systemd has no room, any other waits."""
         self.flush()
         sent = not self._unsent and self._say(message)
-        if not sent and not passing:
+        if not sent and not droppable:
             self._unsent.append(message)
         return sent
 

@@ -78,7 +78,7 @@ class Telling:
             return
         self._reported = state
         report, bus = self._daemon.health.report, self._daemon.config.case.bus
-        report("fan", str(case_bus.explain(fan.error, bus).strerror) if fan.error else fan.mismatch)
+        report("fan", str(case_bus.describe_bus_error(fan.error, bus).strerror) if fan.error else fan.mismatch)
         if fan.firmware != self._firmware and (remark := describe_firmware(fan.firmware)):
             self._daemon.log.info(remark)
         self._firmware = fan.firmware

@@ -250,7 +250,7 @@ class Server:
         return self._interfaces[name]
 
     def _get_description(self, parameters: Parameters, _peer: Peer) -> Parameters:
-        return {"description": self._interface(take(parameters, interface=str)["interface"]).description}
+        return {"description": self._interface(parse_parameters(parameters, interface=str)["interface"]).description}
 
     def _error_message(self, error: Exception, method: str) -> Parameters:
         """Domain errors go out under the called interface's names, with their text for the user."""
@@ -308,7 +308,7 @@ class _VarlinkError(Exception):
     """Its arguments: one of org.varlink.service's errors, and the parameters of that."""
 
 
-def take(parameters: Parameters, **types: type | tuple[type, ...]) -> Parameters:
+def parse_parameters(parameters: Parameters, **types: type | tuple[type, ...]) -> Parameters:
     """The named parameters, each of its type; a missing one is None where None is among its types."""
     for name in parameters:
         if name not in types:

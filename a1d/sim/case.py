@@ -16,7 +16,7 @@ from a1d.button.watcher import EdgeSource
 from a1d.config.settings import ButtonConfig, Config, SensorConfig
 from a1d.errors import RequestError
 from a1d.service.methods import require_steering
-from a1d.service.varlink import Interface, Parameters, Peer, read_description, take
+from a1d.service.varlink import Interface, Parameters, Peer, parse_parameters, read_description
 from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, HeatModel
 from a1d.sim.mcu import BusFault, SimulatedBus, SimulatedMcu
 
@@ -180,7 +180,7 @@ class SimulatedCase:
 
     def _press(self, parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)
-        gesture = take(parameters, gesture=str)["gesture"]
+        gesture = parse_parameters(parameters, gesture=str)["gesture"]
         if gesture not in [g.value for g in Gesture]:
             raise RequestError("gesture", f"found {gesture!r:.40}, expected double_press or hold")
         self.press(Gesture(gesture))
@@ -188,7 +188,7 @@ class SimulatedCase:
 
     def _set_fault(self, parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)
-        asked = take(parameters, fault=str, on=bool)
+        asked = parse_parameters(parameters, fault=str, on=bool)
         name, is_on = asked["fault"], asked["on"]
         faults: dict[str, BusFault | SensorFault] = {f.value: f for kind in (BusFault, SensorFault) for f in kind}
         if name == "reset-mcu":
@@ -206,14 +206,14 @@ class SimulatedCase:
 
     def _set_load(self, parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)
-        watts = take(parameters, watts=(float, int, type(None)))["watts"]
+        watts = parse_parameters(parameters, watts=(float, int, type(None)))["watts"]
         if watts is not None and not 0 <= watts <= 20:
             raise RequestError("watts", f"found {watts!s:.20}, expected 0 to 20, or null to heat and cool in turns")
         self.load_watts = watts
         return {}
 
     def _get(self, parameters: Parameters, _peer: Peer) -> Parameters:
-        take(parameters)
+        parse_parameters(parameters)
         return {
             "fan_percent": self.mcu.fan_percent,
             "register_percent": self.mcu.register_duty,

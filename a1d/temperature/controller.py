@@ -60,7 +60,7 @@ class Controller:
         self._fresh_s = now_s  # readings from before this are history
         self._silent_s = now_s  # from here on counts the silence of a sensor that has never been heard
         self._lease: Lease | None = None
-        self._override = False
+        self._emergency = False
         self._calm_since_s: float | None = None
         self._cool_since_s: float | None = None
         self._cool_duty = 0
@@ -109,8 +109,8 @@ class Controller:
 
         untrusted = self._untrusted(now_s, readings)
         trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
-        critical = self._update_override(now_s, trusted, bool(untrusted))
-        if lease and not self._override:
+        critical = self._update_emergency(now_s, trusted, bool(untrusted))
+        if lease and not self._emergency:
             self._duty, self._cool_since_s = lease.duty_percent, None
             if lease.until_s is None:
                 return Decision(lease.duty_percent, ("set by hand, until fan auto",), manual=True)
@@ -142,7 +142,7 @@ class Controller:
             untrusted += [name for name in self._curves if name not in heard]
         return tuple(untrusted)
 
-    def _update_override(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> Reading | None:
+    def _update_emergency(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> Reading | None:
         """An emergency beats a manual setting until it has been calm for the hold time. The critical reading."""
         calm = not emergency and len(trusted) == len(self._curves)
         critical = None
@@ -153,14 +153,14 @@ class Controller:
             if reading.error or not reading.temp_celsius < critical_celsius - self._fan.hysteresis_celsius:
                 calm = False
         if emergency or critical:
-            self._override, self._calm_since_s = True, None
+            self._emergency, self._calm_since_s = True, None
         elif not calm:
             self._calm_since_s = None
-        elif self._override:
+        elif self._emergency:
             if self._calm_since_s is None:
                 self._calm_since_s = now_s
             if now_s - self._calm_since_s >= self._fan.hold_s:
-                self._override, self._calm_since_s = False, None
+                self._emergency, self._calm_since_s = False, None
         return critical
 
     def _automatic(self, now_s: float, trusted: Sequence[Reading]) -> tuple[object, ...]:

@@ -45,7 +45,7 @@ def settle(rig: VirtualRig) -> None:
     for _ in range(1000):
         if not rig.daemon.selector.select(0):
             return
-        rig.daemon.turn()
+        rig.daemon.run_once()
     raise AssertionError("a descriptor stays readable: the loop spins")
 
 
@@ -218,7 +218,7 @@ def test_a_press_during_a_bus_time_out_is_acted_on_right_after_it(
     rig.case.bus_faults.add(BusFault.TIME_OUT)
     rig.case.fixed_celsius = 72.0
     while not pressed_s:
-        rig.turn()
+        rig.run_once()
     settle(rig)
     assert rig.case.powered == ["poweroff"]
     assert rig.clock() - pressed_s[0] <= rig.daemon.config.case.timeout_s
@@ -311,7 +311,7 @@ def test_the_fan_follows_during_noise_and_the_button_works_soon_after_it(rig: Vi
 
 def test_an_idle_button_wakes_nobody(rig: VirtualRig, mocker: MockerFixture) -> None:
     rig.run(30)
-    select_spy = mocker.spy(rig.daemon, "turn")
+    select_spy = mocker.spy(rig.daemon, "run_once")
     press(rig, DOUBLE)
     assert select_spy.call_count == 1
     rig.run(60)

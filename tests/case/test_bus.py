@@ -19,7 +19,7 @@ from pytest_mock import MockerFixture
 
 import a1d
 from a1d.case import bus as case_bus
-from a1d.case.bus import CaseBus, LegacyBus, RegisterBus, explain, is_transient, open_case, open_smbus
+from a1d.case.bus import CaseBus, LegacyBus, RegisterBus, describe_bus_error, is_transient, open_case, open_smbus
 from a1d.errors import A1dError
 from a1d.sim.mcu import SimulatedBus, SimulatedMcu
 from tests.virtual import VirtualClock
@@ -145,21 +145,21 @@ def test_the_register_layer_and_the_simulated_mcu_agree() -> None:
     ],
 )
 def test_an_error_names_its_remedy(number: int, remedy: str) -> None:
-    text = str(explain(OSError(number, os.strerror(number)), 7).strerror)
+    text = str(describe_bus_error(OSError(number, os.strerror(number)), 7).strerror)
     assert re.search(remedy, text), text
     assert "/dev/i2c-7" in text
 
 
 @given(st.sampled_from(sorted(errno.errorcode)), st.integers(0, 99))
 def test_every_error_keeps_its_number_and_names_the_device(number: int, bus: int) -> None:
-    explained = explain(OSError(number, os.strerror(number)), bus)
+    explained = describe_bus_error(OSError(number, os.strerror(number)), bus)
     assert isinstance(explained, A1dError)
     assert explained.errno == number
     assert f"/dev/i2c-{bus}" in str(explained)
 
 
 def test_an_error_without_a_number_keeps_its_words() -> None:
-    assert "out of cheese" in str(explain(OSError("out of cheese"), 1))
+    assert "out of cheese" in str(describe_bus_error(OSError("out of cheese"), 1))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ class World:
         calls = 0
         while self.fan.due_s <= end_s:
             self.clock.now_s = max(self.clock(), self.fan.due_s)
-            self.fan.service()
+            self.fan.poll()
             calls += 1
             assert calls <= 30 * (seconds + 1), "the fan is served in a busy loop"
             if check is not None:
@@ -289,7 +289,7 @@ def test_nothing_to_do_is_nothing_on_the_bus(world: World) -> None:
     world.settle(30)
     sent = len(world.sent)
     world.fan.target_percent = 30
-    world.fan.service()
+    world.fan.poll()
     assert len(world.sent) == sent
 
 
@@ -360,7 +360,7 @@ def test_a_pause_is_counted_from_the_end_of_a_slow_write(world: World, before: i
     world.settle(before)
     world.stretch_s = 0.25
     world.fan.target_percent = 30
-    world.fan.service()
+    world.fan.poll()
     world.stretch_s = 0.0
     world.fan.target_percent = 60
     world.run(1)
@@ -372,7 +372,7 @@ def test_a_pause_is_counted_from_the_end_of_a_slow_write(world: World, before: i
 def test_a_kick_is_waited_out_even_after_the_bus_was_given_back(world: World) -> None:
     world.settle(0)
     world.fan.target_percent = 30
-    world.fan.service()
+    world.fan.poll()
     world.fan.close()
     world.fan.target_percent = 60
     world.run(2)
@@ -391,7 +391,7 @@ def test_after_close_the_duty_is_written_again(world: World) -> None:
 
 def test_an_older_case_is_believed_at_once_and_never_read(old_world: World) -> None:
     old_world.fan.target_percent = 40
-    old_world.fan.service()  # opens
+    old_world.fan.poll()  # opens
     old_world.run(0.1)
     assert old_world.fan.confirmed_percent == old_world.mcu.fan_percent == 40
     assert not old_world.fan.readable
@@ -417,7 +417,7 @@ def test_the_present_duty_is_observed_before_anything_is_written(world: World, r
 def test_observing_too_takes_one_transfer_a_call(world: World) -> None:
     for _ in range(5):
         before = len(world.sent)
-        world.fan.service()
+        world.fan.poll()
         assert len(world.sent) - before <= 1
 
 
@@ -433,7 +433,7 @@ def test_a_dead_bus_delays_the_start_by_less_than_2_s_and_invents_no_duty(world:
 def test_one_error_does_not_cost_the_observation(world: World) -> None:
     world.mcu.set_duty(70)
     world.read_errno = errno.EAGAIN
-    world.fan.service()
+    world.fan.poll()
     world.read_errno = 0
     world.run(1)
     assert world.fan.observed_percent == 70
@@ -462,7 +462,7 @@ def test_everyday_noise_is_counted_but_not_complained_about(world: World, fault:
     for target in (30, 40, 50):
         world.faults.add(fault)
         world.fan.target_percent = target
-        world.fan.service()
+        world.fan.poll()
         world.faults.clear()
         world.run(2)
         assert world.fan.error is None

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import a1d
 from a1d.case import failsafe, powercut
 from a1d.case.bus import CaseBus, open_case
-from a1d.case.failsafe import leave_safe, stopped_cleanly
+from a1d.case.failsafe import apply_failsafe, stopped_cleanly
 from a1d.case.powercut import LegacyPowerCut, RegisterPowerCut, cut_power, open_power_cut
 from a1d.case.stop_settings import FILE_NAME, StopSettings, read_stop_settings, write_stop_settings
 from a1d.config.printer import print_config
@@ -98,9 +98,11 @@ class Case:
         self.clock.sleep(ago_s)
         self.mcu.transfers.clear()
 
-    def leave_safe(self, failsafe_percent: int, exact_percent: int | None = None) -> str:
+    def apply_failsafe(self, failsafe_percent: int, exact_percent: int | None = None) -> str:
         with self.bounded():
-            return leave_safe(self.open_bus, failsafe_percent, exact_percent, clock=self.clock, sleep=self.clock.sleep)
+            return apply_failsafe(
+                self.open_bus, failsafe_percent, exact_percent, clock=self.clock, sleep=self.clock.sleep
+            )
 
     def cut_power(self) -> int:
         with self.bounded():
@@ -134,7 +136,7 @@ def test_what_it_says_it_left_is_what_the_fan_keeps(
         case.kick(*kick)
     present = min(100, case.mcu.register_duty)
     try:
-        said = case.leave_safe(failsafe_percent, exact)
+        said = case.apply_failsafe(failsafe_percent, exact)
     except OSError:
         return
     case.clock.sleep(10)
@@ -150,7 +152,7 @@ def test_what_it_says_it_left_is_what_the_fan_keeps(
 def test_it_never_makes_the_fan_slower(duty: int, failsafe_percent: int, script: list[int]) -> None:
     case = Case(duty, script)
     try:
-        case.leave_safe(failsafe_percent)
+        case.apply_failsafe(failsafe_percent)
     except OSError:
         pass
     assert all(register == 0x80 and max(duty, failsafe_percent) <= value <= 100 for register, value in case.written)
@@ -158,7 +160,7 @@ def test_it_never_makes_the_fan_slower(duty: int, failsafe_percent: int, script:
 
 def test_a_duty_that_cannot_be_read_counts_as_100() -> None:
     case = Case(20, [errno.EIO])
-    assert "100 %" in case.leave_safe(60)
+    assert "100 %" in case.apply_failsafe(60)
     assert case.mcu.fan_percent == 100
 
 
@@ -167,7 +169,7 @@ def test_a_duty_that_the_mcu_is_about_to_forget_is_written(failsafe_percent: int
     """Just reset, it reports 50 % for 5 s and then stops the fan."""
     case = Case()
     case.mcu.reset()
-    case.leave_safe(failsafe_percent)
+    case.apply_failsafe(failsafe_percent)
     case.clock.sleep(10)
     assert case.mcu.fan_percent == 50
 
@@ -175,7 +177,7 @@ def test_a_duty_that_the_mcu_is_about_to_forget_is_written(failsafe_percent: int
 @pytest.mark.parametrize(("exact", "left"), [(None, 100), (40, 40)])
 def test_an_older_case_is_written_to_once_and_not_read(exact: int | None, left: int) -> None:
     case = Case(20, legacy=True)
-    case.leave_safe(60, exact)
+    case.apply_failsafe(60, exact)
     assert case.mcu.fan_percent == left
     assert [(t.register, t.value) for t in case.mcu.transfers] == [(None, left)]
 
@@ -187,7 +189,7 @@ def test_a_dead_bus_is_an_error_after_having_tried_for_a_while(fault: BusFault, 
     case.faults.add(fault)
     started_s = case.clock()
     with pytest.raises(OSError):
-        case.leave_safe(60)
+        case.apply_failsafe(60)
     assert case.clock() - started_s > 1.5
 
 
@@ -264,7 +266,7 @@ def test_a_bus_that_fails_every_second_time_is_no_obstacle(first_fails: bool, le
     case.cut_power()
     assert case.mcu.cut_s is not None
     case = Case(30, list(script), legacy=legacy)
-    case.leave_safe(60)
+    case.apply_failsafe(60)
     assert case.mcu.fan_percent >= 60
 
 

@@ -74,7 +74,7 @@ class Ctl:
 
         def serve() -> None:
             while not done.is_set():
-                rig.daemon.turn()
+                rig.daemon.run_once()
 
         path = str(rig.run_dir / "control.sock")
         thread = threading.Thread(target=serve)

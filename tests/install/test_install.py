@@ -178,7 +178,9 @@ def test_a_release_upgrade_beneath_it_leaves_the_fan_its_programs(installed: Ins
         cp -a /opt/a1d /opt/other && cd /opt/other/lib
         built=$(basename $(readlink python3.1? | head -n 1))
         mv $built python3.0 && for each in python3.1?; do ln -sfn python3.0 $each; done && ln -s python3.0 $built
-        cd / && for what in case.failsafe "case.powercut poweroff" "cli --version"; do /opt/other/bin/python -m a1d.$what; done
+        cd / && for what in case.failsafe "case.powercut poweroff" "cli --version"; do
+                /opt/other/bin/python -m a1d.$what
+            done
         rm -rf /opt/other
     """
     done = installed[0].run(script)

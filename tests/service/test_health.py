@@ -60,7 +60,7 @@ def test_the_log_names_the_thing_and_what_ails_it() -> None:
     health.report("button", "GPIO4 is busy")
     health.report("button", "GPIO4 is still busy")
     health.report("button", None)
-    assert lines == ["a1d: warning: button: GPIO4 is busy", "a1d: button: well again"]
+    assert lines == ["a1d: warning: button: GPIO4 is busy", "a1d: button: recovered"]
 
 
 # -- log -------------------------------------------------------------------------------------------

@@ -409,7 +409,7 @@ def guarded(systemd: Systemd, make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
     return rig
 
 
-def test_a_fan_that_is_not_serviced_starves_the_watchdog(
+def test_a_fan_that_is_not_polled_starves_the_watchdog(
     guarded: VirtualRig, systemd: Systemd, mocker: MockerFixture
 ) -> None:
 
@@ -417,11 +417,11 @@ def test_a_fan_that_is_not_serviced_starves_the_watchdog(
         guarded.clock.sleep(0.1)
         return guarded.daemon.fan.due_s
 
-    mocker.patch.object(guarded.daemon.fan, "service", side_effect=neglect)
+    mocker.patch.object(guarded.daemon.fan, "poll", side_effect=neglect)
     guarded.case.fixed_celsius = 72.0
     fed_s = 0.0
     while guarded.clock() < 1080:
-        guarded.turn()
+        guarded.run_once()
         fed_s = guarded.clock() if systemd.heard("WATCHDOG") else fed_s
     assert fed_s < 1030
 

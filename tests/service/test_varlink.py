@@ -33,7 +33,7 @@ from a1d.service.varlink import (
     Peer,
     Server,
     Stream,
-    take,
+    parse_parameters,
 )
 from tests.virtual import VirtualClock
 
@@ -110,7 +110,7 @@ class Loop:
         methods: dict[str, varlink.Method] = {
             "Echo": self._echo,
             "Deeper": lambda parameters, peer: self._deeper(parameters, peer, 5),
-            "Big": lambda parameters, _peer: {"text": "x" * take(parameters, size=int)["size"]},
+            "Big": lambda parameters, _peer: {"text": "x" * parse_parameters(parameters, size=int)["size"]},
             "Count": lambda _parameters, _peer: Stream({"n": 0}),
             "Refuse": _raising(DeniedError("no")),
             "Fail": _raising(A1dError("one\ntwo")),
@@ -123,14 +123,14 @@ class Loop:
 
     def _echo(self, parameters: Parameters, peer: Peer) -> Parameters:
         self.seen.append(peer)
-        text = take(parameters, text=str)["text"]
+        text = parse_parameters(parameters, text=str)["text"]
         self.answered.append(text)
         return {"text": text}
 
     def _deeper(self, parameters: Parameters, peer: Peer, levels: int) -> Parameters:
         return self._deeper(parameters, peer, levels - 1) if levels else self._echo(parameters, peer)
 
-    def turn(self) -> bool:
+    def run_once(self) -> bool:
         """Everything that is ready now; False if nothing was."""
         ready = self.selector.select(0)
         for key, _events in ready:
@@ -140,7 +140,7 @@ class Loop:
     def settle(self, turns_max: int = 200) -> None:
         """Until nothing is ready any more, which must come."""
         for _ in range(turns_max):
-            if not self.turn():
+            if not self.run_once():
                 return
         raise AssertionError(f"still something ready after {turns_max} turns: the loop spins")
 
@@ -321,7 +321,7 @@ def test_a_wrong_type_is_named_and_not_echoed_at_length(loop: Loop, value: objec
 )
 def test_take_gives_what_was_sent_or_names_it(value: object, kinds: set[type]) -> None:
     try:
-        taken = take({"x": value}, x=tuple(kinds))["x"]
+        taken = parse_parameters({"x": value}, x=tuple(kinds))["x"]
     except RequestError as error:
         assert error.parameter == "x" and type(value) not in kinds
     else:
@@ -376,7 +376,7 @@ def test_pipelined_calls_are_answered_all_and_in_order(loop: Loop) -> None:
     got: list[Any] = []
     for _ in range(2 * len(texts)):
         data = data[wire.send(data) :] if data else b""
-        loop.turn()
+        loop.run_once()
         got += wire.read()
     assert [message["parameters"]["text"] for message in got] == texts
 
@@ -385,7 +385,7 @@ def test_a_pipelining_client_does_not_keep_another_waiting(loop: Loop) -> None:
     greedy, modest = loop.wire(), loop.wire()
     greedy.send(echo("greedy") * 1000)
     modest.send(echo("modest"))
-    loop.turn()
+    loop.run_once()
     assert "modest" in loop.answered
     assert len(loop.answered) < 20
     assert modest.read()
@@ -585,7 +585,7 @@ def test_a_reader_that_never_reads_misses_messages_and_delays_nobody(loop: Loop)
     loop.ask(keen, f"{TOY}.Count", more=True)
     for number in range(1, 3000):
         loop.server.publish({"n": number, "text": "x" * 500})
-        loop.turn()
+        loop.run_once()
         assert [message["parameters"]["n"] for message in keen.read()] == [number]
     loop.settle()
     assert keen.read() == []
@@ -620,7 +620,7 @@ def test_a_flood_of_calls_without_reading_stops_being_read(loop: Loop) -> None:
     data = call * 4
     for _ in range(20_000):
         count = flood.send(data)
-        loop.turn()
+        loop.run_once()
         sent += count
         data = (data[count:] or call * 4) if count else data
         if not count:
@@ -652,8 +652,8 @@ def test_a_client_may_vanish_before_its_replies(loop: Loop, read_first: bool) ->
     wire, other = loop.wire(), loop.wire()
     wire.send(echo("x" * 2000) * 50)
     if read_first:
-        loop.turn()
-        loop.turn()
+        loop.run_once()
+        loop.run_once()
         wire.sock.recv(100)
     wire.sock.close()
     loop.settle()
@@ -674,7 +674,7 @@ def test_a_reply_larger_than_every_buffer_arrives_or_ends_the_connection(loop: L
     wire, other = loop.wire(), loop.wire()
     wire.call(f"{TOY}.Big", {"size": 5_000_000})
     for _ in range(1000):
-        loop.turn()
+        loop.run_once()
         if wire.read() or wire.closed:
             break
     else:
@@ -750,12 +750,12 @@ def test_a_thousand_connections_at_once_stay_within_bounds(loop: Loop, users: in
                 crowd.append(Wire(loop.path))
                 break
             except BlockingIOError:  # the backlog is full
-                loop.turn()
+                loop.run_once()
                 assert len(loop.selector.get_map()) <= 1 + 1 + CLIENTS_MAX
         crowd[-1].send(b'{"half')
         if index % 100 == 0:
             root.call(f"{TOY}.Echo", {"text": "root"})
-            loop.turn()
+            loop.run_once()
             assert len(root.read()) == 1
     loop.settle()
     survivors = [wire for wire in crowd if is_open(wire)]
@@ -808,7 +808,7 @@ def test_without_any_descriptor_at_all_the_server_lives(loop: Loop) -> None:
     with no_descriptor_from(3):
         before.send(echo("x"))
         for _ in range(5):
-            loop.turn()
+            loop.run_once()
     waiting.sock.close()
     assert before.read() == [{"parameters": {"text": "x"}}]
     loop.settle()
@@ -874,7 +874,7 @@ def test_the_peers_groups_are_the_kernels_never_more(loop: Loop, groups: list[in
     try:
         while not loop.seen and child.poll() is None:
             loop.selector.select(0.5)
-            loop.turn()
+            loop.run_once()
         assert child.wait(5) == 0
     finally:
         child.kill()
