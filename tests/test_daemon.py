@@ -484,7 +484,9 @@ def test_ticks_stay_on_their_grid_and_a_delay_begins_a_new_one(
     )
 
 
-def test_once_a_tick_is_due_the_fan_comes_before_whatever_else_is_ready(rig: VirtualRig) -> None:
+def test_once_a_tick_is_due_the_fan_comes_before_whatever_else_is_ready(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig.run(5)
     happened: list[str] = []
     pairs = [socket.socketpair() for _ in range(2)]
@@ -496,7 +498,7 @@ def test_once_a_tick_is_due_the_fan_comes_before_whatever_else_is_ready(rig: Vir
     for ours, theirs in pairs:
         theirs.send(b"x")
         rig.daemon.selector.register(ours, selectors.EVENT_READ, slow)
-    rig.case.advance = lambda _now_s: happened.append("tick")  # type: ignore[method-assign]
+    monkeypatch.setattr(rig.case, "advance", lambda _now_s: happened.append("tick"))
     rig.daemon.run_once()
     rig.daemon.run_once()
     assert happened[:3] == ["handled", "tick", "handled"]

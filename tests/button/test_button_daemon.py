@@ -54,7 +54,7 @@ def press(rig: VirtualRig, gesture: Gesture) -> None:
 
 
 def with_button(**settings: object) -> Config:
-    return Config(button=ButtonConfig(**settings))
+    return Config(button=ButtonConfig(**settings))  # type: ignore[arg-type]
 
 
 # -- a press becomes an action ---------------------------------------------------------------------

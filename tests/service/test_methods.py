@@ -502,7 +502,7 @@ def test_the_curves_are_what_the_fan_follows(
         assert list(duties.values()) == sorted(duties.values())
         assert all(duties[temp] == 100 for temp in duties if temp >= curve["critical_celsius"])
         for temp, duty in points:
-            assert duties[temp] == duty
+            assert duties[round(temp)] == duty
 
 
 def test_the_curve_shown_is_the_duty_given(make_rig: MakeRig, make_caller: MakeCaller) -> None:
