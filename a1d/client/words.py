@@ -42,10 +42,13 @@ CURVE = {
 
 
 def check(value: Any, shape: Any, name: str) -> Any:
-    """``value``, if it is of that ``shape``; more than that may be in it. ValueError says what in ``name`` is not."""
+    """``value``, if it is of that ``shape``; it may hold more. What may be null and is missing becomes null.
+
+    Raises ValueError that says what is wrong, and where in ``name``.
+    """
     if isinstance(shape, dict) and isinstance(value, dict):
         for key, inner in shape.items():
-            found = value.get(key.removesuffix("?"))
+            found = value.setdefault(key.removesuffix("?"), None)
             if found is not None or not key.endswith("?"):
                 check(found, inner, f"{name}.{key.removesuffix('?')}")
         return value
