@@ -157,7 +157,7 @@ def without_sensor(rig: VirtualRig) -> None:
     ("reach", "code", "state"),
     [(lambda rig: rig.run(20), 0, "ok"), (without_bus, 1, "degraded"), (without_sensor, 1, "failsafe")],
 )
-def test_the_exit_code_and_the_text_tell_the_health(
+def test_the_exit_code_and_the_text_say_the_health(
     run: Ctl, rig: VirtualRig, reach: Callable[[VirtualRig], None], code: int, state: str
 ) -> None:
     reach(rig)
@@ -178,7 +178,7 @@ def test_json_has_the_same_keys_in_every_state(run: Ctl, rig: VirtualRig, reach:
     assert list(json.loads(run.out)) == STATUS_KEYS
 
 
-def test_before_the_first_look_status_says_so(run: Ctl, rig: VirtualRig) -> None:
+def test_before_the_first_tick_status_says_so(run: Ctl, rig: VirtualRig) -> None:
     starting(rig)
     run.at(rig, "status")
     assert "unknown" in run.out and "starting" in run.out and "None" not in run.out
@@ -213,7 +213,7 @@ def test_the_fan_is_set_and_given_back(run: Ctl, calm: VirtualRig) -> None:
     assert json.loads(run.out)["mode"] == "automatic"
 
 
-def test_a_time_is_told_and_what_remains_of_it(run: Ctl, calm: VirtualRig) -> None:
+def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> None:
     assert run.at(calm, "fan", "set", 60, "--for", "15m") == 0
     assert run.out == "the fan is held at 60 % for 15m\n"
     calm.run(65)
@@ -225,7 +225,7 @@ def test_a_time_is_told_and_what_remains_of_it(run: Ctl, calm: VirtualRig) -> No
     assert calm.fan_percent == 0
 
 
-def test_a_raised_duty_is_told(run: Ctl, calm: VirtualRig) -> None:
+def test_a_raised_duty_is_said(run: Ctl, calm: VirtualRig) -> None:
     assert run.at(calm, "fan", "set", 1) == 0
     assert "10 %" in run.out and "raised from 1 %" in run.out
 
@@ -239,7 +239,7 @@ def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
     assert set(curve) == {"sensor", "critical_celsius", "points", "duties"}
 
 
-def test_a_reload_tells_what_is_wrong_with_the_file(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+def test_a_reload_says_what_is_wrong_with_the_file(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
     text = ["interval: 1s"]
     rig = make_rig(lambda: parse_config(text[0], "/etc/a1d/config.yaml"))
     rig.run(20)
@@ -395,7 +395,15 @@ def test_a_deep_answer_gives_no_traceback(run: Ctl, tmp_path: Path, words: str, 
         assert run("--socket", listener.path, *words.split()) in (0, 3)
 
 
-def test_a_refusal_is_told_in_the_daemons_words(run: Ctl, tmp_path: Path) -> None:
+def test_json_is_ascii_without_control_characters(run: Ctl, tmp_path: Path) -> None:
+    status = GOOD | {"reason": "\x1b\x7f\x9b\u2103\U0001f600\ud800"}
+    with listening(tmp_path / "s", reply({"status": status})) as listener:
+        assert run("--socket", listener.path, "status", "--json") == 0
+    assert run.out.isascii() and run.out.removesuffix("\n").isprintable()
+    assert json.loads(run.out) == status
+
+
+def test_a_refusal_is_said_in_the_daemons_words(run: Ctl, tmp_path: Path) -> None:
     answer = reply({"reasons": ["one\x1b[2J", "two"]}, error="org.example.Odd")
     with listening(tmp_path / "s", answer) as listener:
         assert run("--socket", listener.path, "reload") == 1
@@ -648,7 +656,7 @@ def test_a_stranger_reads_but_is_told_how_to_be_allowed_to_steer(daemon: RealDae
 
 
 @needs_root
-def test_a_socket_out_of_reach_is_not_told_as_a_daemon_to_start(daemon: RealDaemon) -> None:
+def test_a_socket_out_of_reach_gives_no_advice_to_start_a_daemon(daemon: RealDaemon) -> None:
     os.chmod(daemon.directory, 0o700)
     try:
         ended = daemon.ctl("status", code=STRANGER)

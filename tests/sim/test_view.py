@@ -15,7 +15,7 @@ from tests.client.test_words import GOOD
 from tests.virtual import VirtualRig
 
 ODD = {**GOOD, "reason": "cpu\x1b[2J at 45 \u2103", "health": {"state": "degraded", "problems": ["b\x07d \u2103"]}}
-OURS = re.compile(r"\x1b\[(\d*[FJ]|\d*m)")  # what the view itself steers the terminal with
+OURS = re.compile(r"\x1b\[\d+F\x1b\[J|\x1b\[\d*m")  # what the view itself steers the terminal with
 MakeView = Callable[[bool, str], tuple[View, Callable[[], str]]]
 
 
