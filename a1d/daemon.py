@@ -250,16 +250,19 @@ class Daemon:
 
     # -- what clients may do ---------------------------------------------------------------------
 
-    def set_manual(self, duty_percent: int, for_s: float | None) -> int:
-        """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise; the duty that the fan will get.
+    def set_manual(self, duty_percent: int, for_s: float | None) -> tuple[int, str | None]:
+        """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise.
 
-        ValueError if the duty is out of range; A1dError before the first tick.
+        The duty that the fan is to get, and what overrides the manual one, in words (None: nothing). ValueError if the
+        duty is out of range; A1dError before the first tick.
         """
-        if self.controller is None:
+        if self.controller is None or self.decision is None:
             raise A1dError("a1d is still starting; ask again in a second")
-        held = self.controller.set_manual(duty_percent, None if for_s is None else self.clock() + for_s)
+        duty = self.controller.set_manual(duty_percent, None if for_s is None else self.clock() + for_s)
         self._next_tick_s = self.clock()
-        return held
+        if self.controller.is_emergency:
+            return duty, f"the fan is at {duty} %: {self.decision.reason}"
+        return duty, describe_bus_error(self.fan.error, self.config.case.bus).strerror if self.fan.error else None
 
     def resume_automatic(self) -> None:
         """Back to the curve."""

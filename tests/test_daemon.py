@@ -148,7 +148,7 @@ def test_critical_beats_a_manual_stop_and_hands_back_after_the_hold(rig: Virtual
 
 def test_a_manual_setting_ends_by_itself(rig: VirtualRig) -> None:
     settle_at(rig, 45.0)
-    assert rig.daemon.set_manual(60, 15 * 60.0) == 60
+    assert rig.daemon.set_manual(60, 15 * 60.0) == (60, None)
     rig.run(15 * 60 - 1)
     assert rig.fan_percent == 60
     rig.run(13)
@@ -561,7 +561,8 @@ def test_a_duty_set_by_hand_is_raised_only_as_long_as_the_minimum_asks_for_it(ma
 
 def test_in_an_emergency_a_manual_duty_is_answered_with_what_the_fan_gets(rig: VirtualRig) -> None:
     settle_at(rig, 85.0)
-    assert rig.daemon.set_manual(20, None) == 100
+    duty_percent, overridden = rig.daemon.set_manual(20, None)
+    assert (duty_percent, overridden) == (100, "the fan is at 100 %: critical, so 100 %: cpu at 85.0 C")
     rig.run(2)
     assert rig.fan_percent == 100
     settle_at(rig, 45.0)

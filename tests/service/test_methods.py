@@ -264,10 +264,10 @@ def test_whatever_is_asked_is_answered_as_described(
 def test_the_reference_client_reads_and_steers(rig: VirtualRig, call: Caller) -> None:
     interfaces = describe(call.message)
     control = ReferenceClient(interfaces[CONTROL], call)
-    assert control.SetFan(60, 90.0) == {"duty_percent": 60}
+    assert control.SetFan(60, 90.0) == {"duty_percent": 60, "overridden": None}
     status = control.GetStatus()["status"]
     assert (status["mode"], status["manual_percent"], status["manual_remaining_s"]) == ("manual", 60, 90.0)
-    assert control.SetFan(duty_percent=0) == {"duty_percent": 0}
+    assert control.SetFan(duty_percent=0) == {"duty_percent": 0, "overridden": None}
     assert "manual_remaining_s" not in control.GetStatus()["status"]  # null
     control.ResumeAutomatic()
     assert control.GetStatus()["status"]["mode"] == "automatic"
@@ -338,7 +338,7 @@ def test_status_of_a_dead_bus_confirms_nothing(rig: VirtualRig, call: Caller) ->
 
 
 def test_a_duty_is_held_at_once_and_given_back_at_once(rig: VirtualRig, call: Caller) -> None:
-    assert call.ask("SetFan", duty_percent=60) == {"duty_percent": 60}
+    assert call.ask("SetFan", duty_percent=60) == {"duty_percent": 60, "overridden": None}
     assert call.status()["duty_percent"] == 60
     assert (call.status()["mode"], call.status()["manual_remaining_s"]) == ("manual", None)
     rig.run(1)
@@ -367,7 +367,7 @@ def test_a_lease_counts_down_and_ends(rig: VirtualRig, call: Caller) -> None:
 def test_a_duty_at_which_the_fan_stalls_is_raised_but_zero_stays(
     rig: VirtualRig, call: Caller, asked: int, held: int
 ) -> None:
-    assert call.ask("SetFan", duty_percent=asked) == {"duty_percent": held}
+    assert call.ask("SetFan", duty_percent=asked) == {"duty_percent": held, "overridden": None}
     rig.run(2)
     assert rig.fan_percent == held
 
