@@ -17,8 +17,9 @@ from a1d.button.watcher import ButtonWatcher, EdgeSource
 from a1d.case import bus as case_bus
 from a1d.case.failsafe import apply_failsafe
 from a1d.case.fan import Fan
-from a1d.case.stop_settings import StopSettings, write_stop_settings
-from a1d.config.settings import ButtonConfig, CaseConfig, Config
+from a1d.case.stop_settings import StopSettings, read_known, write_stop_settings
+from a1d.config.reader import config_after_error
+from a1d.config.settings import ButtonConfig, Config
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
@@ -67,13 +68,8 @@ class Daemon:
         try:
             self.config = read_config()
         except ConfigError as error:
-            default = CaseConfig()  # but never the wrong protocol for want of a comma elsewhere
-            case = CaseConfig(
-                protocol=error.protocol or default.protocol, bus=default.bus if error.bus is None else error.bus
-            )
-            self.config = Config(case=case)
-            text = f"using built-in defaults, because\n{error}"
-            self.health.report("configuration", text)
+            self.config = config_after_error(error, read_known(run_dir))
+            self.health.report("configuration", f"using built-in defaults, because\n{error}")
         self._gap_s = gap_s(self.config)
         self._save_stop_settings()
         self.actions = Actions(hardware.power, self.log)
@@ -260,7 +256,7 @@ class Daemon:
             return None
 
     def _save_stop_settings(self) -> None:
-        """Tell the two small programs what they need to know should we not live to say it."""
+        """For the programs that run after the daemon, however it ends."""
         fan, case = self.config.fan, self.config.case
         settings = StopSettings(case.protocol, case.bus, case.timeout_s, fan.failsafe_duty_percent, fan.on_stop_duty)
         try:
