@@ -21,7 +21,7 @@ from a1d.case.stop_settings import StopSettings, read_known, write_stop_settings
 from a1d.config.reader import config_after_error
 from a1d.config.settings import ButtonConfig, Config
 from a1d.duration import format_duration
-from a1d.errors import A1dError, ConfigError
+from a1d.errors import A1dError, BusError, ConfigError
 from a1d.hardware import Hardware
 from a1d.log import Log
 from a1d.paths import SOCKET_NAME
@@ -276,15 +276,22 @@ class Daemon:
             apply_failsafe(self._open_case, max(self.config.fan.failsafe_duty_percent, self.fan.target_percent or 0))
 
     def _finish(self) -> None:
-        """A clean stop keeps the duty, and that must be the one that was wanted."""
+        """A clean stop keeps the duty, and that must be the one that was wanted. BusError if it cannot be set.
+
+        Then the stop is no clean one, and systemd's call of ``a1d-failsafe`` does as after a crash.
+        """
         target, confirmed = self.fan.target_percent, self.fan.confirmed_percent
-        if target is not None and (confirmed is None or confirmed < target):
-            self.fan.close()
-            try:
-                self.log.info(f"stopping: {apply_failsafe(self._open_case, target, target)}")
-            except OSError as error:
-                why = case_bus.describe_bus_error(error, self.config.case.bus).strerror
-                self.log.error(f"stopping: the fan could not be set to {target} %: {why}")
+        if target is None or (confirmed is not None and confirmed >= target):
+            return
+        self.fan.close()
+        try:
+            self.log.info(f"stopping: {apply_failsafe(self._open_case, target, target)}")
+        except OSError as error:
+            why = case_bus.describe_bus_error(error, self.config.case.bus).strerror
+            text = f"stopping: the fan could not be set to {target} %: {why}"
+            if target > 0:
+                raise BusError(error.errno, text) from error
+            self.log.error(text)  # no fan is slower than that
 
 
 def _line_of(button: ButtonConfig) -> ButtonConfig:

@@ -14,7 +14,7 @@ from a1d.case.failsafe import apply_failsafe
 from a1d.case.stop_settings import read_stop_settings
 from a1d.config.reader import read_config
 from a1d.config.settings import Config, SensorConfig
-from a1d.errors import ConfigError
+from a1d.errors import BusError, ConfigError
 from a1d.service.methods import status_of
 from a1d.sim.case import SensorFault
 from a1d.sim.mcu import BusFault
@@ -452,3 +452,63 @@ def test_half_an_hour_of_chaos_never_leaves_the_fan_too_slow(make_rig: MakeRig, 
     while rig.clock() < end_s:
         disturb()
         rig.run(dice.uniform(0.1, 20), check)
+
+
+@pytest.mark.parametrize("fault", [BusFault.NO_ANSWER, BusFault.TIME_OUT, BusFault.NO_BUS, BusFault.LOST_WRITES])
+def test_a_stop_that_cannot_deliver_a_higher_duty_is_an_error(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch, fault: BusFault
+) -> None:
+    """As a clean one it would leave 25 % at 85 C, even with the bus back when a1d-failsafe runs."""
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 55.0)
+    rig.case.bus_faults.add(fault)
+    rig.case.fixed_celsius = 85.0
+    rig.run(5)
+    rig.daemon.stop()
+    before_s = rig.clock()
+    with pytest.raises(BusError, match=r"^stopping: the fan could not be set to 100 %: "):
+        rig.daemon.run()
+    assert rig.clock() - before_s < 8, "systemd gives it 10 s"
+
+
+def test_a_stop_that_cannot_slow_the_fan_to_0_is_a_clean_one(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 55.0)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 40.0
+    rig.run(20)
+    assert rig.duty_percent == 0
+    rig.daemon.stop()
+    rig.daemon.run()
+    assert "could not be set to 0 %" in rig.log_lines[-1]
+
+
+def test_a_stop_right_after_a_rise_waits_until_the_case_has_confirmed_it(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last thing confirmed is an older and lower duty."""
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 55.0)
+    rig.daemon.fan.target_percent = 100  # wanted, and not written yet
+    assert rig.daemon.fan.confirmed_percent == 25
+    rig.daemon.stop()
+    rig.daemon.run()
+    rig.clock.sleep(1)
+    assert rig.fan_percent == 100
+
+
+def test_a_change_of_protocol_at_a_reload_ends_every_read(make_rig: MakeRig) -> None:
+    """An old case that was first set up as a V3."""
+    case = Config().case
+    configs = [Config(), Config(case=replace(case, protocol="legacy"))]
+    rig = make_rig(lambda: configs[0], legacy=True)
+    rig.case.fixed_celsius = 72.0
+    rig.run(10)
+    assert rig.daemon.health.state == "degraded"
+    del configs[0]
+    rig.daemon.reload()
+    rig.case.mcu.forbidden.clear()
+    rig.run(150)
+    assert rig.case.mcu.forbidden == []
+    assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
+    assert rig.daemon.health.state == "ok"

@@ -26,6 +26,7 @@ from a1d.case.failsafe import apply_failsafe, stopped_cleanly
 from a1d.case.powercut import LegacyPowerCut, RegisterPowerCut, cut_power, open_power_cut
 from a1d.case.stop_settings import FILE_NAME, StopSettings, read_stop_settings, write_stop_settings
 from a1d.sim.mcu import KICK_S, BusFault, SimulatedBus, SimulatedMcu
+from tests import fake_smbus2
 from tests.virtual import VirtualClock
 
 # What both programs say of themselves.
@@ -366,52 +367,6 @@ def test_a_configuration_that_cannot_be_read_gives_the_defaults(tmp_path: Path) 
 
 # -- the programs ------------------------------------------------------------------------------------------
 
-FAKE_SMBUS2 = """
-import os, time
-
-script = os.environ["FAKE_SCRIPT"].split()  # one word a transfer, the last one for ever
-duty = int(os.environ["FAKE_DUTY"])
-
-def transfer(text):
-    word = script.pop(0) if len(script) > 1 else script[0]
-    with open("transfers", "a") as file:
-        file.write(f"{text} {word}\\n")
-    if word == "hang":
-        time.sleep(60)
-    if word.isdigit():
-        raise OSError(int(word), os.strerror(int(word)))
-    return word == "ok"
-
-class SMBus:
-    fd = None
-
-    def __init__(self, bus=None):
-        if bus is not None:
-            self.open(bus)
-
-    def open(self, bus):
-        if not os.path.exists(f"i2c-{bus}"):
-            raise FileNotFoundError(2, "No such file or directory", f"/dev/i2c-{bus}")
-        self.fd = os.open("/dev/null", os.O_RDWR)
-
-    def write_byte_data(self, address, register, value):
-        global duty
-        if transfer(f"{address:#x} {register:#x}={value}") and register == 0x80:
-            duty = value
-
-    def write_byte(self, address, value):
-        transfer(f"{address:#x} {value}")
-
-    def read_byte_data(self, address, register):
-        transfer(f"{address:#x} {register:#x}?")
-        return duty
-
-    def close(self):
-        if self.fd is not None:
-            os.close(self.fd)
-        self.fd = None
-"""
-
 
 def stop_json(**values: Any) -> bytes:
     return json.dumps(StopSettings(**values)._asdict()).encode()
@@ -426,7 +381,7 @@ class Run:
     stop: bytes | None = None
     config: str = ""
     result: str | None = "signal"
-    duty: int = 20
+    duty: int = fake_smbus2.FIRST_DUTY
     script: str = "ok"
     bus: int = 1
     stop_is_fifo: bool = False
@@ -515,8 +470,7 @@ RUNS = {
 
 def environment(directory: Path, run: Run) -> dict[str, str]:
     """The run's directory, filled, and the variables that point into it."""
-    (directory / "smbus2.py").write_text(FAKE_SMBUS2)
-    (directory / f"i2c-{run.bus}").touch()
+    fake_smbus2.install(directory, run.bus, duty=run.duty)
     (directory / "config.yaml").write_text(run.config)
     if run.stop is not None:
         (directory / FILE_NAME).write_bytes(run.stop)
@@ -531,7 +485,6 @@ def environment(directory: Path, run: Run) -> dict[str, str]:
         "A1D_CONFIG": str(directory / "config.yaml"),
         "A1D_KMSG": str(directory / "kmsg"),
         "FAKE_SCRIPT": run.script,
-        "FAKE_DUTY": str(run.duty),
     }
     return environ if run.result is None else environ | {"SERVICE_RESULT": run.result}
 
@@ -548,14 +501,13 @@ def execute(directory: Path, run: Run) -> Outcome:
             process.kill()
             stderr = "killed by the test"
     took_s = time.monotonic() - started_s
-    log, kmsg = directory / "transfers", directory / "kmsg"
-    lines = [line.rsplit(" ", 1) for line in log.read_text().splitlines()] if log.exists() else []
+    kmsg = directory / "kmsg"
     return Outcome(
         process.returncode,
         took_s,
         stderr,
         kmsg.read_text() if kmsg.exists() else "",
-        [(text, word) for text, word in lines],
+        fake_smbus2.transfers(directory),
     )
 
 
