@@ -512,3 +512,40 @@ def test_a_change_of_protocol_at_a_reload_ends_every_read(make_rig: MakeRig) -> 
     assert rig.case.mcu.forbidden == []
     assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
     assert rig.daemon.health.state == "ok"
+
+
+@pytest.mark.parametrize("interval_s", [0.5, 2.0, 5.0])
+def test_a_changed_duty_is_said_however_far_apart_the_ticks_are(make_rig: MakeRig, interval_s: float) -> None:
+    """It is healed 0.6 s after it was noticed, so no tick may ever see it."""
+    rig = make_rig(Config(interval_s=interval_s))
+    settle_at(rig, 45.0)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 65.0
+    while not rig.daemon.fan.errors:
+        rig.run_once()
+    rig.case.bus_faults.clear()
+    rig.run(10)  # from here on the refresh is due between two ticks
+    rig.log_lines.clear()
+    rig.case.mcu.set_duty(0)
+    rig.run(70)
+    assert rig.fan_percent == 70
+    assert ["from 70 % to 0 % by itself" in line or line == "a1d: fan: recovered" for line in rig.log_lines] == [
+        True,
+        True,
+    ]
+
+
+def test_an_outage_between_two_ticks_is_said(make_rig: MakeRig) -> None:
+    rig = make_rig(Config(interval_s=5.0))
+    settle_at(rig, 55.0)
+    rig.log_lines.clear()
+    rig.case.fixed_celsius = 72.0
+    while rig.fan_percent != 100:
+        rig.run_once()
+    rig.case.bus_faults.add(BusFault.NO_BUS)  # the read that verifies it fails
+    while rig.daemon.fan.error is None:
+        rig.run_once()
+    rig.case.bus_faults.clear()
+    rig.run(10)
+    assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
+    assert ["does not exist" in line or "recovered" in line for line in rig.log_lines] == [True, True]

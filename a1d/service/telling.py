@@ -21,6 +21,11 @@ _PUBLISH_S = 1.0
 _OVERDUE_S = 5.0
 
 
+def describe_fan_problem(problem: OSError | str | None, bus: int) -> str | None:
+    """One of ``Fan.take_problems`` in words."""
+    return str(case_bus.describe_bus_error(problem, bus)) if isinstance(problem, OSError) else problem
+
+
 class Telling:
     """``tick`` once a tick. ``listeners`` get each status that is published."""
 
@@ -72,13 +77,14 @@ class Telling:
     def _report(self) -> None:
         """Health, from the parts' own state, if that has changed."""
         fan, button, decision = self._daemon.fan, self._daemon.button, self._daemon.decision
+        report, bus = self._daemon.health.report, self._daemon.config.case.bus
+        for problem in fan.take_problems():  # also what has come and gone since the last tick
+            report("fan", describe_fan_problem(problem, bus))
         untrusted = decision.untrusted if decision else ()
-        state = (fan.error, fan.mismatch, fan.firmware, untrusted, button.error, self._daemon.actions.error)
+        state = (fan.firmware, untrusted, button.error, self._daemon.actions.error)
         if state == self._reported:
             return
         self._reported = state
-        report, bus = self._daemon.health.report, self._daemon.config.case.bus
-        report("fan", str(case_bus.describe_bus_error(fan.error, bus).strerror) if fan.error else fan.mismatch)
         if fan.firmware != self._firmware and (remark := describe_firmware(fan.firmware)):
             self._daemon.log.info(remark)
         self._firmware = fan.firmware
