@@ -23,11 +23,11 @@ from a1d.client.words import (
     printable,
     wants_colour,
 )
+from a1d.config.limits import LEASE_MAX_S
 from a1d.duration import format_duration, parse_duration_s
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
 FINE, NOT_FINE, USAGE, NO_DAEMON = 0, 1, 2, 3
-_LEASE_MAX_S = 7 * 86400
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _duration(text: str) -> float:
         seconds = parse_duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if not 0 < seconds <= _LEASE_MAX_S:
+    if not 0 < seconds <= LEASE_MAX_S:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected more than 0 and at most 7d")
     return seconds
 

@@ -83,7 +83,7 @@ class Ctl:
 
         def serve() -> None:
             while not done.is_set():
-                rig.daemon.run_once()
+                rig.daemon.loop.run_once()
 
         path = str(rig.run_dir / "control.sock")
         thread = threading.Thread(target=serve)

@@ -55,7 +55,7 @@ class Caller(Wire):
         self._rig = rig
         self._waiting: deque[Any] = deque()
         super().__init__(str(rig.run_dir / "control.sock"))
-        rig.daemon.run_once()
+        rig.daemon.loop.run_once()
 
     def listen(self, turns_max: int = 50) -> Any:
         """The next message."""
@@ -64,7 +64,7 @@ class Caller(Wire):
             if self._waiting:
                 return self._waiting.popleft()
             assert not self.closed, "the daemon closed the connection"
-            self._rig.daemon.run_once()
+            self._rig.daemon.loop.run_once()
         raise AssertionError("no answer")
 
     def message(self, method: str, parameters: object = None) -> Any:
@@ -298,7 +298,7 @@ def test_status_tells_what_is(make_rig: MakeRig, make_caller: MakeCaller) -> Non
     rig.run(9.75)
     rig.case.press(Gesture.DOUBLE_PRESS)
     rig.case.pulse(80)
-    rig.daemon.run_once()
+    rig.daemon.loop.run_once()
     status = make_caller(rig).status()
     assert status["simulated"] is True
     assert status["uptime_s"] == 9.75
@@ -682,9 +682,9 @@ def test_greedy_strangers_do_not_delay_a_tick(
         for caller in crowd:
             caller.send(calls * 20)
             caller.read()
-        rig.clock.now_s = max(rig.clock.now_s, rig.daemon._next_tick_s - 0.001)
-        due_s = rig.daemon._next_tick_s
-        rig.daemon.run_once()
+        rig.clock.now_s = max(rig.clock.now_s, rig.daemon.loop._next_tick_s - 0.001)
+        due_s = rig.daemon.loop._next_tick_s
+        rig.daemon.loop.run_once()
         worst_s = max(worst_s, rig.clock.now_s - due_s)
     assert worst_s < 0.1
 
