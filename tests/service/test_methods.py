@@ -264,10 +264,10 @@ def test_whatever_is_asked_is_answered_as_described(
 def test_the_reference_client_reads_and_steers(rig: VirtualRig, call: Caller) -> None:
     interfaces = describe(call.message)
     control = ReferenceClient(interfaces[CONTROL], call)
-    assert control.SetFan(60, 90.0) == {"duty_percent": 60, "overridden": None}
+    assert control.SetFan(60, 90.0) == {"duty_percent": 60}
     status = control.GetStatus()["status"]
     assert (status["mode"], status["manual_percent"], status["manual_remaining_s"]) == ("manual", 60, 90.0)
-    assert control.SetFan(duty_percent=0) == {"duty_percent": 0, "overridden": None}
+    assert control.SetFan(duty_percent=0) == {"duty_percent": 0}
     assert "manual_remaining_s" not in control.GetStatus()["status"]  # null
     control.ResumeAutomatic()
     assert control.GetStatus()["status"]["mode"] == "automatic"
