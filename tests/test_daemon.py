@@ -508,6 +508,43 @@ def test_once_a_tick_is_due_the_fan_comes_before_whatever_else_is_ready(
         theirs.close()
 
 
+def test_whoever_waits_gets_a_turn_and_signals_and_the_button_go_first(rig: VirtualRig) -> None:
+    """64 connections that always want something once kept a signal and the button waiting for 10 s."""
+    rig.run(5)
+    served: list[str] = []
+
+    def handler(name: str) -> Callable[[], None]:
+        def handle() -> None:
+            served.append(name)
+            rig.clock.sleep(0.1)
+
+        return handle
+
+    pairs = {name: socket.socketpair() for name in [*map(str, range(64)), "signal"]}
+    for name, (ours, theirs) in pairs.items():
+        handle = handler(name)
+        if name == "signal":
+            rig.daemon.loop.urgent.add(handle)
+        rig.daemon.loop.selector.register(ours, selectors.EVENT_READ, handle)
+        if name != "signal":
+            theirs.send(b"x")
+    while len(served) < 20:
+        rig.daemon.loop.run_once()
+    pairs["signal"][1].send(b"x")
+    before = len(served)
+    rig.daemon.loop.run_once()
+    assert served[before] == "signal"
+    pairs["signal"][0].recv(1)
+    while len(served) < 140:
+        rig.daemon.loop.run_once()
+    turns = [name for name in served if name != "signal"][:128]
+    assert {turns.count(str(index)) for index in range(64)} == {2}
+    for ours, theirs in pairs.values():
+        rig.daemon.loop.selector.unregister(ours)
+        ours.close()
+        theirs.close()
+
+
 def test_a_gap_in_the_ticks_is_told_to_sensors_and_controller_alike(
     rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

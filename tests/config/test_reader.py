@@ -25,7 +25,7 @@ from a1d.config.settings import ButtonConfig, Config, FanConfig, SensorConfig
 from a1d.config.yaml_tree import Tree
 from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
-from a1d.service.varlink import UNREAD_MAX
+from a1d.service.server import UNREAD_MAX
 from tests.virtual import VirtualRig
 
 STUCK_S = 20.0
