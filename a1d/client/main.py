@@ -10,24 +10,13 @@ import os
 import sys
 
 from a1d import __version__
+from a1d.client import words
 from a1d.client.varlink import call, find_socket, replies
-from a1d.client.words import (
-    CURVE,
-    PERCENT,
-    STATUS,
-    check,
-    describe,
-    describe_curve,
-    lines,
-    one_line,
-    printable,
-    wants_colour,
-)
 from a1d.duration import format_duration, parse_duration_s
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
-FINE, NOT_FINE, USAGE, NO_DAEMON = 0, 1, 2, 3
-_LEASE_MAX_S = 7 * 86400
+FINE, NOT_FINE, NO_DAEMON = 0, 1, 3  # argparse ends with 2
+_LEASE_MAX_S = 7 * 86400  # the daemon's own limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +51,7 @@ def main() -> int:
         code = NO_DAEMON
         complaint = f"the daemon's answer cannot be understood ({error}); is it of another version?"
     if complaint is not None:
-        print("a1d-ctl: " + "\n".join(lines(complaint)), file=sys.stderr)
+        print("a1d-ctl: " + "\n".join(words.lines(complaint)), file=sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:
@@ -116,23 +105,22 @@ def _parser() -> argparse.ArgumentParser:
 
 def _status(options: argparse.Namespace) -> int:
     status = _get_status(options)
-    print(_json(status) if options.json else describe(status, wants_colour(sys.stdout)))
+    print(_json(status) if options.json else words.describe(status, words.wants_colour(sys.stdout)))
     return FINE if status["health"]["state"] == "ok" else NOT_FINE
 
 
 def _watch(options: argparse.Namespace) -> None:
-    begin, end = ("\r\x1b[K", "") if sys.stdout.isatty() and not options.json else ("", "\n")
+    rewrites = sys.stdout.isatty() and not options.json  # one line, again and again
     for reply in replies(_path(options), "org.a1d.control.Monitor"):
-        status = check(reply.get("status"), STATUS, "status")
-        print(
-            begin + (_json(status) if options.json else one_line(status, wants_colour(sys.stdout))), end=end, flush=True
-        )
+        status = words.check(reply.get("status"), words.STATUS, "status")
+        text = _json(status) if options.json else words.one_line(status, words.wants_colour(sys.stdout))
+        print(f"\r\x1b[K{text}" if rewrites else text, end="" if rewrites else "\n", flush=True)
     raise NoDaemonError("the daemon says that it has nothing more to report")
 
 
 def _fan_set(options: argparse.Namespace) -> None:
     reply = _call(options, "SetFan", duty_percent=options.percent, for_s=options.for_s)
-    held = check(reply.get("duty_percent"), PERCENT, "duty_percent")
+    held = words.check(reply.get("duty_percent"), words.PERCENT, "duty_percent")
     how_long = f"for {format_duration(options.for_s)}" if options.for_s else "until 'a1d-ctl fan auto'"
     raised = f" (raised from {options.percent} %: below that it may stand still)" if held != options.percent else ""
     print(f"the fan is held at {held} % {how_long}{raised}")
@@ -144,8 +132,8 @@ def _fan_auto(options: argparse.Namespace) -> None:
 
 
 def _curve(options: argparse.Namespace) -> None:
-    curves = check(_call(options, "GetCurves").get("curves"), [CURVE], "curves")
-    print(_json(curves) if options.json else "\n".join(map(describe_curve, curves)))
+    curves = words.check(_call(options, "GetCurves").get("curves"), [words.CURVE], "curves")
+    print(_json(curves) if options.json else "\n".join(map(words.describe_curve, curves)))
 
 
 def _reload(options: argparse.Namespace) -> None:
@@ -155,7 +143,7 @@ def _reload(options: argparse.Namespace) -> None:
 
 def _version(options: argparse.Namespace) -> None:
     print(f"a1d-ctl {__version__}")
-    print(f"a1d     {printable(_get_status(options)['version'])}")
+    print(f"a1d     {words.printable(_get_status(options)['version'])}")
 
 
 def _sim_press(options: argparse.Namespace) -> None:
@@ -188,7 +176,7 @@ def _call(options: argparse.Namespace, method: str, interface: str = "control", 
 
 
 def _get_status(options: argparse.Namespace) -> Reply:
-    status: Reply = check(_call(options, "GetStatus").get("status"), STATUS, "status")
+    status: Reply = words.check(_call(options, "GetStatus").get("status"), words.STATUS, "status")
     return status
 
 
