@@ -185,8 +185,8 @@ def _path(options: argparse.Namespace) -> str:
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    """ASCII only; JSON leaves one control character as it is."""
-    return json.dumps(value, allow_nan=False, indent=indent).replace("\x7f", "\\u007f")
+    """Printable ASCII. ValueError for an infinity: 1e999 is one, and is not JSON when it is written back."""
+    return json.dumps(value, allow_nan=False, indent=indent)
 
 
 # -- what a word of the command line may be ---------------------------------------------------------

@@ -6,10 +6,9 @@ Whatever listens at the socket, a call ends in bounded time and memory, with a r
 from __future__ import annotations
 
 import json
-import math
 import os
 import socket
-import struct
+import sys
 import time
 
 from a1d.errors import NoDaemonError, RefusedError
@@ -84,10 +83,10 @@ def _is_own(path: str) -> bool:
 def _send(sock: socket.socket, path: str, request: Reply, deadline_s: float) -> None:
     """Connect and send."""
     # A socket with a time-out of Python's is non-blocking, and such a one is refused at once while others
-    # are waiting to be accepted. The kernel's time-out lets it wait in line. Whole seconds in 16 bytes are
-    # read alike by every kernel, and 0 would mean for ever.
-    wait_s = max(1, math.ceil(deadline_s - time.monotonic()))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("qq", wait_s, 0))
+    # are waiting to be accepted. The kernel's time-out lets it wait in line. 0 would mean for ever.
+    wait_s = max(0, int(deadline_s - time.monotonic())) + 1
+    timeval = wait_s.to_bytes(8, sys.byteorder) + bytes(8)  # 0 microseconds; 32-bit kernels read the first half
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
     try:
         sock.connect(path)
         _limit(sock, deadline_s)

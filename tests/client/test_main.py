@@ -403,6 +403,12 @@ def test_json_is_ascii_without_control_characters(run: Ctl, tmp_path: Path) -> N
     assert json.loads(run.out) == status
 
 
+def test_a_version_is_printable(run: Ctl, tmp_path: Path) -> None:
+    with listening(tmp_path / "s", reply({"status": GOOD | {"version": "1\x1b[2J"}})) as listener:
+        assert run("--socket", listener.path, "version") == 0
+    assert run.out == f"a1d-ctl {__version__}\na1d     1\\x1b[2J\n"
+
+
 def test_a_refusal_is_said_in_the_daemons_words(run: Ctl, tmp_path: Path) -> None:
     answer = reply({"reasons": ["one\x1b[2J", "two"]}, error="org.example.Odd")
     with listening(tmp_path / "s", answer) as listener:
