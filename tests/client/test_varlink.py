@@ -184,6 +184,7 @@ def full_house(tmp_path: Path) -> Any:
         listener, *others = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(4))
         listener.bind(str(tmp_path / "s"))
         listener.listen(0)
+        listener.settimeout(5)
         for other in others:
             other.setblocking(False)
             with contextlib.suppress(BlockingIOError):
