@@ -37,10 +37,7 @@ def call(path: str, method: str, parameters: Reply | None = None, *, wait_max_s:
     Raises NoDaemonError if nobody answers in that time or the answer is not Varlink, RefusedError if the
     answer is an error.
     """
-    with socket.socket(socket.AF_UNIX) as sock:
-        deadline_s = time.monotonic() + wait_max_s
-        _send(sock, path, {"method": method, "parameters": parameters or {}}, deadline_s)
-        return _parameters(_receive(sock, path, bytearray(), deadline_s))
+    return next(_replies(path, {"method": method, "parameters": parameters or {}}, wait_max_s))
 
 
 def replies(
@@ -53,16 +50,7 @@ def replies(
 
     Raises as ``call`` does, NoDaemonError also when the daemon goes away.
     """
-    with socket.socket(socket.AF_UNIX) as sock:
-        deadline_s = time.monotonic() + wait_max_s
-        _send(sock, path, {"method": method, "parameters": parameters or {}, "more": True}, deadline_s)
-        data = bytearray()
-        goes_on = True
-        while goes_on:
-            message = _receive(sock, path, data, deadline_s)
-            goes_on = message.get("continues") is True
-            yield _parameters(message)
-            deadline_s = time.monotonic() + wait_max_s
+    return _replies(path, {"method": method, "parameters": parameters or {}, "more": True}, wait_max_s)
 
 
 def find_socket() -> str:
@@ -78,6 +66,19 @@ def _is_own(path: str) -> bool:
         return os.lstat(os.path.dirname(path)).st_uid == os.lstat(path).st_uid == os.geteuid()
     except OSError:
         return False
+
+
+def _replies(path: str, request: Reply, wait_max_s: float) -> Iterator[Reply]:
+    with socket.socket(socket.AF_UNIX) as sock:
+        deadline_s = time.monotonic() + wait_max_s
+        _send(sock, path, request, deadline_s)
+        data = bytearray()
+        goes_on = True
+        while goes_on:
+            message = _receive(sock, path, data, deadline_s)
+            goes_on = message.get("continues") is True
+            yield _parameters(message)
+            deadline_s = time.monotonic() + wait_max_s
 
 
 def _send(sock: socket.socket, path: str, request: Reply, deadline_s: float) -> None:

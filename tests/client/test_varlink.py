@@ -217,6 +217,12 @@ def test_a_line_that_does_not_move_is_left_in_the_end(full_house: socket.socket,
     assert wait_max_s <= time.monotonic() - begin_s < 5
 
 
+@both
+def test_without_any_time_there_is_no_answer(tmp_path: Path, ask: Ask) -> None:
+    with listening(tmp_path / "s", reply({})) as listener, pytest.raises(NoDaemonError, match="busy"):
+        ask(listener.path, 0)
+
+
 # -- what is not Varlink -------------------------------------------------------------------------------------
 
 
