@@ -70,7 +70,11 @@ def main() -> int:
     """Exit code 0 if the fan is known to be safe, 1 otherwise."""
     # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
     hangs = b"<3>a1d-failsafe: the bus hangs; the fan could not be made safe\n"
-    bound_time(TIME_MAX_S + 1.0, lambda: os.write(2, hangs))
+    with bound_time(TIME_MAX_S + 1.0, lambda: os.write(2, hangs)):
+        return _run()
+
+
+def _run() -> int:
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )

@@ -93,7 +93,11 @@ def main() -> int:
     if sys.argv[1] not in _VERBS:
         return 0
     # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
-    bound_time(TIME_MAX_S + 1.5, lambda: _say(3, _HANGS))
+    with bound_time(TIME_MAX_S + 1.5, lambda: _say(3, _HANGS)):
+        return _run(sys.argv[1])
+
+
+def _run(verb: str) -> int:
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )
@@ -103,7 +107,7 @@ def main() -> int:
         why = describe_bus_error(error, settings.bus).strerror
         _say(3, f"the power may stay on, because the case could not be asked to cut it: {why}; use the case's button")
         return 1
-    _say(5, f"asked the case to cut the power ({sys.argv[1]}, try {tries})")
+    _say(5, f"asked the case to cut the power ({verb}, try {tries})")
     return 0
 
 
