@@ -37,12 +37,12 @@ class LegacyPowerCut(LegacyBus):
     """The older cases' protocol, likewise."""
 
     def arm_power_cut(self) -> None:
-        """As above. OSError if the bus fails."""
+        """The same, with a bare byte (L1). OSError if the bus fails."""
         self._smbus.write_byte(ADDRESS, LEGACY_ARM)
 
 
 def open_power_cut(protocol: str, smbus: SmbusLike) -> RegisterPowerCut | LegacyPowerCut:
-    """The bus for ``protocol``, with the power cut."""
+    """The bus for ``protocol`` ("register" or "legacy"), with the power cut; nothing is sent."""
     return LegacyPowerCut(smbus) if protocol == "legacy" else RegisterPowerCut(smbus)
 
 
@@ -54,7 +54,7 @@ def cut_power(
 ) -> int:
     """Duty 0, then the request, each again until the bus has taken it; the number of tries it took.
 
-    OSError if it did not work in time. While the MCU kicks the fan it drops what it is sent (M7), and only
+    OSError if it did not work within 2 s. While the MCU kicks the fan it drops what it is sent (M7), and only
     after 0.6 s can anybody tell (M4): so ask again then. Nothing cancels the first request (P3).
     """
     tries = 0

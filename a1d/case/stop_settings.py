@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class StopSettings(NamedTuple):
-    """The part of the configuration that outlives the daemon."""
+    """The part of the configuration that outlives the daemon; ranges as in a1d.config.limits."""
 
     protocol: str = "register"
     bus: int = 1
@@ -83,7 +83,7 @@ def _is_duty(value: object) -> bool:
 def try_for(
     seconds: float, attempt: Callable[[], Result], clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Result:
-    """What ``attempt`` returns, begun again while it raises OSError; after ``seconds`` its last OSError."""
+    """What ``attempt`` returns, begun again 0.1 s later while it raises OSError; after ``seconds`` its last OSError."""
     deadline_s = clock() + seconds
     while True:
         try:
