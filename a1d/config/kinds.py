@@ -33,7 +33,7 @@ class Kind:
     show: Callable[[Any], object] = lambda value: value
 
     def convert(self, value: object) -> Any:
-        """The setting's value for what YAML gave; ValueError if it is not accepted (WrongParts if only parts are not)."""
+        """The setting's value for what YAML gave; ValueError if it is not accepted, WrongParts if parts are not."""
         if not self.is_good(value):
             raise ValueError(self.expected)
         return self.make(value)
