@@ -257,7 +257,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("option", "low", "high"), RANGES, ids=str)
-def test_the_range_that_an_error_promises_is_the_range_accepted(option: Option, low: str, high: str) -> None:
+def test_the_range_that_an_error_names_is_the_range_accepted(option: Option, low: str, high: str) -> None:
     at_least, at_most = parse_duration_s(low), parse_duration_s(high)
     assert option.kind.convert(at_least) == at_least
     assert option.kind.convert(at_most) == at_most

@@ -24,7 +24,7 @@ from a1d.button.pulses import Gesture
 from a1d.client.varlink import WAIT_MAX_S
 from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
-from a1d.service import varlink
+from a1d.service import server
 from a1d.service.access import steering_gid
 from a1d.service.server import UNREAD_MAX
 from a1d.service.varlink import Peer
@@ -581,7 +581,7 @@ OWN_UID = 1500
 def as_peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Peer], None]]:
     """Chooses who is at the other end; the daemon runs as OWN_UID and the group a1d is GROUP_ID."""
     peers = [STRANGER]
-    monkeypatch.setattr(varlink, "_peer_of", lambda _sock: peers[0])
+    monkeypatch.setattr(server, "_peer_of", lambda _sock: peers[0])
     monkeypatch.setattr(os, "geteuid", lambda: OWN_UID)
     monkeypatch.setattr(grp, "getgrnam", {"a1d": types.SimpleNamespace(gr_gid=GROUP_ID)}.__getitem__)
 
