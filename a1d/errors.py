@@ -57,3 +57,12 @@ class DeniedError(A1dError, PermissionError):
 
 class NoDaemonError(A1dError, ConnectionError):
     """The client found no daemon, or lost it."""
+
+
+class RefusedError(A1dError, RuntimeError):
+    """The daemon answered with an error: ``error`` is its Varlink name, ``parameters`` what came with it."""
+
+    def __init__(self, error: str, parameters: dict[str, object], text: str) -> None:
+        self.error = error
+        self.parameters = parameters
+        super().__init__(text)
