@@ -1,4 +1,4 @@
-"""A real Pi 5 in its case, in use by its owner: the promises that can be tried there without a trace.
+"""A real Pi 5 in its case, in use by its owner: the checks that leave nothing behind there.
 
 a1d runs from a drop-in in /run, with a configuration and a temperature of our own: a file is mounted over the
 sensor, in the service's mount namespace alone. The guard takes the drop-in away again, a reboot does too.
@@ -71,10 +71,10 @@ class CaseRig(Rig):
         """Not on somebody's machine."""
         raise NotHere("the kernel's out-of-memory killer might take something of yours instead")
 
-    def calm(self) -> None:
+    def set_up(self) -> None:
         """45 degrees, as far as a1d knows."""
         self.heat_to(45)
-        super().calm()
+        super().set_up()
         self.call("ResumeAutomatic")
         self.wait_fan(0, 30)
         self.wait("health ok", lambda: self.health() == "ok", 30)
@@ -108,7 +108,7 @@ class CaseRig(Rig):
         raise AssertionError
 
     def transfers(self) -> list[Transfer]:
-        """Since this promise began, but for this process's own reads."""
+        """Since this check began, without this process's own reads."""
         if self._trace is None:
             raise NotHere("nothing records this bus: its kernel has no i2c tracepoints")
         return self._trace.transfers()
@@ -120,7 +120,7 @@ class CaseRig(Rig):
         self._write_temp("nonsense" if name == "garbage" else self._temp)
 
     def forbidden_writes(self) -> int:
-        """Of anybody, over all promises so far."""
+        """By any program, over all checks so far."""
         return self._forbidden + self._count_forbidden()
 
     def _count_forbidden(self) -> int:

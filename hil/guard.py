@@ -44,7 +44,7 @@ _UNDO = (
 )
 
 
-class RefusedError(Exception):
+class CannotBeginError(Exception):
     """This machine is not in a state to be tried; the text says what to do."""
 
 
@@ -56,9 +56,9 @@ def _undo() -> list[list[str]]:
 
 @contextlib.contextmanager
 def guarded(bus: int) -> Iterator[None]:
-    """In here a1d may be stopped, killed and lied to. RefusedError if another run is under way."""
+    """In here a1d may be stopped, killed and lied to. CannotBeginError if another run is under way."""
     if trouble := RealHeat(owners_config()).trouble():
-        raise RefusedError(f"{trouble}. Mend that, or let the machine cool, and try again")
+        raise CannotBeginError(f"{trouble}. Mend that, or let the machine cool, and try again")
 
     def end(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
@@ -72,7 +72,7 @@ def guarded(bus: int) -> Iterator[None]:
         unit += ["-p", f"ExecStopPost=-{shlex.join(command)}"]
     watch = [sys.executable, "-B", "-m", "hil.guard", str(os.getpid())]
     if subprocess.run([*unit, *watch], check=False).returncode:
-        raise RefusedError(f"another run is under way, or its end failed: systemctl status {GUARD}")
+        raise CannotBeginError(f"another run is under way, or its end failed: systemctl status {GUARD}")
     try:
         RUN.mkdir(mode=0o755, exist_ok=True)
         _BUS.write_text(str(bus))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hil.guard import READ_ONLY
-from hil.hands import tell
+from hil.operator import tell
 from hil.rig import NotHere
 
 # From a hold to the power cut it takes the case 17 s at most (docs/hardware.md B3).

@@ -1,16 +1,16 @@
-"""The machine under test, as the promises see it. They run in it, as root: on a Pi, or in the virtual machine."""
+"""The machine under test, as the checks see it. The checks run on it as root: on a Pi, or in the virtual machine."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from a1d.client.varlink import call
 
 CASE = Path("/sys/kernel/debug/a1d_case")
 SERVICE = "a1d.service"
@@ -19,7 +19,7 @@ CONFIG = Path("/etc/a1d/config.yaml")
 
 
 class NotHere(Exception):
-    """This rig cannot do what a promise needs; the text says why."""
+    """This rig cannot do what a check needs; the text says why."""
 
 
 class Transfer(NamedTuple):
@@ -68,23 +68,16 @@ class Rig:
 
     # -- a1d -------------------------------------------------------------------------------------
 
-    def call(self, method: str, *, may_fail: bool = False, **parameters: Any) -> dict[str, Any]:
-        """The daemon's whole answer; AssertionError if it is an error, unless it ``may_fail``."""
-        request = json.dumps({"method": f"org.a1d.control.{method}", "parameters": parameters})
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
-            sock.connect(SOCKET)
-            sock.sendall(request.encode() + b"\0")
-            data = b""
-            while not data.endswith(b"\0"):
-                data += sock.recv(65536) or b"\0"
-        answer: dict[str, Any] = json.loads(data[:-1])
-        assert may_fail or "error" not in answer, f"{request}: {answer}"
-        return answer
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """The parameters of the daemon's reply.
+
+        Raises NoDaemonError if there is none within 10 s, RefusedError if the reply is an error.
+        """
+        return call(SOCKET, f"org.a1d.control.{method}", parameters, wait_max_s=10)
 
     def status(self) -> dict[str, Any]:
         """As ``a1d-ctl status --json``, without the cost of starting it."""
-        return dict(self.call("GetStatus")["parameters"]["status"])
+        return dict(self.call("GetStatus")["status"])
 
     def health(self) -> str:
         """ok, degraded or failsafe."""
@@ -116,8 +109,8 @@ class Rig:
         """What the service has said since boot."""
         return self.out(f"journalctl -b -u {SERVICE} --no-pager -o cat")
 
-    def calm(self) -> None:
-        """As every promise finds it: default configuration, service up, cool, no fault."""
+    def set_up(self) -> None:
+        """What each check begins with: default configuration, service up, cool, no fault."""
         example = Path(__file__).parents[1] / "systemd/config.yaml"
         self.write_config(example.read_text())
         pid = self.pid()
@@ -189,14 +182,14 @@ class VirtualRig(Rig):
         finally:
             os.close(fd)
 
-    def calm(self) -> None:
+    def set_up(self) -> None:
         """No fault, 45 degrees."""
         self._set("fault", "none")
         self._set("sensor_fault", "none")
         self._set("bus", 1)
         self._set("protocol", "register")
         self.heat_to(45)
-        super().calm()
+        super().set_up()
         self.call("ResumeAutomatic")
         self.wait_fan(0, 30)
         self.wait("health ok", lambda: self.health() == "ok", 30)

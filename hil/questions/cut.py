@@ -14,14 +14,14 @@ from a1d.button.gpiod import GpiodEdges
 from a1d.button.pulses import Edge
 from a1d.config.settings import ButtonConfig
 from hil.bench import Answer, Bench, question
-from hil.hands import ask, countdown, tell
+from hil.operator import ask, countdown, tell
 from hil.questions.press import is_hold, widths_ms
 from hil.read_only import WAIT_S, read_only, say
 
 _NO_ANSWER = "the power went; nobody has said yet after how long"
 
 
-@question("after a power-off, how long until the case cuts the power?", hands=True, ends=True)
+@question("after a power-off, how long until the case cuts the power?", operator=True, ends=True)
 def after_power_off(bench: Bench) -> Answer:
     """The fan stops in the instant of the request (a1d-powercut sets it to 0), which can be heard."""
     tell("Have a stopwatch ready. The Pi will power off now, with the fan at full speed.")
@@ -71,13 +71,13 @@ def _count(bench: Bench, line: GpiodEdges) -> None:
     say(f"The power is still on after {WAIT_S} s, pulses in ms: {widths}. Remember both. Starting anew.")
 
 
-@question("after a hold of 3 s, how long until the case cuts the power?", hands=True, ends=True)
+@question("after a hold of 3 s, how long until the case cuts the power?", operator=True, ends=True)
 def after_hold(bench: Bench) -> Answer:
     """Released as soon as the fan roars."""
     return _hold(bench, "HOLD the button until the fan roars, then let go.", "hold: the last number of seconds shown")
 
 
-@question("does a hold of 5 s and more force the power off?", hands=True, ends=True)
+@question("does a hold of 5 s and more force the power off?", operator=True, ends=True)
 def forced(bench: Bench) -> Answer:
     """Not released."""
     pending = "long hold: the last number of seconds shown, whether you still held the button"

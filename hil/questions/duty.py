@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from hil.bench import REST_PERCENT, Answer, Bench, question
-from hil.hands import tell, yes
+from hil.operator import tell, yes
 
 HIGHEST = 40
 
@@ -26,7 +26,7 @@ def _say(found: int | None) -> str:
     return f"{found} %" if found else f"more than {HIGHEST} %"
 
 
-@question("what is the lowest duty that keeps the fan turning, and the lowest that starts it?", hands=True)
+@question("what is the lowest duty that keeps the fan turning, and the lowest that starts it?", operator=True)
 def duty(bench: Bench) -> Answer:
     """Each try from a turning fan, and then each from one that stands still."""
     tell("Listen to the fan, or feel the air at the case. Each try takes ten seconds.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hil.bench import Answer, Bench, question
-from hil.hands import ask
+from hil.operator import ask
 
 
-@question("what does the jumper beside the power button do?", hands=True)
+@question("what does the jumper beside the power button do?", operator=True)
 def jumper(_bench: Bench) -> Answer:
     """Two sentences of a person's."""
     pins = ask("Which pins does the jumper on the case's board bridge (1-2, 2-3, none)?")

@@ -11,7 +11,7 @@ from a1d.button.gpiod import GpiodEdges
 from a1d.button.pulses import Edge, PulseDecoder
 from a1d.config.settings import ButtonConfig
 from hil.bench import Answer, Bench, question
-from hil.hands import ask, countdown, tell
+from hil.operator import ask, countdown, tell
 
 LISTEN_S = 8.0
 DOUBLE_MS, HOLD_MS = ButtonConfig().double_press_window_ms, ButtonConfig().hold_window_ms
@@ -54,7 +54,7 @@ def listen(line: GpiodEdges, seconds: float) -> list[Edge]:
     return edges
 
 
-@question("what does each press of the button send?", hands=True)
+@question("what does each press of the button send?", operator=True)
 def press(bench: Bench) -> Answer:
     """Its pulses in milliseconds."""
     answer: Answer = {"answer": ""}

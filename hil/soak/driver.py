@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from a1d.errors import RefusedError
 from hil.rig import CASE, CONFIG, SERVICE, Rig
 from hil.soak.judge import Finding, findings
 from hil.soak.plan import CONFIGS, Action, plan
@@ -145,8 +146,12 @@ class Soak:
 
     def _reload(self, action: Action) -> None:
         CONFIG.write_text(CONFIGS[str(action.value)])
-        answer = self._rig.call("Reload", may_fail=True)
-        assert ("error" in answer) == (action.value == "refused"), f"reload: {answer}"
+        refusal = ""
+        try:
+            self._rig.call("Reload")
+        except RefusedError as error:
+            refusal = str(error)
+        assert bool(refusal) == (action.value == "refused"), f"reload: {refusal or 'accepted'}"
 
     def _hangup(self, action: Action) -> None:
         CONFIG.write_text(CONFIGS[str(action.value)])

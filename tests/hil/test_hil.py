@@ -13,9 +13,9 @@ from a1d.button.pulses import Edge
 from a1d.config.reader import parse_config
 from hil import report
 from hil.bus_trace import parse
-from hil.guard import RefusedError
+from hil.check import Outcome
+from hil.guard import CannotBeginError
 from hil.installed import differing
-from hil.promise import Outcome
 from hil.questions import duty, kick, pace, press, still
 from hil.read_only import writable
 from hil.real_heat import RealHeat
@@ -130,7 +130,7 @@ def test_a_report_says_nothing_about_who_sent_it(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("socket.gethostname", lambda: "annes-pi")
     path = tmp_path / report.NAME
     found = report.Report(path, "0.1.0")
-    found.promise(Outcome("it starts", "BROKEN", "FileNotFoundError: '/home/anne/a1d/x' on annes-pi", 1.0))
+    found.outcome(Outcome("it starts", "FAILED", "FileNotFoundError: '/home/anne/a1d/x' on annes-pi", 1.0))
     found.answer("which?", {"answer": "0xa2"})
     text = path.read_text()
     assert "anne" not in text
@@ -157,7 +157,7 @@ def test_no_name_of_a_machine_damages_the_report(
 def test_a_damaged_report_is_said_and_kept(text: str, tmp_path: Path) -> None:
     path = tmp_path / report.NAME
     path.write_text(text, "latin-1")
-    with pytest.raises(RefusedError, match="is damaged"):
+    with pytest.raises(CannotBeginError, match="is damaged"):
         report.Report(path, "0.1.0")
     assert path.read_text("latin-1") == text
 

@@ -6,7 +6,7 @@ import re
 import time
 from typing import NamedTuple
 
-from hil.promise import promise
+from hil.check import check
 from hil.rig import SERVICE, Rig
 
 MINUTES = 10
@@ -43,7 +43,7 @@ def measure(rig: Rig, minutes: float) -> Cost:
     return Cost((last[2] - first[2]) / took, (last[1] - first[1]) / took, (last[3] - first[3]) / took, memory)
 
 
-@promise("idle for ten minutes: under 130 wake-ups and 14 million instructions a minute")
+@check("idle for ten minutes: under 130 wake-ups and 14 million instructions a minute")
 def idle(rig: Rig) -> str:
     rig.out(f"systemctl restart {SERVICE}")  # as installed: reading a configuration leaves YAML in memory
     time.sleep(15)
