@@ -38,7 +38,7 @@ class Rig:
     """What any rig can do."""
 
     name = "?"
-    counts_instructions = False  # a nanosecond of CPU time is an instruction, whatever the machine
+    counts_instructions = False  # each instruction takes one nanosecond of CPU time, on any host
 
     # -- the system ------------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ class Rig:
         )
 
     def out(self, command: str) -> str:
-        """What a command prints; it must succeed."""
+        """A shell command's output. AssertionError if it fails."""
         done = self.sh(command)
         assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}"
         return done.stdout.strip()
@@ -59,7 +59,7 @@ class Rig:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def wait(self, what: str, true: Callable[[], bool], within_s: float) -> float:
-        """Until it is true; how long that took. AssertionError if it takes longer than ``within_s``."""
+        """Wait until ``true()``. Returns how long that took, in seconds. AssertionError after ``within_s``."""
         begin_s = self.now_s()
         while not true():
             assert self.now_s() - begin_s < within_s, f"not within {within_s:g} s: {what}"
@@ -102,7 +102,7 @@ class Rig:
         self.out(f"mv {away} {here}" if there else f"mv {here} {away}")
 
     def run_out_of_memory(self, pid: int) -> None:
-        """The kernel's own killer, pointed at the one that it would otherwise leave for last."""
+        """Call the kernel's out-of-memory killer, and make this process the first that it kills."""
         self.out(f"echo 1000 >/proc/{pid}/oom_score_adj; echo f >/proc/sysrq-trigger")
 
     def journal(self) -> str:
@@ -119,22 +119,22 @@ class Rig:
         else:
             self.out(f"systemctl start {SERVICE}")
 
-    # -- the case; what a rig has of it ------------------------------------------------------------
+    # -- the case, as far as the rig can reach it ------------------------------------------------------------
 
     def heat_to(self, celsius: float) -> None:
         """Give the CPU this temperature."""
         raise NotHere("the temperature of this machine cannot be set")
 
     def fan_percent(self) -> int:
-        """What the fan really does, by its wire."""
+        """The duty on the fan's wire, in percent."""
         raise NotHere("this case has no tachometer")
 
     def wait_fan(self, percent: int, within_s: float) -> float:
-        """Until the fan does this; how long that took."""
+        """Wait until the fan has this duty. Returns how long that took, in seconds."""
         return self.wait(f"the fan at {percent} %", lambda: self.fan_percent() == percent, within_s)
 
     def transfers(self) -> list[Transfer]:
-        """What the case has seen, oldest first; a bounded number."""
+        """The latest transfers, the oldest first. Their number is bounded."""
         raise NotHere("nothing records this bus")
 
     def fault(self, name: str) -> None:
@@ -150,11 +150,11 @@ class Rig:
         raise NotHere("this bus cannot be taken away")
 
     def reset_mcu(self) -> None:
-        """As if the case had just been plugged in."""
+        """Reset the case's controller, as after power-on."""
         raise NotHere("unplugging the case ends this machine")
 
     def protocol(self, name: str) -> None:
-        """``register`` or ``legacy``: what the case speaks."""
+        """Which protocol the case speaks: ``register`` or ``legacy``."""
         raise NotHere("a case speaks one protocol")
 
     def pulse(self, milliseconds: float) -> None:
@@ -162,7 +162,7 @@ class Rig:
         raise NotHere("the button of a case cannot be pressed by a program")
 
     def forbidden_writes(self) -> int:
-        """How often somebody wrote where nobody may."""
+        """The number of writes that must never happen, by any program."""
         raise NotHere("nothing records this bus")
 
 

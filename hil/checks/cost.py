@@ -1,4 +1,4 @@
-"""What it costs while nothing happens: figures for docs/performance.md, and the aims that are held."""
+"""The cost of an idle daemon: figures for docs/performance.md, and their limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MINUTES = 10
 
 
 class Cost(NamedTuple):
-    """Of the daemon with all its threads, a minute."""
+    """The cost of the daemon with all its threads, for each minute."""
 
     cpu_ms: float
     wakeups: float
@@ -26,7 +26,7 @@ class Cost(NamedTuple):
 
 
 def measure(rig: Rig, minutes: float) -> Cost:
-    """What it costs from now on."""
+    """Measure the cost over the next ``minutes``."""
     pid = rig.pid()
 
     def look() -> tuple[float, int, float, int]:

@@ -1,4 +1,4 @@
-"""However the daemon ends, the fan is at least as fast as before, and somebody looks after it again."""
+"""However the daemon ends, the fan is at least as fast as before, and a new daemon controls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever fails, the fan is never below where it should be, and right within a second of the fault's end."""
+"""Faults: the fan is never slower than it should be, and right within a second of the fault's end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUS_FAULTS = ("nak", "timeout", "arbitration", "io", "stretch", "lost-writes", "
 SENSOR_FAULTS = ("error", "vanish", "garbage")
 
 
-# The fault that each of these must show by: a transfer that failed, or the daemon's own word.
+# Each of these must make a transfer fail.
 FAILING = ("nak", "timeout", "arbitration", "io", "absent")
 
 

@@ -1,4 +1,4 @@
-"""The button through gpiozero and lgpio: the same pulses, at another price."""
+"""The button through gpiozero and lgpio: the same pulses, and what it costs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def no_fifo(rig: Rig) -> None:
     assert rig.out(f"readlink /proc/{rig.pid()}/cwd") == "/run/a1d"
 
 
-@check("gpiozero: a controller that resets presses nothing: the line is pulled down")
+@check("gpiozero: a controller that resets causes no press: the line is pulled down")
 def reset(rig: Rig) -> None:
     _listen(rig)
     before = rig.status()["button"]
@@ -55,7 +55,7 @@ def there_and_back(rig: Rig) -> None:
         assert rig.sh(PRESSED).stdout.split() == ["hold"]
 
 
-@check("gpiozero: what it costs, and what stays of that after a reload to gpiod")
+@check("gpiozero: what it costs, and what remains of that after a reload to gpiod")
 def cost(rig: Rig) -> str:
     _listen(rig)
     time.sleep(15)
@@ -63,7 +63,7 @@ def cost(rig: Rig) -> str:
     assert gpiozero.cpu_ms < 6000, gpiozero  # a tenth of a core
     listen(rig)
     time.sleep(15)
-    # One of lgpio's threads looks every 20 ms whether there is something to send, until a1d is started anew.
+    # One of lgpio's threads looks every 20 ms whether there is something to send, until a1d is restarted.
     gpiod = measure(rig, MINUTES)
     assert gpiod.wakeups < 4000, gpiod
     return f"gpiozero: {gpiozero}; then gpiod: {gpiod}"

@@ -1,4 +1,4 @@
-"""What the service may not do."""
+"""What the service and strangers may not do."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def after_power_off(bench: Bench) -> Answer:
 
 def _hold(bench: Bench, what: str, pending: str) -> Answer:
     tell("After the press nothing can stop the power cut, so before it all files are written and closed to writing:")
-    tell("stop databases, containers and the like NOW. Whatever comes, the machine starts anew in the end.")
+    tell("stop databases, containers and the like NOW. In any case the machine restarts at the end.")
     tell("The seconds since the controller's pulse are shown here, and how wide it was. Nothing can be saved any more:")
     tell("remember the LAST seconds you see, and the width.")
     ask(f"{what} Enter to begin.")
@@ -46,7 +46,7 @@ def _hold(bench: Bench, what: str, pending: str) -> Answer:
             line.read_edges()
             countdown("now")
             _count(bench, line)
-    raise AssertionError("the machine did not start anew")
+    raise AssertionError("the machine did not restart")
 
 
 def _count(bench: Bench, line: GpiodEdges) -> None:
@@ -68,7 +68,7 @@ def _count(bench: Bench, line: GpiodEdges) -> None:
         say(f"pulses in ms: {widths}")
         if not is_hold(widths):
             say("a1d takes that for no hold, but the case may cut the power all the same")
-    say(f"The power is still on after {WAIT_S} s, pulses in ms: {widths}. Remember both. Starting anew.")
+    say(f"The power is still on after {WAIT_S} s, pulses in ms: {widths}. Remember both. Restarting.")
 
 
 @question("after a hold of 3 s, how long until the case cuts the power?", operator=True, ends=True)

@@ -1,4 +1,4 @@
-"""One virtual machine with a virtual case: start it, talk to it, see how it ends."""
+"""One virtual machine with a virtual case: start it, send it commands, see how it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hil's own judgements: pure functions, so that what a volunteer's machine says is judged right."""
+"""What hil decides by itself, in pure functions: a volunteer's machine must be judged right."""
 
 from __future__ import annotations
 
