@@ -17,6 +17,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,7 +138,7 @@ def work(suite: str, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], m
                 outcome = try_one(waiting.get_nowait(), vm)
                 outcomes.append(outcome)
                 print(outcome.row(), flush=True)
-                if outcome.result == "FAILED":
+                if outcome.result == "FAILED" and not waiting.empty():
                     # A fresh start, so that this failure does not cause the next one.
                     vm.power_cut()
                     vm.start()
@@ -180,11 +181,13 @@ def main() -> int:
         waiting.put(job)
     source_files()  # fails at once, if it does
     try:
-        build(options.suite)
+        with ThreadPoolExecutor(1) as pool:
+            shared = pool.submit(share, options.suite)  # it waits for the network; the build needs the processor
+            build(options.suite)
+            shared.result()
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    share(options.suite)
     print(f"| check | {options.suite} | remark | took |\n|---|---|---|---|", flush=True)
     outcomes: list[Outcome] = []
     machines: list[Vm] = []
