@@ -50,7 +50,7 @@ def main() -> int:
 
             print(print_config(_read(options.config)), end="", flush=True)
         else:
-            _serve(options)
+            return _serve(options)
         return 0
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -86,7 +86,7 @@ def _read(path: str | None) -> Config:
     return read_config(CONFIG_PATH if path is None else path)
 
 
-def _serve(options: Options) -> None:
+def _serve(options: Options) -> int:
     with contextlib.ExitStack() as stack:
         default = simulation_run_dir() if options.simulate else os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
         run_dir = options.run_dir or default
@@ -100,13 +100,20 @@ def _serve(options: Options) -> None:
             view = View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)
             # Without a file its own: the simulated case is not the one that /etc speaks of.
             daemon = Daemon(case, run_dir, simulation_config if options.config is None else read, log=Log(view.log))
-            daemon.telling.listeners.append(view.show)
+            daemon.listeners.append(view.show)
             view.on_gone = daemon.stop
         else:
             daemon = Daemon(RealCase(), run_dir, read)
         # A service reloads on SIGHUP; a simulation ends with its terminal.
         _handle_signals(daemon, stack, hangup_ends=options.simulate and sys.stdout.isatty())
-        daemon.run()
+        try:
+            daemon.run()
+        except Exception:
+            import traceback
+
+            daemon.log.error(f"a1d crashed; the fan is left at failsafe if the bus allows\n{traceback.format_exc()}")
+            return 1
+        return 0
 
 
 def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:

@@ -8,35 +8,44 @@ import os
 import selectors
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from a1d import __version__
 from a1d.button.actions import Actions
 from a1d.button.pulses import Gesture
 from a1d.button.watcher import ButtonWatcher, EdgeSource
-from a1d.case import bus as case_bus
+from a1d.case.bus import CaseBus, SmbusLike, describe_bus_error, open_case
 from a1d.case.failsafe import apply_failsafe
-from a1d.case.fan import Fan
+from a1d.case.fan import Fan, describe_firmware
 from a1d.case.stop_settings import StopSettings, write_stop_settings
-from a1d.config.settings import ButtonConfig, CaseConfig, Config
+from a1d.config.settings import CaseConfig, Config
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
 from a1d.log import Log
 from a1d.paths import SOCKET_NAME
+from a1d.service.access import steering_gid
 from a1d.service.health import Health
-from a1d.service.methods import control_interface, steering_gid
-from a1d.service.telling import Telling
-from a1d.service.varlink import Server
-from a1d.temperature.controller import Controller, Decision, gap_s
+from a1d.service.methods import methods
+from a1d.service.status import Parts, curves_of, status_of, summary_of
+from a1d.service.systemd import Notifier
+from a1d.service.varlink import Parameters, Server
+from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.reading import gap_s
 from a1d.temperature.sensors import open_sensors, read_all
 
 # Seconds since boot, sleep included, so that a suspended machine shows as a gap.
 boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
+_PUBLISH_S = 1.0
+# A transfer this late means that nobody looks after the bus any more.
+_OVERDUE_S = 5.0
+
 
 class Daemon:
-    """Build it, then ``run``; tests call ``turn`` with a clock of their own."""
+    """Build it, then ``run``; tests call ``run_once`` with a clock of their own.
+
+    ``listeners`` get each status that is published.
+    """
 
     def __init__(
         self,
@@ -48,13 +57,13 @@ class Daemon:
         clock: Callable[[], float] = boot_clock,
     ) -> None:
         self.clock = clock
-        self.simulated = hardware.simulated
         self.started_s = clock()
         self.log = log or Log()
         self.health = Health(self.log)
         self.selector = selectors.DefaultSelector()
         self.controller: Controller | None = None  # until the fan's present duty is known
         self.decision: Decision | None = None
+        self.listeners: list[Callable[[Parameters], None]] = []
         self.stopping = False
         self._hardware = hardware
         self._run_dir = run_dir
@@ -62,7 +71,10 @@ class Daemon:
         self._next_tick_s = self._ticked_s = self._fan_due_s = self.started_s
         self._selected: EdgeSource | None = None
         self._selected_fd: int | None = None
-        self.telling = Telling(self)
+        self._notifier = Notifier(self.started_s)
+        self._published: tuple[object, ...] = ()
+        self._published_s = float("-inf")
+        self._firmware: int | None = None
 
         try:
             self.config = read_config()
@@ -74,13 +86,14 @@ class Daemon:
             self.config = Config(case=case)
             text = f"using built-in defaults, because\n{error}"
             self.health.report("configuration", text)
+        self.log.debugging = self.config.log_level == "debug"
         self._gap_s = gap_s(self.config)
         self._save_stop_settings()
         self.actions = Actions(hardware.power, self.log)
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
         self.sensors = open_sensors(self.config, hardware.sysfs)
-        self.server = self._open_control()
+        self.server = self._open_server()
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -89,7 +102,7 @@ class Daemon:
         try:
             while not self.stopping:
                 self.run_once()
-            self.telling.stopping()
+            self._notifier.stopping()
             self._finish()
         except BaseException:
             self._fail_safe()
@@ -120,7 +133,7 @@ class Daemon:
                 self._next_tick_s = now_s  # the fan's duty is known at last: take over at once
 
     def stop(self) -> None:
-        """Leave the loop after this turn."""
+        """Leave the loop after this round."""
         self.stopping = True
 
     def close(self) -> None:
@@ -133,31 +146,85 @@ class Daemon:
         for sensor in self.sensors:
             sensor.close()
         self.fan.close()
-        self.telling.close()
+        self._notifier.close()
         self.selector.close()
 
     def _tick(self, now_s: float) -> None:
-        if now_s - self._ticked_s > self._gap_s:
-            gone = format_duration(round(now_s - self._ticked_s))
+        passed_s, self._ticked_s = now_s - self._ticked_s, now_s
+        gap = passed_s > self._gap_s
+        if gap:
+            gone = format_duration(round(passed_s))
             self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
-        self._ticked_s = now_s
         self._hardware.advance(now_s)
         if self.fan.observing:
             self._fan_due_s = self.fan.poll()
         if not self.fan.observing:
-            self._control(now_s)
+            self._control(now_s, gap)
         self.actions.tick(now_s)
-        self.telling.tick(now_s)
+        self.health.check(self._parts(), self.config.case.bus)
+        self._log_firmware()
+        self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=self._is_alive)
+        self._publish(now_s)
         self.button.tick(now_s)  # after the fan and READY: at the start it has a library to import
         self._select_button()
 
-    def _control(self, now_s: float) -> None:
+    def _control(self, now_s: float, gap: bool) -> None:
         """Temperature in, duty out."""
         if self.controller is None:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
-        self.decision = self.controller.step(now_s, read_all(self.sensors, now_s))
+        readings = read_all(self.sensors, now_s, gap=gap)
+        self.decision = self.controller.step(now_s, readings, gap=gap)
+        if self.log.debugging:
+            for reading in readings:
+                self.log.debug(f"reading: {reading.sensor}: {reading.temp_celsius:.1f} C, {reading.error or 'ok'}")
+            self.log.debug(f"decision: {self.decision.duty_percent} %: {self.decision.reason}")
         self.fan.target_percent = self.decision.duty_percent
         self._fan_due_s = self.fan.poll()
+
+    # -- who is told ------------------------------------------------------------------------------
+
+    def _parts(self) -> Parts:
+        return Parts(
+            simulated=self._hardware.simulated,
+            started_s=self.started_s,
+            health=self.health,
+            button=self.button,
+            fan=self.fan,
+            sensors=self.sensors,
+            lease=self.controller.lease if self.controller else None,
+            decision=self.decision,
+            power_error=self.actions.error,
+        )
+
+    def status(self) -> Parameters:
+        """The Status type of org.a1d.control, as it is now."""
+        return status_of(self._parts(), self.clock())
+
+    def _publish(self, now_s: float) -> None:
+        """Tell systemd and whoever monitors, once a second and at once when duty, mode or health change."""
+        decision = self.decision
+        published = (decision and decision.duty_percent, decision and decision.manual, self.health.state)
+        if published == self._published and now_s - self._published_s < _PUBLISH_S:
+            return
+        self._published, self._published_s = published, now_s
+        self._notifier.status(now_s, summary_of(self._parts()))
+        streaming = self.server is not None and self.server.is_streaming
+        if self.listeners or streaming:
+            status = self.status()
+            for listener in self.listeners:
+                listener(status)
+            if self.server is not None and streaming:
+                self.server.publish({"status": status})
+
+    def _is_alive(self) -> bool:
+        """Whether the bus and the button, too, have shown life. The tick shows its own by asking."""
+        return self.clock() - self.fan.due_s < _OVERDUE_S and self.button.is_alive
+
+    def _log_firmware(self) -> None:
+        if self.fan.firmware != self._firmware:
+            self._firmware = self.fan.firmware
+            if remark := describe_firmware(self.fan.firmware):
+                self.log.info(remark)
 
     # -- the button ------------------------------------------------------------------------------
 
@@ -184,7 +251,10 @@ class Daemon:
     # -- what clients may do ---------------------------------------------------------------------
 
     def set_manual(self, duty_percent: int, for_s: float | None) -> int:
-        """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise; the duty that is held."""
+        """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise; the duty that the fan will get.
+
+        ValueError if the duty is out of range; A1dError before the first tick.
+        """
         if self.controller is None:
             raise A1dError("a1d is still starting; ask again in a second")
         held = self.controller.set_manual(duty_percent, None if for_s is None else self.clock() + for_s)
@@ -199,7 +269,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
-        self.telling.reloading()
+        self._notifier.reloading()
         try:
             config = self._read_config()
         except ConfigError as error:
@@ -209,7 +279,7 @@ class Daemon:
             self._apply(config)
             self.log.info("reload: done")
         finally:
-            self.telling.reloaded()
+            self._notifier.reloaded()
 
     def reload_on_signal(self) -> None:
         """As ``reload``, but nobody waits for the errors; they are in the log."""
@@ -217,11 +287,13 @@ class Daemon:
             self.reload()
 
     def _apply(self, config: Config) -> None:
-        reopen = _line_of(config.button) != _line_of(self.config.button)
-        if reopen:
+        if self.button.needs_reopening(config.button):
             self._on_edges()  # a press that waits is not lost
+            self.button.configure(config.button)
+            self._select_button()
         old, self.config = self.config, config
         self._gap_s = gap_s(config)
+        self.log.debugging = config.log_level == "debug"
         self.health.report("configuration", None)
         steering_gid.cache_clear()
         if config.sensors != old.sensors or config.interval_s != old.interval_s:
@@ -234,27 +306,33 @@ class Daemon:
         self.fan.refresh_s = config.fan.refresh_s
         if config.case != old.case:
             self.fan.reset()
-        if config.button != old.button:
-            self.actions.forget_errors()
-        if reopen:
-            self.button.close()
-            self._select_button()
-            self.button = ButtonWatcher(config.button, self._hardware.open_edges)
+        elif config.log_level != old.log_level:
+            self.fan.close()  # opened again with or without the trace
+        self.actions.keep_only((config.button.double_press, config.button.hold))
         self._save_stop_settings()
         self._next_tick_s = self.clock()
 
     # -- parts that are made here ------------------------------------------------------------------
 
-    def _open_case(self) -> case_bus.CaseBus:
-        case = self.config.case
-        return case_bus.open_case(case.protocol, lambda: self._hardware.open_smbus(case.bus, case.timeout_s))
+    def _open_case(self) -> CaseBus:
+        return open_case(self.config.case.protocol, self._open_smbus)
 
-    def _open_control(self) -> Server | None:
+    def _open_smbus(self) -> SmbusLike:
+        smbus = self._hardware.open_smbus(self.config.case.bus, self.config.case.timeout_s)
+        if self.log.debugging:
+            from a1d.case.trace import TracedSmbus
+
+            smbus = TracedSmbus(smbus, self.log.debug)
+        return smbus
+
+    def _open_server(self) -> Server | None:
         info = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
-        interfaces = [control_interface(self), *self._hardware.interfaces()]
+        control = methods(
+            self.status, lambda: curves_of(self.config), self.set_manual, self.resume_automatic, self.reload
+        )
         path = os.path.join(self._run_dir, SOCKET_NAME)
         try:
-            return Server(path, interfaces, info, self.selector, self.clock, log=self.log)
+            return Server(path, [control, *self._hardware.interfaces()], info, self.selector, self.clock, log=self.log)
         except OSError as error:
             self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
             return None
@@ -287,10 +365,5 @@ class Daemon:
             try:
                 self.log.info(f"stopping: {apply_failsafe(self._open_case, target, target)}")
             except OSError as error:
-                why = case_bus.describe_bus_error(error, self.config.case.bus).strerror
+                why = describe_bus_error(error, self.config.case.bus).strerror
                 self.log.error(f"stopping: the fan could not be set to {target} %: {why}")
-
-
-def _line_of(button: ButtonConfig) -> ButtonConfig:
-    """The part of the settings for which the line must be opened anew."""
-    return replace(button, double_press="none", hold="none")

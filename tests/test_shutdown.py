@@ -222,7 +222,7 @@ def test_without_a_bus_it_is_ready_and_degraded_and_heals(service: Service) -> N
     service.wait_for_duty(DUTY)
 
 
-def test_a_reload_is_asked_for_in_a_way_that_tells_what_is_wrong(service: Service) -> None:
+def test_the_reload_command_says_what_is_wrong(service: Service) -> None:
     daemon = service.start()
     daemon.wait_notified("READY=1")
     (service.here / "config.yaml").write_text("fan: {hold: soon}\n")

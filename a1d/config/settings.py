@@ -130,6 +130,9 @@ class Config:
     """The whole configuration; ``Config()`` is the built-in default, made for a Pi 5 in a V3."""
 
     interval_s: float = kinds.duration(0.1, 5).option(0.5, "Time between two looks at the temperature.")
+    log_level: str = kinds.choice("info", "debug").option(
+        "info", "debug: log each transfer on the bus, each reading and each decision."
+    )
     fan: FanConfig = _section(FanConfig(), "The fan.")
     sensors: tuple[SensorConfig, ...] = _section(
         (SensorConfig(name="cpu", zone="cpu-thermal"),),

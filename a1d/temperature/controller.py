@@ -6,27 +6,13 @@ reading that cannot be trusted; below them a manual setting; below that the curv
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from a1d.config.settings import Config, SensorConfig
+from a1d.config.settings import Config
 from a1d.duration import format_duration
-from a1d.temperature.curve import Curve
-
-_GAP_S = 5.0
-# A sensor may miss two of its readings; with the third it counts as hot.
-MISSED_MAX = 3
-
-
-class Reading(NamedTuple):
-    """The last good temperature of a sensor, when it was taken, and why there is no newer one."""
-
-    sensor: str
-    temp_celsius: float
-    at_s: float
-    error: str | None = None
-    missed: int = 0  # attempts that have failed since
+from a1d.temperature.curve import curve_of
+from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
 
 
 class Decision(NamedTuple):
@@ -44,10 +30,11 @@ class Decision(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A manual duty, until a time or (None) until it is taken back."""
+    """A manual duty, until a time or (None) until it is taken back. ``asked_percent`` is what was asked for."""
 
     duty_percent: int
     until_s: float | None
+    asked_percent: int
 
 
 class Controller:
@@ -57,27 +44,26 @@ class Controller:
         """``duty_percent`` is what the fan does already: None when nobody knows, then the curve decides."""
         self._duty = duty_percent
         self._last_s = now_s
-        self._fresh_s = now_s  # readings from before this are history
+        self._fresh_s = now_s  # readings from before this do not count
         self._silent_s = now_s  # from here on counts the silence of a sensor that has never been heard
         self._lease: Lease | None = None
         self._emergency = False
         self._calm_since_s: float | None = None
         self._cool_since_s: float | None = None
         self._cool_duty = 0
-        self._age_max_s: dict[str, float] = {}
+        self._ages_max_s: dict[str, float] = {}
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Take new settings and keep the duty, the manual setting and the time."""
         self._fan = config.fan
-        self._gap_s = gap_s(config)
         self._curves = {sensor.name: curve_of(config, sensor) for sensor in config.sensors}
-        age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
-        if age_max_s != self._age_max_s:
-            self._age_max_s, self._silent_s = age_max_s, self._last_s
+        ages_max_s = {sensor.name: age_max_s(config, sensor) for sensor in config.sensors}
+        if ages_max_s != self._ages_max_s:
+            self._ages_max_s, self._silent_s = ages_max_s, self._last_s
         self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
         if self._lease:
-            self.set_manual(*self._lease)
+            self.set_manual(self._lease.asked_percent, self._lease.until_s)
         self._cool_since_s = None
 
     @property
@@ -86,20 +72,27 @@ class Controller:
         return self._lease
 
     def set_manual(self, duty_percent: int, until_s: float | None) -> int:
-        """Hold a duty, 0..100 %; the duty that will be held, which is never one at which the fan stalls."""
+        """Hold a duty until ``until_s`` (None: until ``resume_automatic``). The duty that the fan will get, in percent.
+
+        A duty below ``fan.duty_min_percent``, at which the fan may stall, is raised to that; 0 stays 0. In an emergency
+        the fan keeps a higher duty. ValueError if it is not 0 to 100.
+        """
         if not 0 <= duty_percent <= 100:
             raise ValueError(f"a duty of {duty_percent} % was asked for; expected 0 to 100")
         duty = max(duty_percent, self._fan.duty_min_percent) if duty_percent else 0
-        self._lease = Lease(duty, until_s)
-        return duty
+        self._lease = Lease(duty, until_s, duty_percent)
+        return max(duty, self._duty or 0) if self._emergency else duty
 
     def resume_automatic(self) -> None:
         """Forget the manual setting; the fan slows from there as after any warm spell."""
         self._lease = None
 
-    def step(self, now_s: float, readings: Sequence[Reading]) -> Decision:
-        """The duty for now. A sensor without a recent good reading counts as hot."""
-        if now_s - self._last_s > self._gap_s:
+    def step(self, now_s: float, readings: Sequence[Reading], *, gap: bool = False) -> Decision:
+        """The duty for now. A sensor without a recent good reading counts as hot.
+
+        ``gap``: there was no step for so long (``reading.gap_s``) that nothing is known of the time between.
+        """
+        if gap:
             self._cool_since_s = self._calm_since_s = None  # nobody saw whether it was cool meanwhile
             self._fresh_s = now_s
         self._last_s = now_s
@@ -135,7 +128,7 @@ class Controller:
             reading.sensor
             for reading in readings
             if reading.missed >= MISSED_MAX
-            or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._age_max_s[reading.sensor])
+            or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._ages_max_s[reading.sensor])
         ]
         if len(readings) < len(self._curves) and not now_s - self._silent_s < self._silence_max_s:
             heard = [reading.sensor for reading in readings]
@@ -194,25 +187,3 @@ class Controller:
                 return (f"{why[0]}, slowing in {{:.0f}} s", *why[1:], max(1.0, left_s))
             self._duty, self._cool_since_s = self._cool_duty, None
         return why
-
-
-def curve_of(config: Config, sensor: SensorConfig) -> Curve:
-    """The sensor's own curve and critical temperature, or the fan's."""
-    fan = config.fan
-    return Curve(
-        fan.curve if sensor.curve is None else sensor.curve,
-        fan.critical_celsius if sensor.critical_celsius is None else sensor.critical_celsius,
-        linear=fan.interpolation == "linear",
-        duty_min_percent=fan.duty_min_percent,
-    )
-
-
-def read_interval_s(config: Config, sensor: SensorConfig) -> float:
-    """How often the sensor is read, seconds: a whole number of ticks."""
-    wanted_s = sensor.interval_s if sensor.interval_s is not None else 2.0 if sensor.hwmon else 0.0
-    return config.interval_s * max(1, math.ceil(wanted_s / config.interval_s - 1e-9))
-
-
-def gap_s(config: Config) -> float:
-    """A longer pause than this between two ticks means the machine slept or the process was stopped."""
-    return max(_GAP_S, 2 * config.interval_s)

@@ -94,7 +94,7 @@ def test_no_other_module_touches_the_bus() -> None:
     root = Path(a1d.__file__).parent
     transfer = re.compile(r"\.(write|read|process)_\w*(byte|word|block|quick)|i2c_rdwr")
     users = {str(path.relative_to(root)) for path in root.rglob("*.py") if transfer.search(path.read_text("utf-8"))}
-    assert users == {"case/bus.py", "case/powercut.py"}
+    assert users == {"case/bus.py", "case/powercut.py", "case/trace.py"}
 
 
 @pytest.mark.parametrize(("protocol", "kind"), [("register", RegisterBus), ("legacy", LegacyBus)])
