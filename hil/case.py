@@ -34,7 +34,7 @@ Parts of this were tried in a virtual machine, nothing on a real case: you do it
 _OPERATOR = """
   - you are asked to listen to the fan and to press the button; some questions END WITH THE POWER CUT: save your
     work and stop databases, containers and the like, because in two of them all services see a READ-ONLY DISK
-    first; after the next start run this command again to tell what you saw."""
+    first; after the next start run this command again and say what you saw."""
 _CUT = " (and, when you agree to a power-off, the request to cut the power)"
 
 
@@ -66,9 +66,11 @@ def run(only: str, operator: bool, is_agreed: bool, report_path: Path) -> int:
     except Exception as error:
         # An error of any kind: the owner must know who controls the fan, and we must know what happened.
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        tell(f"ended early; {in_charge()}. Run it again; if it ends so again, send us this line, please: {what}")
+        tell(
+            f"ended early; {in_charge()}. Run it again; if it ends in this way again, please send us this line: {what}"
+        )
         return 1
-    tell(f"\nAll is as it was. What was found is in {report_path}; please look at it, and send it to us in an issue.")
+    tell(f"\nEverything is put back. The report is {report_path}: please look at it, and send it to us in an issue.")
     if outcomes:  # none with --operator, which only asks
         tell(count(outcomes))
     return int(any(outcome.result == "FAILED" for outcome in outcomes))

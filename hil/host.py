@@ -81,7 +81,7 @@ class Job(NamedTuple):
 
 
 def install(vm: Vm) -> None:
-    """The third command of README.md."""
+    """Install a1d as README.md says: ``make install``."""
     # The guest's clock goes on while it waits for the host. On a busy host these waits look very long from inside.
     vm.run(f"cp -r {SHARE}/source {SOURCE}", timeout=3600, host_timeout=CHECK_MAX_S, check=True)
     where = f"PIP_NO_INDEX=1 PIP_FIND_LINKS={SHARE}/wheels"
@@ -179,7 +179,7 @@ def main() -> int:
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in found:
         waiting.put(job)
-    source_files()  # fails at once, if it does
+    source_files()  # if git is missing, fail before the build
     try:
         with ThreadPoolExecutor(1) as pool:
             shared = pool.submit(share, options.suite)  # it waits for the network; the build needs the processor

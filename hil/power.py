@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from hil.virtual.vm import End, Vm
 
-# How long after a hold the case cuts the power by itself; far too long to be mistaken for what a1d asks for.
+# The case's own power cut after a hold comes so late that it cannot be mistaken for the cut that a1d asks for.
 CMDLINE = "a1d_case.log_transfers=1 a1d_case.hold_cut_delay_ms=900000"
 CLOCK = "/usr/lib/systemd/system-shutdown/hil-clock"
 CLOCK_TEXT = b"#!/bin/sh\necho '<4>hil: the hooks begin' >/dev/kmsg\n"
-# After the hooks have begun: on a sound bus, and on one that fails every second time.
+# From the first shutdown hook to the request for the cut: on a good bus, and when every second transfer fails.
 HOOK_MAX_S, HOOK_RETRIES_MAX_S = 0.3, 0.5
 CONFIG = "/etc/a1d/config.yaml"
-SOURCE = "/root/a1d"  # of the installation, in the machine
+SOURCE = "/root/a1d"  # in the machine; a1d is installed from here
 
 EARLY = "/etc/systemd/system/hil-early.service"
 # Only the pulses: after a real hold the case would cut the power in the middle of a later check.

@@ -8,7 +8,7 @@ import time
 from hil.check import check
 from hil.rig import SERVICE, Rig
 
-# Where an edge may fall on either side of a window's end, a millisecond is left out.
+# A millisecond at each end of a window is left out: there a pulse may count as either.
 WIDTHS_MS = {
     "nothing": (1, 2, 5, 8, 9, 57, 60, 70, 80, 100, 200, 500),
     "double": (11, 12, 15, 20, 25, 28, 29),

@@ -99,7 +99,7 @@ def critical_beats_manual(rig: Rig) -> None:
 @check("a value that stands still for as long as `frozen` says is failsafe, until it moves again")
 def frozen_sensor(rig: Rig) -> str:
     rig.configure("sensors: [{name: cpu, zone: cpu-thermal, frozen: 30s}]\n")
-    for _ in range(35):  # it lives, and nothing happens
+    for _ in range(35):  # a sensor that changes is no fault
         rig.heat_to(51.9)
         time.sleep(0.5)
         rig.heat_to(52.0)

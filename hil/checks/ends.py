@@ -119,7 +119,7 @@ def bad_configuration(rig: Rig) -> None:
 @check("fifty reloads while it heats on a busy machine: same daemon, never slower, each one answered")
 def reload_under_load(rig: Rig) -> str:
     rig.heat_to(50)
-    rig.wait("10 %", lambda: rig.fan_percent() == 10, 3)  # after the kick
+    rig.wait("10 %", lambda: rig.fan_percent() == 10, 3)  # after the kick-start
     pid, worst_s = rig.pid(), 0.0
     with busy():
         for index in range(50):

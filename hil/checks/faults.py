@@ -58,7 +58,7 @@ def _bus_fault(name: str) -> None:
         rig.wait("16 %", lambda: rig.fan_percent() == 16, 3)
         begin_s = rig.now_s()
         rig.fault(name)
-        assert _lowest(rig, 70) >= 16  # a refresh falls into it
+        assert _lowest(rig, 70) >= 16  # long enough for a refresh
         _assert_bit(rig, name, begin_s, while_idle=True)
         rig.fault("none")
         rig.wait("health ok", lambda: rig.health() == "ok", 70)

@@ -13,7 +13,7 @@ from hil.rig import SERVICE, NotHere, Rig
 
 
 def _inside(rig: Rig, command: str) -> int:
-    """The exit code of a command of root's with the service's own sandbox, and so without a capability."""
+    """The exit code of a command that runs as root in the service's sandbox, and so without capabilities."""
     unit = rig.out(f"systemctl cat {SERVICE}")
     keys = r"(UMask|Private\w+|Protect\w+|Restrict\w+|Device\w+|NoNewPrivileges|System\w+|IPAddressDeny|"
     keys += r"CapabilityBoundingSet|MemoryDenyWriteExecute|LockPersonality)"

@@ -1,7 +1,7 @@
-"""B3, B8, P2: how long until the case cuts the power. The machine ends, so a person tells it the next time.
+"""B3, B8, P2: how long until the case cuts the power. The machine ends, so the operator gives the answer after the next start.
 
-The file systems are read-only when the power goes: by an ordinary power-off, or by the kernel's own emergency
-remount where the power-off's own request for a cut would get in the way.
+The file systems are read-only when the power is cut: after an ordinary power-off, or by the kernel's emergency remount
+where a power-off cannot be used because a1d would ask for the cut itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NO_ANSWER = "the power went; nobody has said yet after how long"
 
 @question("after a power-off, how long until the case cuts the power?", operator=True, ends=True)
 def after_power_off(bench: Bench) -> Answer:
-    """The fan stops in the instant of the request (a1d-powercut sets it to 0), which can be heard."""
+    """The operator hears when the cut is asked for: a1d-powercut sets the fan to 0 in the same moment."""
     tell("Have a stopwatch ready. The Pi will power off now, with the fan at full speed.")
     tell("Start the stopwatch when the fan goes SILENT, stop it when the case's light goes OUT (up to a minute).")
     ask("Enter to power off.")
@@ -50,7 +50,7 @@ def _hold(bench: Bench, what: str, pending: str) -> Answer:
 
 
 def _count(bench: Bench, line: GpiodEdges) -> None:
-    """Seconds on the screen, for a minute after the hold; whatever else came may have been meant as one, too."""
+    """Show the seconds since the last pulse, for a minute. Any pulse counts: it may have been meant as a hold."""
     since_s = time.monotonic()
     edges: list[Edge] = []
     widths: list[float] = []
@@ -63,8 +63,8 @@ def _count(bench: Bench, line: GpiodEdges) -> None:
             continue
         widths = widths_ms(edges)
         since_s = edges[-1].timestamp_ns / 1e9
-        with contextlib.suppress(OSError):  # once: a bus that hangs must not delay the count
-            bench.write(100)  # it roars: that can be heard
+        with contextlib.suppress(OSError):  # only one try: a bus that hangs must not delay the count
+            bench.write(100)  # so that the operator hears the pulse
         say(f"pulses in ms: {widths}")
         if not is_hold(widths):
             say("a1d takes that for no hold, but the case may cut the power all the same")
@@ -73,12 +73,12 @@ def _count(bench: Bench, line: GpiodEdges) -> None:
 
 @question("after a hold of 3 s, how long until the case cuts the power?", operator=True, ends=True)
 def after_hold(bench: Bench) -> Answer:
-    """Released as soon as the fan roars."""
-    return _hold(bench, "HOLD the button until the fan roars, then let go.", "hold: the last number of seconds shown")
+    """The operator lets go as soon as the fan is loud."""
+    return _hold(bench, "HOLD the button until the fan is loud, then let go.", "hold: the last number of seconds shown")
 
 
 @question("does a hold of 5 s and more force the power off?", operator=True, ends=True)
 def forced(bench: Bench) -> Answer:
-    """Not released."""
+    """The operator does not let go."""
     pending = "long hold: the last number of seconds shown, whether you still held the button"
     return _hold(bench, "HOLD the button and KEEP holding it until the light goes out, 15 s at most.", pending)
