@@ -66,9 +66,7 @@ def run(only: str, operator: bool, is_agreed: bool, report_path: Path) -> int:
     except Exception as error:
         # An error of any kind: the owner must know who controls the fan, and we must know what happened.
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        tell(
-            f"ended early; {in_charge()}. Run it again; if it ends in this way again, please send us this line: {what}"
-        )
+        tell(f"ended early; {in_charge()}. Run it again. If that happens again, please send us this line: {what}")
         return 1
     tell(f"\nEverything is put back. The report is {report_path}: please look at it, and send it to us in an issue.")
     if outcomes:  # none with --operator, which only asks

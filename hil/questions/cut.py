@@ -1,4 +1,4 @@
-"""B3, B8, P2: how long until the case cuts the power. The machine ends, so the operator gives the answer after the next start.
+"""B3, B8, P2: how long until the case cuts the power. The operator gives the answer after the next start.
 
 The file systems are read-only when the power is cut: after an ordinary power-off, or by the kernel's emergency remount
 where a power-off cannot be used because a1d would ask for the cut itself.

@@ -1,4 +1,4 @@
-"""M9: how fast may writes follow each other? None of these writes comes during a kick-start: the fan turns all the time."""
+"""M9: how fast may writes follow each other? No write comes during a kick-start: the fan turns all the time."""
 
 from __future__ import annotations
 
