@@ -51,7 +51,7 @@ def set_up(vm: Vm) -> None:
 
 def wait_listening(vm: Vm) -> None:
     """Until a1d watches the button. It opens the line after READY, and a press before that is lost."""
-    vm.run("until a1d-ctl status | grep -q watched; do sleep 1; done", timeout=60, check=True)
+    vm.run("until a1d-ctl status | grep -q '^button *watched'; do sleep 1; done", timeout=60, check=True)
 
 
 def _reboots(vm: Vm, begin: Callable[[], object]) -> str:
