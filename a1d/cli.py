@@ -15,7 +15,7 @@ from a1d import __version__
 from a1d.config.reader import read_config
 from a1d.config.settings import Config
 from a1d.daemon import Daemon, boot_clock
-from a1d.errors import A1dError, ConfigError, DaemonRunningError
+from a1d.errors import A1dError, ConfigError, DaemonRunningError, StopError
 from a1d.hardware import RealCase
 from a1d.log import Log
 from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
@@ -100,7 +100,7 @@ def _serve(options: Options) -> int:
             view = View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)
             # Without a file its own: the simulated case is not the one that /etc speaks of.
             daemon = Daemon(case, run_dir, simulation_config if options.config is None else read, log=Log(view.log))
-            daemon.listeners.append(view.show)
+            daemon.publisher.listeners.append(view.show)
             view.on_gone = daemon.stop
         else:
             daemon = Daemon(RealCase(), run_dir, read)
@@ -108,6 +108,8 @@ def _serve(options: Options) -> int:
         _handle_signals(daemon, stack, hangup_ends=options.simulate and sys.stdout.isatty())
         try:
             daemon.run()
+        except StopError:
+            raise
         except Exception:
             import traceback
 
@@ -155,4 +157,4 @@ def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack, *, hangup_ends:
         signal.signal(number, lambda _number, _frame: None)
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     stack.callback(signal.set_wakeup_fd, -1)
-    daemon.selector.register(ours, 1, on_signal)  # 1 is EVENT_READ
+    daemon.loop.selector.register(ours, 1, on_signal)  # 1 is EVENT_READ

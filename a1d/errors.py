@@ -26,6 +26,14 @@ class ConfigError(A1dError, ValueError):
 class BusError(A1dError, OSError):
     """The case's MCU could not be reached. ``errno`` is the kernel's, the text names the remedy."""
 
+    def __str__(self) -> str:
+        """The text alone, without ``[Errno 121]``."""
+        return self.strerror or super().__str__()
+
+
+class StopError(BusError):
+    """A stop could not give the fan the duty that it needs."""
+
 
 class SensorError(A1dError, OSError):
     """A temperature could not be read or cannot be true."""

@@ -17,8 +17,8 @@ import pytest
 from a1d import __version__, cli
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
-from a1d.daemon import Daemon
 from a1d.errors import A1dError
+from a1d.loop import Loop
 from a1d.paths import CONFIG_PATH, SOCKET_NAME
 from tests.virtual import VirtualRig
 
@@ -298,10 +298,10 @@ def test_a_second_a1d_is_refused_and_a_killed_one_leaves_no_lock_behind(simulate
 def test_an_error_in_the_loop_leaves_its_traceback_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
 ) -> None:
-    def fail(_daemon: Daemon) -> None:
+    def fail(_loop: Loop) -> None:
         raise error
 
-    monkeypatch.setattr(Daemon, "run_once", fail)
+    monkeypatch.setattr(Loop, "run_once", fail)
     monkeypatch.setattr(sys, "argv", ["a1d", "--simulate", "--run-dir", str(tmp_path / "run")])
     assert cli.main() == 1
     said = capfd.readouterr().err

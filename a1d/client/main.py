@@ -23,11 +23,11 @@ from a1d.client.words import (
     printable,
     wants_colour,
 )
+from a1d.config.limits import LEASE_MAX_S
 from a1d.duration import format_duration, parse_duration_s
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
 FINE, NOT_FINE, USAGE, NO_DAEMON = 0, 1, 2, 3
-_LEASE_MAX_S = 7 * 86400
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,12 +130,17 @@ def _watch(options: argparse.Namespace) -> None:
     raise NoDaemonError("the daemon says that it has nothing more to report")
 
 
-def _fan_set(options: argparse.Namespace) -> None:
+def _fan_set(options: argparse.Namespace) -> int:
     reply = _call(options, "SetFan", duty_percent=options.percent, for_s=options.for_s)
     held = check(reply.get("duty_percent"), PERCENT, "duty_percent")
     how_long = f"for {format_duration(options.for_s)}" if options.for_s else "until 'a1d-ctl fan auto'"
+    if reply.get("overridden") is not None:
+        why = printable(check(reply["overridden"], str, "overridden"))
+        print(f"{options.percent} % is set by hand {how_long}, but not in force yet: {why}")
+        return NOT_FINE
     raised = f" (raised from {options.percent} %: below that it may stand still)" if held != options.percent else ""
     print(f"the fan is held at {held} % {how_long}{raised}")
+    return FINE
 
 
 def _fan_auto(options: argparse.Namespace) -> None:
@@ -216,7 +221,7 @@ def _duration(text: str) -> float:
         seconds = parse_duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if not 0 < seconds <= _LEASE_MAX_S:
+    if not 0 < seconds <= LEASE_MAX_S:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected more than 0 and at most 7d")
     return seconds
 

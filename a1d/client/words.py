@@ -37,7 +37,7 @@ STATUS = {
 CURVE = {
     "sensor": str,
     "critical_celsius": _CELSIUS,
-    "duties": [{"temp_celsius": _CELSIUS, "duty_percent": PERCENT}],
+    "duties_percent": [PERCENT],
 }
 
 
@@ -117,9 +117,8 @@ def describe_curve(curve: Reply) -> str:
     """One of the curves of GetCurves, a line every 5 degrees."""
     heading = f"{printable(curve['sensor'])}: 100 % from {curve['critical_celsius']:g} C on, whatever else is set"
     points = [
-        f"  {point['temp_celsius']:3.0f} C  {duty:3.0f} %  {'#' * round(duty / 100 * _BAR_WIDTH)}"
-        for point in curve["duties"][::5]
-        for duty in [point["duty_percent"]]
+        f"  {temp_celsius:3} C  {duty:3.0f} %  {'#' * round(duty / 100 * _BAR_WIDTH)}"
+        for temp_celsius, duty in list(enumerate(curve["duties_percent"][:81], 20))[::5]
     ]
     return "\n".join([heading, *points])
 

@@ -44,13 +44,14 @@ class Health:
 
     def check(self, parts: Parts, bus: int) -> None:
         """Report the problems that the parts know of, if any of them has changed. ``bus`` is the I2C bus's number."""
-        fan, button, sensors = parts.fan, parts.button, parts.sensors
+        button, sensors = parts.button, parts.sensors
+        for problem in parts.fan.take_problems():  # also what has come and gone since the last time
+            self.report("fan", str(describe_bus_error(problem, bus)) if isinstance(problem, OSError) else problem)
         untrusted = parts.decision.untrusted if parts.decision else ()
-        state = (bus, fan.error, fan.mismatch, untrusted, sensors, button.error, parts.power_error)
+        state = (untrusted, sensors, button.error, parts.power_error)
         if state == self._checked:
             return
         self._checked = state
-        self.report("fan", str(describe_bus_error(fan.error, bus).strerror) if fan.error else fan.mismatch)
         for sensor in sensors:
             text = (sensor.error or "no reading") if sensor.name in untrusted else None
             self.report(f"sensor {sensor.name}", text, failsafe=True)

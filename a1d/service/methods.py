@@ -14,13 +14,14 @@ from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, par
 def methods(
     status: Callable[[], Parameters],
     curves: Callable[[], list[dict[str, Any]]],
-    set_manual: Callable[[int, float | None], int],
+    set_manual: Callable[[int, float | None], tuple[int, str | None]],
     resume: Callable[[], None],
     reload: Callable[[], None],
 ) -> Interface:
     """org.a1d.control. ``status`` and ``curves`` give the types of that name.
 
-    ``set_manual`` takes a duty of 0..100 % and seconds (None: no end) and gives the duty that the fan will get.
+    ``set_manual`` takes a duty of 0..100 % and seconds (None: no end). It gives the duty that the fan is to get, and
+    what overrides the manual one, in words (None: nothing).
     ``reload`` may raise ConfigError. Any A1dError becomes the caller's error ``Failed``, with its text.
     """
 
@@ -43,7 +44,8 @@ def methods(
         if for_s is not None and not 0 < for_s <= LEASE_MAX_S:
             text = f"a time of {for_s!s:.20} s was asked for; expected more than 0 and at most 7 days"
             raise RequestError("for_s", text)
-        return {"duty_percent": set_manual(duty_percent, for_s)}
+        duty_percent, overridden = set_manual(duty_percent, for_s)
+        return {"duty_percent": duty_percent, "overridden": overridden}
 
     def steering(act: Callable[[], None]) -> Method:
         def method(parameters: Parameters, peer: Peer) -> Parameters:

@@ -71,6 +71,11 @@ class Controller:
         """The manual setting in force, if any."""
         return self._lease
 
+    @property
+    def is_emergency(self) -> bool:
+        """Whether a critical temperature or a lost sensor beats a manual setting, or has within the hold time."""
+        return self._emergency
+
     def set_manual(self, duty_percent: int, until_s: float | None) -> int:
         """Hold a duty until ``until_s`` (None: until ``resume_automatic``). The duty that the fan will get, in percent.
 

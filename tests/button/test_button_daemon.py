@@ -42,9 +42,9 @@ class Settings:
 def settle(rig: VirtualRig) -> None:
     """Let the daemon deal with what waits at its descriptors, in no time."""
     for _ in range(1000):
-        if not rig.daemon.selector.select(0):
+        if not rig.daemon.loop.selector.select(0):
             return
-        rig.daemon.run_once()
+        rig.daemon.loop.run_once()
     raise AssertionError("a descriptor stays readable: the loop spins")
 
 
@@ -340,7 +340,7 @@ def test_a_minute_of_10000_edges_a_second_triggers_nothing_and_costs_the_fan_no_
         pulses += 1
         rig.clock.now_s += period_s
         rig.case.pulse(width_s * 1e3)
-        if pulses % 32 == 0 or rig.clock() >= rig.daemon.wake_s:
+        if pulses % 32 == 0 or rig.clock() >= rig.daemon.loop.wake_s:
             settle(rig)
             rig.run(0.0)
     assert pulses * 2 / (rig.clock() - start_s) > 9_000
@@ -358,7 +358,7 @@ def test_the_fan_follows_during_noise_and_the_button_works_soon_after_it(rig: Vi
     for period_s, _ in noise(random.Random(1), 0.6):
         rig.clock.now_s += period_s
         rig.case.pulse(0.05)
-        if rig.clock() >= rig.daemon.wake_s:
+        if rig.clock() >= rig.daemon.loop.wake_s:
             settle(rig)
             rig.run(0.0)
     assert rig.fan_percent == 100
@@ -372,7 +372,7 @@ def test_the_fan_follows_during_noise_and_the_button_works_soon_after_it(rig: Vi
 
 def test_an_idle_button_wakes_nobody(rig: VirtualRig, mocker: MockerFixture) -> None:
     rig.run(30)
-    select_spy = mocker.spy(rig.daemon, "run_once")
+    select_spy = mocker.spy(rig.daemon.loop, "run_once")
     press(rig, DOUBLE)
     assert select_spy.call_count == 1
     rig.run(60)

@@ -82,7 +82,7 @@ class Ctl:
 
         def serve() -> None:
             while not done.is_set():
-                rig.daemon.run_once()
+                rig.daemon.loop.run_once()
 
         path = str(rig.run_dir / "control.sock")
         thread = threading.Thread(target=serve)
@@ -229,13 +229,32 @@ def test_a_raised_duty_is_said(run: Ctl, calm: VirtualRig) -> None:
     assert "10 %" in run.out and "raised from 1 %" in run.out
 
 
+@pytest.mark.parametrize(
+    ("disturb", "said"),
+    [
+        (lambda rig: setattr(rig.case, "fixed_celsius", 85.0), "critical, so 100 %: cpu at 85.0 C"),
+        (lambda rig: rig.case.sensor_faults.add(SensorFault.DEAD), "no trust in cpu"),
+        (lambda rig: rig.case.bus_faults.add(BusFault.NO_ANSWER), "nothing answers at 0x1a"),
+    ],
+)
+def test_a_duty_that_is_not_in_force_is_not_said_to_be_held(
+    run: Ctl, calm: VirtualRig, disturb: Callable[[VirtualRig], object], said: str
+) -> None:
+    assert run.at(calm, "fan", "set", 30) == 0
+    disturb(calm)
+    calm.run(70)
+    assert run.at(calm, "fan", "set", 20, "--for", "5m") == 1
+    assert run.out.startswith("20 % is set by hand for 5m, but not in force yet: ")
+    assert said in run.out
+
+
 def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
     assert run.at(calm, "curve") == 0
     assert re.search(r"^ +60 C +40 % +#{16}$", run.out, re.MULTILINE)
     assert re.search(r"^ +100 C +100 % +#{40}$", run.out, re.MULTILINE)
     assert run.at(calm, "curve", "--json") == 0
     [curve] = json.loads(run.out)
-    assert set(curve) == {"sensor", "critical_celsius", "points", "duties"}
+    assert set(curve) == {"sensor", "critical_celsius", "points", "duties_percent"}
 
 
 def test_a_reload_says_what_is_wrong_with_the_file(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
@@ -369,7 +388,7 @@ def test_a_socket_that_is_none_is_no_daemon(run: Ctl, tmp_path: Path) -> None:
         ("status", reply({"status": GOOD | {"reason": None}})),
         ("status --json", reply({"status": GOOD | {"duty_percent": "40"}})),
         ("status --json", reply({"status": GOOD | {"more": 0}}).replace(b": 0}", b": 1e999}")),
-        ("curve", reply({"curves": [GOOD_CURVE | {"duties": [{"temp_celsius": 1, "duty_percent": 1e13}]}]})),
+        ("curve", reply({"curves": [GOOD_CURVE | {"duties_percent": [1e13]}]})),
         ("curve", reply({"curves": [GOOD_CURVE | {"critical_celsius": None}]})),
         ("version", reply({"status": None})),
         ("fan set 60", reply({"duty_percent": 1e13})),

@@ -31,7 +31,7 @@ GOOD: dict[str, Any] = {
 GOOD_CURVE: dict[str, Any] = {
     "sensor": "cpu",
     "critical_celsius": 80,
-    "duties": [{"temp_celsius": t, "duty_percent": t} for t in (20, 21, 22, 23, 24, 25)],
+    "duties_percent": list(range(20, 101)),
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("\x1b[2J\x7f\u202e"),

@@ -55,7 +55,7 @@ class Caller(Wire):
         self._rig = rig
         self._waiting: deque[Any] = deque()
         super().__init__(str(rig.run_dir / "control.sock"))
-        rig.daemon.run_once()
+        rig.daemon.loop.run_once()
 
     def listen(self, turns_max: int = 50) -> Any:
         """The next message."""
@@ -64,7 +64,7 @@ class Caller(Wire):
             if self._waiting:
                 return self._waiting.popleft()
             assert not self.closed, "the daemon closed the connection"
-            self._rig.daemon.run_once()
+            self._rig.daemon.loop.run_once()
         raise AssertionError("no answer")
 
     def message(self, method: str, parameters: object = None) -> Any:
@@ -298,7 +298,7 @@ def test_status_tells_what_is(make_rig: MakeRig, make_caller: MakeCaller) -> Non
     rig.run(9.75)
     rig.case.press(Gesture.DOUBLE_PRESS)
     rig.case.pulse(80)
-    rig.daemon.run_once()
+    rig.daemon.loop.run_once()
     status = make_caller(rig).status()
     assert status["simulated"] is True
     assert status["uptime_s"] == 9.75
@@ -338,7 +338,7 @@ def test_status_of_a_dead_bus_confirms_nothing(rig: VirtualRig, call: Caller) ->
 
 
 def test_a_duty_is_held_at_once_and_given_back_at_once(rig: VirtualRig, call: Caller) -> None:
-    assert call.ask("SetFan", duty_percent=60) == {"duty_percent": 60}
+    assert call.ask("SetFan", duty_percent=60) == {"duty_percent": 60, "overridden": None}
     assert call.status()["duty_percent"] == 60
     assert (call.status()["mode"], call.status()["manual_remaining_s"]) == ("manual", None)
     rig.run(1)
@@ -367,7 +367,7 @@ def test_a_lease_counts_down_and_ends(rig: VirtualRig, call: Caller) -> None:
 def test_a_duty_at_which_the_fan_stalls_is_raised_but_zero_stays(
     rig: VirtualRig, call: Caller, asked: int, held: int
 ) -> None:
-    assert call.ask("SetFan", duty_percent=asked) == {"duty_percent": held}
+    assert call.ask("SetFan", duty_percent=asked) == {"duty_percent": held, "overridden": None}
     rig.run(2)
     assert rig.fan_percent == held
 
@@ -682,9 +682,9 @@ def test_greedy_strangers_do_not_delay_a_tick(
         for caller in crowd:
             caller.send(calls * 20)
             caller.read()
-        rig.clock.now_s = max(rig.clock.now_s, rig.daemon._next_tick_s - 0.001)
-        due_s = rig.daemon._next_tick_s
-        rig.daemon.run_once()
+        rig.clock.now_s = max(rig.clock.now_s, rig.daemon.loop._next_tick_s - 0.001)
+        due_s = rig.daemon.loop._next_tick_s
+        rig.daemon.loop.run_once()
         worst_s = max(worst_s, rig.clock.now_s - due_s)
     assert worst_s < 0.1
 

@@ -459,7 +459,7 @@ def test_a_button_watcher_that_does_nothing_starves_the_watchdog(
 def test_a_tick_that_does_not_come_starves_the_watchdog(
     guarded: VirtualRig, systemd: Systemd, mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(guarded.daemon, "_tick")
+    mocker.patch.object(guarded.daemon.loop, "_tick")
     guarded.run(60, systemd.listen)
     assert systemd.heard("WATCHDOG") == []
 
