@@ -730,14 +730,6 @@ def test_strangers_leave_places_for_whoever_may_steer(loop: Loop) -> None:
     assert loop.works(loop.wire(uid=2000))
 
 
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4096 if hard == resource.RLIM_INFINITY else min(hard, 4096), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 @pytest.mark.usefixtures("many_descriptors")
 @pytest.mark.parametrize("users", [1, 5, 100])
 def test_a_thousand_connections_at_once_stay_within_bounds(loop: Loop, users: int) -> None:
