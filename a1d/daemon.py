@@ -34,7 +34,7 @@ from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller, Decision
 from a1d.temperature.reading import gap_s
-from a1d.temperature.sensors import open_sensors, read_all
+from a1d.temperature.sensors import Sensor, open_sensors, read_all
 
 # Seconds since boot, sleep included, so that a suspended machine shows as a gap.
 boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
@@ -83,7 +83,7 @@ class Daemon:
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self.log)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
-        self.sensors = open_sensors(self.config, hardware.sysfs)
+        self.sensors = self._open_sensors()
         self.server = self._open_server()
 
     # -- the loop --------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class Daemon:
             self._control(now_s, gap)
         self.actions.tick(now_s)
         parts = self._parts()
-        self.health.check(parts, self.config.case.bus)
+        self.health.check(parts, self.config.case.bus, now_s)
         self._log_firmware()
         self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=self._is_alive)
         self.publisher.tick(now_s, parts, self.server)
@@ -152,7 +152,9 @@ class Daemon:
         if self.controller is None:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
         readings = read_all(self.sensors, now_s, gap=gap)
-        self.decision = self.controller.step(now_s, readings, gap=gap)
+        absent = [sensor.name for sensor in self.sensors if sensor.absent]
+        lost = [sensor.name for sensor in self.sensors if sensor.lost]
+        self.decision = self.controller.step(now_s, readings, gap=gap, absent=absent, lost=lost)
         if self.log.debugging:
             for reading in readings:
                 self.log.debug(f"reading: {reading.sensor}: {reading.temp_celsius:.1f} C, {reading.error or 'ok'}")
@@ -242,7 +244,7 @@ class Daemon:
             for sensor in self.sensors:
                 sensor.close()
                 self.health.forget(f"sensor {sensor.name}")
-            self.sensors = open_sensors(config, self._hardware.sysfs)
+            self.sensors = self._open_sensors()
         if self.controller is not None:
             self.controller.configure(config)
         self.fan.refresh_s = config.fan.refresh_s
@@ -257,6 +259,9 @@ class Daemon:
 
     def _open_case(self) -> CaseBus:
         return open_case(self.config.case.protocol, self._open_smbus)
+
+    def _open_sensors(self) -> list[Sensor]:
+        return open_sensors(self.config, self._hardware.sysfs, self._hardware.open_file_reader, self.log.info)
 
     def _open_smbus(self) -> SmbusLike:
         smbus = self._hardware.open_smbus(self.config.case.bus, self.config.case.timeout_s)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from a1d.case.bus import SmbusLike
     from a1d.config.settings import ButtonConfig
     from a1d.service.varlink import Interface
+    from a1d.temperature.file_reader import FileReader
 
 
 class Hardware(Protocol):
@@ -53,6 +54,9 @@ class Hardware(Protocol):
         ``urgent``: whatever inhibits a shutdown must be overruled, because the case cuts the power soon (B3).
         """
 
+    def open_file_reader(self) -> FileReader:
+        """What reads the files of drives, whose drivers may hang. Called if there are hwmon sensors; must not block."""
+
     def advance(self, now_s: float) -> None:
         """Called at the begin of each tick: a simulation moves on to ``now_s``, the real world does that by itself."""
 
@@ -88,6 +92,12 @@ class RealCase:
         """
         overrule = ("--ignore-inhibitors",) if urgent else ()
         return ("env", "SYSTEMD_BUS_TIMEOUT=3s", "systemctl", "--no-wall", "--no-ask-password", *overrule, verb)
+
+    def open_file_reader(self) -> FileReader:
+        """A process of its own."""
+        from a1d.temperature.file_reader import ReaderProcess
+
+        return ReaderProcess()
 
     def advance(self, now_s: float) -> None:
         """Nothing: the world moves by itself."""

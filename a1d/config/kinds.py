@@ -141,6 +141,7 @@ curve_points = Kind(
     _points,
     lambda value: {_plain(temp): _plain(duty) for temp, duty in value},
 )
+yes_or_no = Kind("true or false", lambda value: isinstance(value, bool))
 window_ms = Kind(
     "two rising numbers of milliseconds from 1 to 500, such as [10, 30]",
     _is_window,

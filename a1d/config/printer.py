@@ -56,6 +56,8 @@ def _show(value: object) -> str:
         return f"[{', '.join(map(_show, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_show(key)}: {_show(entry)}' for key, entry in value.items())}}}"
+    if isinstance(value, bool):
+        return str(value).lower()
     if not isinstance(value, str):
         return "null" if value is None else str(value)
     if _PLAIN.fullmatch(value) and value not in ("null", "true", "false"):

@@ -13,6 +13,7 @@ from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 50
+_ZONE_INTERVAL_MAX_S = 60.0
 _COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
 
 
@@ -144,8 +145,21 @@ class _Reader:
                 self._complain((*path, index), "either zone or hwmon, for example zone: cpu-thermal", entry)
             elif sensor.name in [other.name for other in sensors]:
                 self._complain((*path, index, "name"), "a name that no other sensor has", sensor.name)
+            self._check_sensor(sensor, (*path, index))
             sensors.append(sensor)
         return tuple(sensors)
+
+    def _check_sensor(self, sensor: SensorConfig, path: tuple[object, ...]) -> None:
+        """What is good for one kind of sensor and not for the other."""
+        for key, value, example in (("zone", sensor.zone, "cpu-thermal"), ("hwmon", sensor.hwmon, "nvme")):
+            if value is not None and "/" in value:
+                file = "type" if key == "zone" else "name"
+                expected = f"a {key}'s name, not a path: what the file {file!r} in its directory says, such as {example}"
+                self._complain((*path, key), expected, value)
+        if sensor.zone is not None and sensor.interval_s is not None and sensor.interval_s > _ZONE_INTERVAL_MAX_S:
+            self._complain((*path, "interval"), "at most 1m for a zone; only hwmon may have more", sensor.interval_s)
+        if sensor.zone is not None and sensor.optional:
+            self._complain((*path, "optional"), "false for a zone; only hwmon may be absent", sensor.optional)
 
     def _unknown(self, path: tuple[object, ...], known: list[str]) -> None:
         import difflib

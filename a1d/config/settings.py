@@ -74,8 +74,14 @@ class SensorConfig:
     critical_celsius: float | None = kinds.number(40, 110).optional(
         "A critical temperature of its own; without one, fan.critical_celsius."
     )
-    interval_s: float | None = kinds.duration(0.1, 60).optional(
-        "How often to read it; without one, every tick for a zone and every 2 s for hwmon."
+    interval_s: float | None = kinds.duration(0.1, 3600).optional(
+        "How often to read it, a zone at least once a minute; without one, every tick for a zone and every 2 s for\n"
+        "hwmon."
+    )
+    optional: bool = kinds.yes_or_no.option(
+        False,
+        "true: this hwmon device may be absent or asleep, and while it does not answer nobody waits for it. What it\n"
+        "does say must make sense all the same.",
     )
     frozen_s: float | None = kinds.duration(0, 86400).optional(
         "A value that has not changed by a millidegree for this long counts as broken; 0 never.\n"

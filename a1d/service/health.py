@@ -42,7 +42,7 @@ class Health:
         self._problems[name] = text
         (self._failsafe.add if failsafe else self._failsafe.discard)(name)
 
-    def check(self, parts: Parts, bus: int) -> None:
+    def check(self, parts: Parts, bus: int, now_s: float) -> None:
         """Report the problems that the parts know of, if any of them has changed. ``bus`` is the I2C bus's number."""
         button, sensors = parts.button, parts.sensors
         for problem in parts.fan.take_problems():  # also what has come and gone since the last time

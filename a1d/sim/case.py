@@ -19,6 +19,7 @@ from a1d.service.access import require_steering
 from a1d.service.varlink import Interface, Parameters, Peer, parse_parameters, read_description
 from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, HeatModel
 from a1d.sim.mcu import BusFault, SimulatedBus, SimulatedMcu
+from a1d.temperature.file_reader import DirectReader
 
 _PULSE_MS = {Gesture.DOUBLE_PRESS: 20.0, Gesture.HOLD: 40.0}
 _LOAD_PERIOD_S = 60.0
@@ -134,6 +135,10 @@ class SimulatedCase:
         """A dry run."""
         self.powered.append(verb)
         return None
+
+    def open_file_reader(self) -> DirectReader:
+        """Its files answer at once."""
+        return DirectReader()
 
     def advance(self, now_s: float) -> None:
         """Heat, cool, and write the temperature files."""

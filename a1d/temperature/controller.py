@@ -6,7 +6,7 @@ reading that cannot be trusted; below them a manual setting; below that the curv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from a1d.config.settings import Config
@@ -22,6 +22,7 @@ class Decision(NamedTuple):
     why: tuple[object, ...]  # a format and what goes into it: most reasons are never read
     manual: bool = False
     untrusted: tuple[str, ...] = ()
+    critical: Reading | None = None  # the sensor that is critical
 
     @property
     def reason(self) -> str:
@@ -52,6 +53,7 @@ class Controller:
         self._cool_since_s: float | None = None
         self._cool_duty = 0
         self._ages_max_s: dict[str, float] = {}
+        self._absent: Collection[str] = ()
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -92,11 +94,21 @@ class Controller:
         """Forget the manual setting; the fan slows from there as after any warm spell."""
         self._lease = None
 
-    def step(self, now_s: float, readings: Sequence[Reading], *, gap: bool = False) -> Decision:
+    def step(
+        self,
+        now_s: float,
+        readings: Sequence[Reading],
+        *,
+        gap: bool = False,
+        absent: Collection[str] = (),
+        lost: Collection[str] = (),
+    ) -> Decision:
         """The duty for now. A sensor without a recent good reading counts as hot.
 
-        ``gap``: there was no step for so long (``reading.gap_s``) that nothing is known of the time between.
+        ``gap``: there was no step for so long (``reading.gap_s``) that nothing is known of the time between. Nobody
+        waits for a reading of an ``absent`` sensor. A ``lost`` one counts as hot, though its reading is to be trusted.
         """
+        self._absent = absent
         if gap:
             self._cool_since_s = self._calm_since_s = None  # nobody saw whether it was cool meanwhile
             self._fresh_s = now_s
@@ -107,6 +119,7 @@ class Controller:
 
         untrusted = self._untrusted(now_s, readings)
         trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
+        untrusted += tuple(name for name in lost if name not in untrusted)
         critical = self._update_emergency(now_s, trusted, bool(untrusted))
         if lease and not self._emergency:
             self._duty, self._cool_since_s = lease.duty_percent, None
@@ -125,7 +138,12 @@ class Controller:
         if lease:
             self._duty = max(self._duty, lease.duty_percent)
             why = (f"{why[0]}; beats the manual {{}} %", *why[1:], lease.duty_percent)
-        return Decision(self._duty, why, lease is not None, untrusted)
+        return Decision(self._duty, why, lease is not None, untrusted, critical)
+
+    @property
+    def _expected(self) -> int:
+        """How many sensors there should be a reading of."""
+        return len(self._curves) - len(self._absent)
 
     def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:
         """Sensors whose last good reading is too old, or that have not been heard of for as long."""
@@ -135,14 +153,14 @@ class Controller:
             if reading.missed >= MISSED_MAX
             or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._ages_max_s[reading.sensor])
         ]
-        if len(readings) < len(self._curves) and not now_s - self._silent_s < self._silence_max_s:
-            heard = [reading.sensor for reading in readings]
+        if len(readings) < self._expected and not now_s - self._silent_s < self._silence_max_s:
+            heard = [*self._absent, *(reading.sensor for reading in readings)]
             untrusted += [name for name in self._curves if name not in heard]
         return tuple(untrusted)
 
     def _update_emergency(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> Reading | None:
         """An emergency beats a manual setting until it has been calm for the hold time. The critical reading."""
-        calm = not emergency and len(trusted) == len(self._curves)
+        calm = not emergency and len(trusted) == self._expected
         critical = None
         for reading in trusted:
             critical_celsius = self._curves[reading.sensor].critical_celsius
@@ -166,9 +184,9 @@ class Controller:
         demand, slow_demand = -1, 0  # slow_demand: what it would take if it were hysteresis_celsius hotter
         why: tuple[object, ...] = ("no reading yet",)
         # A sensor that is late may be hiding heat: the fan may speed up on what is known, never slow down.
-        late = len(trusted) < len(self._curves)
+        late = len(trusted) < self._expected
         for reading in trusted:
-            name, temp_celsius, _at_s, error, _missed = reading
+            name, temp_celsius, error = reading.sensor, reading.temp_celsius, reading.error
             curve = self._curves[name]
             late = late or error is not None
             wanted = curve.duty_percent(temp_celsius)

@@ -18,6 +18,7 @@ from a1d.config.settings import ButtonConfig
 from a1d.daemon import boot_clock
 from a1d.service.varlink import Interface
 from a1d.sim.mcu import SimulatedBus, SimulatedMcu
+from a1d.temperature.file_reader import FileReader
 
 DIRECTORY = sys.argv[1]
 _EVENTS = os.open(os.path.join(DIRECTORY, "events"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -73,6 +74,11 @@ class StillCase:
     def power(self, verb: str) -> Sequence[str] | None:
         say(verb)
         return None
+
+    def open_file_reader(self) -> FileReader:
+        from a1d.temperature.file_reader import ReaderProcess
+
+        return ReaderProcess()
 
     def advance(self, now_s: float) -> None:
         pass

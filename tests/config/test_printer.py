@@ -98,6 +98,7 @@ def configs() -> st.SearchStrategy[Config]:
             "curve": st.none() | _curves(),
             "critical_celsius": st.none() | st.floats(40, 110),
             "interval_s": st.none() | durations(0.1, 60),
+            "optional": st.just(False),
             "frozen_s": st.none() | durations(0, 86400),
         },
     )

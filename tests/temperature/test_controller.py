@@ -17,7 +17,7 @@ from a1d.config.settings import Config, SensorConfig
 from a1d.temperature.controller import Controller, Decision
 from a1d.temperature.curve import Curve, curve_of
 from a1d.temperature.reading import MISSED_MAX, Reading, gap_s, read_interval_s
-from a1d.temperature.sensors import Sensor
+from a1d.temperature.sensors import ZoneSensor
 
 START_S = 1000.0
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")
@@ -526,20 +526,22 @@ def test_the_fan_slows_late_once_readings_return() -> None:
 @pytest.mark.parametrize("sensor_s", [None, 0.6, 0.7, 2.0, 2.1, 6.0])
 def test_a_slow_sensor_may_miss_two_of_its_own_readings(tick_s: float, sensor_s: float | None, tmp_path: Path) -> None:
     config = replace(DEFAULT, interval_s=tick_s, sensors=(replace(CPU, interval_s=sensor_s),))
-    path = tmp_path / "temp"
-    path.write_text("40000\n")
+    zone = tmp_path / "class/thermal/thermal_zone0"
+    zone.mkdir(parents=True)
+    (zone / "type").write_text("cpu-thermal")
+    (zone / "temp").write_text("40000\n")
     reads: list[float] = []
     now_s = START_S
 
-    def find() -> list[str]:
-        reads.append(now_s)
-        return [str(path)]
+    class CountingSensor(ZoneSensor):
+        def _read_file(self) -> bytes:
+            reads.append(now_s)
+            return super()._read_file()
 
-    sensor = Sensor("cpu", find, read_interval_s(config, config.sensors[0]), 0)
+    sensor = CountingSensor("cpu", str(tmp_path), "cpu-thermal", read_interval_s(config, config.sensors[0]), 0)
     controller = Controller(config, now_s, 0)
     sensor.read(now_s)
-    path.write_text("")
-    sensor.close()
+    (zone / "temp").write_text("")
     reads.clear()
     while len(reads) < MISSED_MAX and now_s < START_S + 100:
         now_s += tick_s
