@@ -1,11 +1,13 @@
-"""What is wrong right now, in words; each problem is logged when it begins and when it ends."""
+"""What is wrong right now, in words; each problem is logged when it begins and when it ends, unless it flaps."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from a1d.case.bus import describe_bus_error
+from a1d.duration import format_duration
 from a1d.log import Log
+from a1d.service.flapping import Flapping
 
 if TYPE_CHECKING:
     from a1d.service.status import Parts
@@ -19,6 +21,9 @@ class Health:
         self._problems: dict[str, str] = {}
         self._failsafe: set[str] = set()
         self._checked: tuple[object, ...] = ()
+        self._now_s = 0.0
+        self._since_s: dict[str, float] = {}
+        self._flapping: dict[str, Flapping] = {}
 
     @property
     def state(self) -> str:
@@ -35,26 +40,42 @@ class Health:
         if text is None:
             if self._problems.pop(name, None) is not None:
                 self._failsafe.discard(name)
-                self._log.info(f"{name}: recovered")
+                lasted_s = self._now_s - self._since_s.pop(name, self._now_s)
+                if line := self._flapping[name].end(lasted_s, self._now_s):
+                    self._log.info(f"{name}: {line}")
             return
         if name not in self._problems:
-            self._log.warning(f"{name}: {text}")
+            self._since_s[name] = self._now_s
+            if line := self._flapping.setdefault(name, Flapping()).begin(text, self._now_s):
+                self._log.warning(f"{name}: {line}")
         self._problems[name] = text
         (self._failsafe.add if failsafe else self._failsafe.discard)(name)
 
     def check(self, parts: Parts, bus: int, now_s: float) -> None:
         """Report the problems that the parts know of, if any of them has changed. ``bus`` is the I2C bus's number."""
-        button, sensors = parts.button, parts.sensors
+        self._now_s = now_s
+        button, sensors, decision = parts.button, parts.sensors, parts.decision
         for problem in parts.fan.take_problems():  # also what has come and gone since the last time
             self.report("fan", str(describe_bus_error(problem, bus)) if isinstance(problem, OSError) else problem)
-        untrusted = parts.decision.untrusted if parts.decision else ()
-        state = (untrusted, sensors, button.error, parts.power_error)
-        if state == self._checked:
+        for name, flapping in self._flapping.items():
+            if flapping.is_flapping and (line := flapping.tick(now_s)):
+                self._log.warning(f"{name}: {line}")
+        untrusted, critical = (decision.untrusted, decision.critical) if decision else ((), None)
+        errors = [sensor.error for sensor in sensors] if untrusted else None
+        state = (untrusted, critical, errors, sensors, button.error, parts.power_error)
+        if state == self._checked and not critical:
             return
         self._checked = state
         for sensor in sensors:
             text = (sensor.error or "no reading") if sensor.name in untrusted else None
             self.report(f"sensor {sensor.name}", text, failsafe=True)
+        text = None
+        if critical:
+            text = f"{critical.sensor} at {critical.temp_celsius:.1f} C, critical from {critical.from_celsius:g} C on"
+            lasted_s = now_s - self._since_s.get("critical", now_s)
+            if lasted_s >= 60:
+                text += f", for {format_duration(lasted_s // 60 * 60)}"
+        self.report("critical", text)
         self.report("button", str(button.error.strerror or button.error) if button.error else None)
         self.report("power", parts.power_error)
 
@@ -62,3 +83,4 @@ class Health:
         """The thing called ``name`` is not there any more, and so nor is its problem."""
         self._problems.pop(name, None)
         self._failsafe.discard(name)
+        self._since_s.pop(name, None)

@@ -15,6 +15,14 @@ from a1d.temperature.curve import curve_of
 from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
 
 
+class Critical(NamedTuple):
+    """A sensor that is critical, or was until just now: the emergency it led to is not over."""
+
+    sensor: str
+    temp_celsius: float
+    from_celsius: float  # where critical begins
+
+
 class Decision(NamedTuple):
     """What the fan should do and why. ``untrusted`` names the sensors that count as hot."""
 
@@ -22,7 +30,7 @@ class Decision(NamedTuple):
     why: tuple[object, ...]  # a format and what goes into it: most reasons are never read
     manual: bool = False
     untrusted: tuple[str, ...] = ()
-    critical: Reading | None = None  # the sensor that is critical
+    critical: Critical | None = None
 
     @property
     def reason(self) -> str:
@@ -54,6 +62,7 @@ class Controller:
         self._cool_duty = 0
         self._ages_max_s: dict[str, float] = {}
         self._absent: Collection[str] = ()
+        self._critical: Critical | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -138,7 +147,7 @@ class Controller:
         if lease:
             self._duty = max(self._duty, lease.duty_percent)
             why = (f"{why[0]}; beats the manual {{}} %", *why[1:], lease.duty_percent)
-        return Decision(self._duty, why, lease is not None, untrusted, critical)
+        return Decision(self._duty, why, lease is not None, untrusted, self._critical)
 
     @property
     def _expected(self) -> int:
@@ -177,6 +186,11 @@ class Controller:
                 self._calm_since_s = now_s
             if now_s - self._calm_since_s >= self._fan.hold_s:
                 self._emergency, self._calm_since_s = False, None
+        if critical:
+            from_celsius = self._curves[critical.sensor].critical_celsius
+            self._critical = Critical(critical.sensor, critical.temp_celsius, from_celsius)
+        elif not self._emergency:
+            self._critical = None
         return critical
 
     def _automatic(self, now_s: float, trusted: Sequence[Reading]) -> tuple[object, ...]:

@@ -84,13 +84,15 @@ class DriveSensor:
         self._pause_s = pause_s
         self._note = note
         self._noted_s = -math.inf
-        self._look_s = -math.inf
+        self._look_s = self._next_s = -math.inf
         self._devices: list[str] | None = None  # all there are, of whatever name; None: look at each again
         self._drives: dict[str, Drive] = {}
         self._found = ""  # what there is instead
 
     def read(self, now_s: float, *, gap: bool = False) -> Reading | None:
         """As in ``Sensor``."""
+        if now_s < self._next_s and not gap:
+            return self.last
         is_first = self._look_s == -math.inf
         if now_s >= self._look_s or gap:
             self._look(now_s)
@@ -113,13 +115,16 @@ class DriveSensor:
                 if drive.error is not None:
                     self._try_again(drive, now_s)
         self._combine()
+        # Nothing to do until then; an answer that is awaited is asked for at each tick.
+        due_s = [drive.due_s if drive.asked_s is None else now_s for drive in self._drives.values()]
+        self._next_s = min(self._look_s, *due_s) if due_s else now_s
         return self.last
 
     def close(self) -> None:
         """As in ``Sensor``."""
         self._reader.close()
         self._drives.clear()
-        self._devices, self._look_s = None, -math.inf
+        self._devices, self._look_s, self._next_s = None, -math.inf, -math.inf
 
     def _try_again(self, drive: Drive, now_s: float) -> None:
         self._devices = None  # it may be another device by now

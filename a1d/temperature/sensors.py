@@ -89,7 +89,7 @@ class ZoneSensor:
         try:
             temp_celsius = self._judge.celsius(self._read_file(), now_s)
         except SensorError as error:
-            self._failed(str(error))
+            self._failed(str(error) if self._fd is None else f"{self._path}: {error}")
         except OSError as error:
             self._judge.missed()
             self._failed(f"{error.filename or self._path}: {error.strerror}")
