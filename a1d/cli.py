@@ -42,9 +42,13 @@ def main() -> int:
     options = _parser().parse_args(namespace=Options()) if sys.argv[1:] else Options()
     try:
         if options.check is not None:
-            read_config(options.check)
+            from a1d.config.warnings import warnings_of
+
             # File names may hold bytes that no terminal can be sent.
-            print(options.check.encode("utf-8", "backslashreplace").decode() + ": fine", flush=True)
+            name = options.check.encode("utf-8", "backslashreplace").decode()
+            for warning in warnings_of(read_config(options.check)):
+                print(f"{name}: warning: {warning}")
+            print(f"{name}: fine", flush=True)
         elif options.print_config:
             from a1d.config.printer import print_config
 
@@ -71,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5.",
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
-    parser.add_argument("--check", metavar="FILE", help="say what is wrong with a configuration; exit code 78 if bad")
+    parser.add_argument(
+        "--check", metavar="FILE", help="say what is wrong or odd in a configuration; exit code 78 if bad"
+    )
     parser.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     parser.add_argument("--simulate", action="store_true", help="run on a simulated case and show it")
     parser.add_argument("--run-dir", metavar="DIR", help=f"where the control socket lives (default {RUN_DIR})")

@@ -18,6 +18,7 @@ from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
 from a1d.case.stop_settings import read_known
 from a1d.config.reader import config_after_error
 from a1d.config.settings import Config
+from a1d.config.warnings import warnings_of
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
@@ -25,6 +26,7 @@ from a1d.log import Log
 from a1d.loop import Loop
 from a1d.paths import SOCKET_NAME
 from a1d.service.access import may_steer, steering_gid
+from a1d.service.event_log import EventLog
 from a1d.service.health import Health
 from a1d.service.methods import methods
 from a1d.service.publisher import Publisher
@@ -76,12 +78,14 @@ class Daemon:
             self.config = config_after_error(error, read_known(run_dir))
             self.health.report("configuration", f"using built-in defaults, because\n{error}")
         self.log.debugging = self.config.log_level == "debug"
+        self._warn()
         self._gap_s = gap_s(self.config)
         self.loop = Loop(clock, self.config.interval_s, self._tick, self._poll_fan)
         self._save_stop_settings()
-        self.actions = Actions(hardware.power, self.log)
+        self._event_log = EventLog(self.log)
+        self.actions = Actions(hardware.power, self._event_log)
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
-        self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self.log)
+        self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self._event_log)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
         self.sensors = self._open_sensors()
         self.server = self._open_server()
@@ -137,6 +141,7 @@ class Daemon:
             self.loop.fan_due_s = self.fan.poll()
         if not self.fan.observing:
             self._control(now_s, gap)
+        self._event_log.tick(now_s)
         self.actions.tick(now_s)
         parts = self._parts()
         self.health.check(parts, self.config.case.bus, now_s)
@@ -175,6 +180,7 @@ class Daemon:
             lease=self.controller.lease if self.controller else None,
             decision=self.decision,
             power_error=self.actions.error,
+            warnings=self._warnings,
         )
 
     def status(self) -> Parameters:
@@ -237,6 +243,7 @@ class Daemon:
         old, self.config = self.config, config
         self._gap_s, self.loop.interval_s = gap_s(config), config.interval_s
         self.log.debugging = config.log_level == "debug"
+        self._warn()
         self.health.report("configuration", None)
         steering_gid.cache_clear()
         steering_gid()
@@ -284,6 +291,12 @@ class Daemon:
         except OSError as error:
             self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
             return None
+
+    def _warn(self) -> None:
+        """Say what is odd in the configuration."""
+        self._warnings = warnings_of(self.config)
+        for warning in self._warnings:
+            self.log.warning(f"configuration: {warning}")
 
     def _save_stop_settings(self) -> None:
         self.health.report("run directory", save_stop_settings(self._run_dir, self.config))

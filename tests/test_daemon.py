@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
+import re
 import selectors
 import socket
 from collections.abc import Callable, Sequence
@@ -738,3 +740,70 @@ def test_an_outage_between_two_ticks_is_said(make_rig: MakeRig) -> None:
     rig.run(10)
     assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
     assert ["does not exist" in line or "recovered" in line for line in rig.log_lines] == [True, True]
+
+
+# -- what cannot be true, and critical -------------------------------------------------------------
+
+
+def say(rig: VirtualRig, *texts: str) -> None:
+    """From now on the CPU's file says these in turns, whatever the chip's temperature."""
+    turns = itertools.cycle(texts)
+    rig.case._write_temperatures = lambda: rig.case._write(  # type: ignore[method-assign]
+        rig.case._zone, "temp", next(turns)
+    )
+
+
+@pytest.mark.parametrize("texts", [("0\n",), ("72\n", "73\n"), ("3000\n", "3550\n")])
+def test_a_fall_that_no_chip_can_make_is_hot_within_seconds_and_said_once(
+    rig: VirtualRig, texts: tuple[str, ...]
+) -> None:
+    before = settle_at(rig, 64.5)
+    rig.log_lines.clear()
+    say(rig, *texts)
+    duties: list[int] = []
+    rig.run(1.6, lambda: duties.append(rig.fan_percent))
+    assert min(duties) >= before
+    rig.run(1)
+    assert (rig.fan_percent, rig.daemon.health.state) == (100, "failsafe")
+    assert "thermal_zone0/temp: " in rig.daemon.health.problems[0]
+    rig.run(1200)
+    assert (rig.fan_percent, rig.daemon.health.state) == (100, "failsafe")
+    assert len(rig.log_lines) == 1
+
+
+def test_a_load_s_end_is_believed(rig: VirtualRig) -> None:
+    settle_at(rig, 72.0)
+    for celsius in (62.0, 55.0, 52.0):
+        rig.case.fixed_celsius = celsius
+        rig.run(0.5)
+        assert rig.daemon.health.state == "ok"
+    rig.run(20)
+    assert rig.fan_percent == 16
+
+
+def test_reaching_critical_is_said_and_how_long_it_lasted(rig: VirtualRig) -> None:
+    settle_at(rig, 60.0)
+    rig.log_lines.clear()
+    rig.case.fixed_celsius = 85.0
+    rig.run(2)
+    assert rig.log_lines == ["a1d: warning: critical: cpu at 85.0 C, critical from 80 C on"]
+    assert rig.daemon.health.state == "degraded"
+    rig.run(600)
+    assert rig.daemon.health.problems == ["cpu at 85.0 C, critical from 80 C on, for 10m"]
+    rig.case.fixed_celsius = 70.0
+    rig.run(12)
+    assert rig.daemon.health.state == "ok"
+    assert len(rig.log_lines) == 2
+    assert re.fullmatch(r"a1d: critical: recovered after 10m1\ds", rig.log_lines[1])
+
+
+def test_a_temperature_around_critical_is_one_problem_and_not_many(rig: VirtualRig) -> None:
+    settle_at(rig, 60.0)
+    rig.log_lines.clear()
+    jitter = random.Random(3)
+
+    def shake() -> None:
+        rig.case.fixed_celsius = 80.0 + jitter.uniform(-1, 1)
+
+    rig.run(600, shake)
+    assert len(rig.log_lines) == 1

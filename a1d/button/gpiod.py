@@ -56,23 +56,23 @@ class GpiodEdges:
 def find_chip(labels: tuple[str, ...]) -> str:
     """The device path of the first GPIO chip with one of ``labels`` (B6); ButtonError if there is none."""
     found: dict[str, str] = {}
-    denied: OSError | None = None
+    denied: dict[str, OSError] = {}
     for path in sorted(glob.glob("/dev/gpiochip*")):
         try:
             with gpiod.Chip(path) as chip:
                 found.setdefault(chip.get_info().label, path)
         except OSError as error:
-            denied = error
+            denied[path] = error
     for label in labels:
         if label in found:
             return found[label]
-    if denied is not None and not found:
-        hint = ": the user a1d must be in their group, usually gpio" if denied.errno == errno.EACCES else ""
-        raise ButtonError(denied.errno, f"the GPIO chips cannot be opened ({denied.strerror}){hint}")
-    raise ButtonError(
-        errno.ENODEV,
-        f"no GPIO chip is labelled {' or '.join(labels)}; found {', '.join(found) or 'none'} (setting button.chips)",
-    )
+    missing = f"no GPIO chip is labelled {' or '.join(labels)}; found {', '.join(found) or 'none'}"
+    if not denied:
+        raise ButtonError(errno.ENODEV, f"{missing} (setting button.chips)")
+    first = next(iter(denied.values()))
+    hint = ": the user a1d must be in their group, usually gpio" if first.errno == errno.EACCES else ""
+    refused = f"{' and '.join(denied)} cannot be opened ({first.strerror}){hint}"
+    raise ButtonError(first.errno, f"{refused}; among the others {missing}" if found else refused)
 
 
 def _explain(error: OSError | ValueError, path: str, line: int) -> ButtonError:

@@ -165,7 +165,8 @@ def describe_bus_error(error: OSError, bus: int) -> BusError:
         )
     elif number in (errno.EREMOTEIO, errno.ENXIO):
         what = (
-            f"nothing answers at 0x{ADDRESS:02x} on {name}: is the case's board seated? "
+            f"nothing answers at 0x{ADDRESS:02x} on {name}: is the case's board seated? Is it on another bus "
+            f"(setting case.bus, now {bus}; 'i2cdetect -l' lists them)? "
             "A V5 or NEO 5 case has no such controller; the kernel drives its fan"
         )
     elif number == errno.ETIMEDOUT:

@@ -24,6 +24,7 @@ STATUS = {
     "version": str,
     "simulated": bool,
     "health": {"state": str, "problems": [str]},
+    "warnings?": [str],
     "mode": str,
     "duty_percent?": PERCENT,
     "duty_confirmed_percent?": PERCENT,
@@ -97,6 +98,7 @@ def describe(status: Reply, colour: bool) -> str:
             f"because      {printable(status['reason'])}",
             f"health       {health(status, colour)}",
             *(f"             - {line}" for text in status["health"]["problems"] for line in lines(text)),
+            *(f"warning      {line}" for text in status["warnings"] or () for line in lines(text)),
             *(f"sensor       {printable(sensor['name'])}: {celsius(sensor['temp_celsius'])}" for sensor in sensors),
             f"button       {'watched' if button['watching'] else 'not watched'}; {button['double_presses']} double "
             f"presses, {button['holds']} holds, {button['pulses_ignored']} other pulses",

@@ -154,7 +154,9 @@ class _Reader:
         for key, value, example in (("zone", sensor.zone, "cpu-thermal"), ("hwmon", sensor.hwmon, "nvme")):
             if value is not None and "/" in value:
                 file = "type" if key == "zone" else "name"
-                expected = f"a {key}'s name, not a path: what the file {file!r} in its directory says, such as {example}"
+                expected = (
+                    f"a {key}'s name, not a path: what the file {file!r} in its directory says, such as {example}"
+                )
                 self._complain((*path, key), expected, value)
         if sensor.zone is not None and sensor.interval_s is not None and sensor.interval_s > _ZONE_INTERVAL_MAX_S:
             self._complain((*path, "interval"), "at most 1m for a zone; only hwmon may have more", sensor.interval_s)

@@ -15,7 +15,7 @@ STILL_S = 300.0
 _SAY_AFTER_S = 600.0
 _SAY_AFTER_MAX_S = 3600.0
 _KINDS_MAX = 8
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 class Flapping:
@@ -36,7 +36,7 @@ class Flapping:
         """The problem is there, and is ``text``."""
         self._text = text
         self._changed_s = now_s
-        kind = _NUMBER.sub("#", text)
+        kind = NUMBER.sub("#", text)
         is_new = kind not in self._kinds and len(self._kinds) < _KINDS_MAX
         self._kinds.add(kind)
         if self.is_flapping:

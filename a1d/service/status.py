@@ -35,6 +35,7 @@ class Parts:
     lease: Lease | None
     decision: Decision | None
     power_error: str | None  # why a gesture's action failed
+    warnings: Sequence[str]  # what is odd in the configuration
 
 
 def status_of(parts: Parts, now_s: float) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def status_of(parts: Parts, now_s: float) -> dict[str, Any]:
             "pulses_ignored": button.ignored,
         },
         "bus_errors": fan.errors,
+        "warnings": list(parts.warnings),
     }
 
 

@@ -71,4 +71,6 @@ class Plausibility:
         has_moved = self._has_moved or (self._doubted_celsius is not None and temp_celsius != self._doubted_celsius)
         if temp_celsius >= lowest and has_moved:
             return None
-        return f"fell from {self._last_celsius:.1f} C to {temp_celsius:.1f} C in {passed_s:.1f} s; no chip cools so fast"
+        return (
+            f"fell from {self._last_celsius:.1f} C to {temp_celsius:.1f} C in {passed_s:.1f} s; no chip cools so fast"
+        )

@@ -556,6 +556,19 @@ def test_one_chip_that_may_not_be_opened_does_not_hide_the_others(gpiod_line: Gp
     assert find_chip(ButtonConfig().chips) == "/dev/gpiochip10"
 
 
+def test_a_chip_that_may_not_be_opened_is_named_if_the_label_is_on_no_other(
+    gpiod_line: GpiodLine, mocker: MockerFixture
+) -> None:
+    """The refused one is likely the one that is wanted: 'no chip is labelled' alone would mislead."""
+    gpiod_line.chips = {RP1: "gpio-brcmstb", "/dev/gpiochip4": "hidden"}
+    chip = gpiod_line._open_chip(RP1)
+    mocker.patch("a1d.button.gpiod.gpiod.Chip", side_effect=[chip, OSError(errno.EACCES, "Permission denied")])
+    with pytest.raises(ButtonError, match=r"/dev/gpiochip4 cannot be opened .*group.*gpio; .*labelled") as caught:
+        find_chip(ButtonConfig().chips)
+    assert caught.value.errno == errno.EACCES
+    assert "gpio-brcmstb" in str(caught.value.strerror)
+
+
 def _deny(line: GpiodLine) -> None:
     line.denied = OSError(errno.EACCES, "Permission denied")
 

@@ -134,6 +134,7 @@ STATUS_KEYS = [
     "sensors",
     "button",
     "bus_errors",
+    "warnings",
 ]
 
 

@@ -27,6 +27,7 @@ GOOD: dict[str, Any] = {
     "sensors": [{"name": "cpu", "temp_celsius": 60.0, "age_s": 0.1, "error": None}],
     "button": {"watching": True, "double_presses": 1, "holds": 2, "pulses_ignored": 3},
     "bus_errors": 0,
+    "warnings": [],
 }
 GOOD_CURVE: dict[str, Any] = {
     "sensor": "cpu",

@@ -78,9 +78,7 @@ def test_the_process_answers_each_file_with_what_it_says_or_with_its_error(
 ) -> None:
     (tmp_path / "a").write_text("45000\n")
     (tmp_path / "b").write_bytes(b"")
-    first, second, missing, is_directory = answers(
-        reader, 0, tmp_path / "a", tmp_path / "b", tmp_path / "no", tmp_path
-    )
+    first, second, missing, is_directory = answers(reader, 0, tmp_path / "a", tmp_path / "b", tmp_path / "no", tmp_path)
     assert (first, second) == (b"45000\n", b"")
     assert isinstance(missing, OSError)
     assert isinstance(is_directory, OSError)
@@ -103,7 +101,7 @@ def test_a_device_that_sleeps_is_not_woken(tmp_path: Path, reader: ReaderProcess
     file = hang(tmp_path)  # opening it would take for ever
     (asleep,) = answers(reader, 0, file)
     assert isinstance(asleep, OSError)
-    assert "sleeps" in asleep.strerror
+    assert "sleeps" in str(asleep.strerror)
     (power / "runtime_status").write_text("active\n")
     file.unlink()
     file.write_text("45000\n")
@@ -122,7 +120,7 @@ def test_a_read_that_hangs_is_left_behind_and_the_other_files_are_read_on(
     assert time.monotonic() - begin < 0.5  # nobody waits
     found = reader.take(str(file))
     assert isinstance(found, OSError)
-    assert "hangs in the kernel" in found.strerror
+    assert "hangs in the kernel" in str(found.strerror)
     reader.wait(5, now_s)
     assert reader.take(str(other)) == b"45000\n"
 
@@ -147,7 +145,7 @@ def test_so_many_may_hang_and_no_more(tmp_path: Path, reader: ReaderProcess, mon
     (tmp_path / "good").write_text("45000\n")
     (found,) = answers(reader, now_s, tmp_path / "good")
     assert isinstance(found, OSError)
-    assert "4 other reads hang" in found.strerror
+    assert "4 other reads hang" in str(found.strerror)
     hanging = set(child_of(os.getpid())) - before
     assert len(hanging) == HANGING_MAX
     monkeypatch.undo()
@@ -166,7 +164,7 @@ def test_a_process_that_dies_is_an_error_and_then_there_is_another(tmp_path: Pat
     wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")
     (found,) = answers(reader, 2, tmp_path / "temp")
     assert isinstance(found, OSError)
-    assert "not read" in found.strerror
+    assert "not read" in str(found.strerror)
     assert answers(reader, 4, tmp_path / "temp") == [b"45000\n"]
     assert pid not in child_of(os.getpid())
 
@@ -177,7 +175,7 @@ def test_without_a_process_there_are_errors_and_no_exception(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
     (found,) = answers(reader, 0, tmp_path / "temp")
     assert isinstance(found, OSError)
-    assert "no process" in found.strerror
+    assert "no process" in str(found.strerror)
 
 
 def test_the_process_holds_nothing_of_the_daemon_s(tmp_path: Path, reader: ReaderProcess) -> None:
@@ -205,11 +203,13 @@ def test_it_ends_with_the_daemon_whatever_ends_that(tmp_path: Path) -> None:
 # -- in the daemon ---------------------------------------------------------------------------------
 
 
-def hanging_rig(make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch, **fan: int) -> VirtualRig:
+def hanging_rig(
+    make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch, failsafe_percent: int = 100
+) -> VirtualRig:
     """A daemon with the real reader; its drive hangs."""
     monkeypatch.setattr("a1d.sim.case.SimulatedCase.open_file_reader", lambda _case: ReaderProcess())
     monkeypatch.setattr("a1d.temperature.drives._FIRST_WAIT_S", 0.0)  # real time, of which this test has none
-    rig = make_rig(Config(fan=FanConfig(**fan), sensors=(CPU, NVME)))
+    rig = make_rig(Config(fan=FanConfig(failsafe_percent=failsafe_percent), sensors=(CPU, NVME)))
     file = Path(rig.case.sysfs, "class/hwmon/hwmon0/temp1_input")
     monkeypatch.setattr(rig.case, "_nvme", str(file.parent.parent.parent / "elsewhere"))
     file.unlink()

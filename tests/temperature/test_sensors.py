@@ -16,8 +16,8 @@ from pytest_mock import MockerFixture
 from a1d.config.settings import Config, SensorConfig
 from a1d.errors import SensorError
 from a1d.temperature.file_reader import DirectReader
-from a1d.temperature.reading import MISSED_MAX
 from a1d.temperature.judge import parse_celsius
+from a1d.temperature.reading import MISSED_MAX
 from a1d.temperature.sensors import Sensor, open_sensors, read_all
 
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")

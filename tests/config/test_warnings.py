@@ -1,0 +1,73 @@
+"""What is allowed and is probably not meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from a1d.config.reader import parse_config
+from a1d.config.settings import Config
+from a1d.config.warnings import warnings_of
+from a1d.errors import ConfigError
+from tests.virtual import VirtualRig
+
+
+def test_the_default_deserves_none() -> None:
+    assert warnings_of(Config()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sensors: [{hwmon: nvme}]", ["the CPU is not among them"]),
+        ("sensors: [{zone: gpu-thermal}]", ["the CPU is not among them"]),
+        ("sensors: [{zone: cpu-thermal}, {hwmon: nvme}]", []),
+        ("fan: {curve: {71: 30, 75: 100}}", ["fan.curve: the fan stands still up to 71 C"]),
+        ("fan: {curve: {50: 0, 72: 100}}", ["fan.curve: the fan stands still up to 72 C"]),
+        ("fan: {curve: {70: 100}}", []),
+        ("fan: {curve: {50: 0}}", []),  # nothing below critical: that is said by its points
+        ("sensors: [{zone: cpu-thermal}, {hwmon: nvme, curve: {75: 100}}]", ["sensors[1].curve"]),
+        ("fan: {curve: {75: 100}}\nsensors: [{zone: cpu-thermal, curve: {50: 20}}]", []),  # a curve that nobody uses
+        ("fan: {hold: 0}", ["fan.hold: 0"]),
+        ("fan: {hold: 1ms}", []),
+        ("fan: {hold: 0, curve: {75: 100}}\nsensors: [{hwmon: nvme}]", ["CPU", "fan.curve", "fan.hold"]),
+    ],
+)
+def test_what_deserves_a_second_look(text: str, words: list[str]) -> None:
+    found = warnings_of(parse_config(text))
+    assert len(found) == len(words)
+    assert [word for word, warning in zip(words, found, strict=True) if word not in warning] == []
+    assert all(warning.isprintable() for warning in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sensors: [{hwmon: /sys/class/hwmon/hwmon3/temp1_input}]", "sensors[0].hwmon.*not a path.*'name'.*nvme"),
+        ("sensors: [{zone: thermal_zone0/temp}]", "sensors[0].zone.*not a path.*'type'.*cpu-thermal"),
+        ("sensors: [{zone: cpu-thermal, optional: true}]", "sensors[0].optional.*only hwmon"),
+        ("sensors: [{zone: cpu-thermal, interval: 61s}]", "sensors[0].interval.*1m for a zone"),
+        ("sensors: [{hwmon: nvme, interval: 61m}]", "sensors[0].interval.*1h"),
+    ],
+)
+def test_what_fits_only_one_kind_of_sensor_is_an_error(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words.replace("[", r"\[")):
+        parse_config(text)
+
+
+def test_a_drive_may_be_read_once_an_hour_and_be_absent() -> None:
+    (drive,) = parse_config("sensors: [{hwmon: drivetemp, interval: 1h, optional: true}]").sensors
+    assert (drive.interval_s, drive.optional) == (3600, True)
+
+
+def test_warnings_are_logged_and_in_the_status_and_health_does_not_suffer(rig: VirtualRig) -> None:
+    assert rig.daemon.status()["warnings"] == []
+    rig.daemon._read_config = lambda: parse_config("fan: {hold: 0}")
+    rig.log_lines.clear()
+    rig.daemon.reload()
+    rig.run(5)
+    (warning,) = rig.daemon.status()["warnings"]
+    assert f"a1d: warning: configuration: {warning}" in rig.log_lines
+    assert rig.daemon.health.state == "ok"
+    rig.daemon._read_config = Config
+    rig.daemon.reload()
+    assert rig.daemon.status()["warnings"] == []
