@@ -34,6 +34,7 @@ class Drive:
 
     def __init__(self, path: str, frozen_s: float) -> None:
         self.path = path
+        self.name_path = os.path.join(os.path.dirname(path), "name")
         self.judge = Judge(frozen_s)
         self.due_s = -math.inf
         self.asked_s: float | None = None
@@ -127,7 +128,6 @@ class DriveSensor:
         self._devices, self._look_s, self._next_s = None, -math.inf, -math.inf
 
     def _try_again(self, drive: Drive, now_s: float) -> None:
-        self._devices = None  # it may be another device by now
         if drive.missed < MISSED_MAX:
             drive.due_s = now_s
             self._look_s = min(self._look_s, now_s)
@@ -135,13 +135,15 @@ class DriveSensor:
             drive.due_s = now_s + (max(RETRY_S, self._pause_s) if self._optional else RETRY_S)
 
     def _look(self, now_s: float) -> None:
-        """Find the drives; only their directory is listed unless something has changed."""
+        """Find the drives. Unless something has changed, their directory is listed and their own names are read."""
         self._look_s = now_s + LOOK_AGAIN_S
         try:
             devices = sorted(os.listdir(self._directory))
         except OSError:
             devices = []
-        if devices == self._devices:
+        if devices == self._devices and all(
+            read_line(drive.name_path) == self._hwmon for drive in self._drives.values()
+        ):
             return
         self._devices = devices
         names = {device: read_line(f"{self._directory}/{device}/name") for device in devices}

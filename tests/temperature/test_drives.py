@@ -110,8 +110,19 @@ def test_another_device_under_the_number_of_a_drive_is_no_drive(bench: Bench) ->
     assert (reading.temp_celsius, reading.error) == (35.85, None)
 
 
-def test_looking_again_reads_no_name_while_nothing_has_changed(bench: Bench) -> None:
-    """Only the directory is listed: a name that changes in place, as none does, goes unnoticed."""
+def test_a_device_that_takes_a_drive_s_number_unseen_is_no_drive(bench: Bench) -> None:
+    bench.sysfs.hwmon(0, "nvme", "35850\n")
+    file = bench.sysfs.hwmon(1, "nvme", "55850\n")
+    bench.run(20)
+    remove(file)
+    bench.sysfs.hwmon(1, "rp1_adc", "99000\n")
+    reading = bench.run(LOOK_AGAIN_S + 0.5)
+    assert reading is not None
+    assert (reading.temp_celsius, reading.error) == (35.85, None)
+
+
+def test_looking_again_reads_no_other_name_while_nothing_has_changed(bench: Bench) -> None:
+    """A name that changes in place, as none does, goes unnoticed."""
     bench.sysfs.hwmon(0, "nvme", "35850\n")
     other = bench.sysfs.hwmon(1, "rp1_adc", "84850\n")
     bench.run(10)
