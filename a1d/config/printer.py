@@ -44,7 +44,9 @@ def _section(section: Any, indent: str) -> Iterator[str]:
 def _list_entry(entry: Any) -> str:
     """A list's entry without comments; what is unset is left out."""
     pairs = [(field, getattr(entry, field.name)) for field in dataclasses.fields(entry)]
-    return "  - " + "\n    ".join(_setting(field, value) for field, value in pairs if value is not None)
+    return "  - " + "\n    ".join(
+        _setting(field, value) for field, value in pairs if value is not None and value is not False
+    )
 
 
 def _setting(field: dataclasses.Field[Any], value: object) -> str:

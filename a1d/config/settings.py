@@ -75,13 +75,13 @@ class SensorConfig:
         "A critical temperature of its own; without one, fan.critical_celsius."
     )
     interval_s: float | None = kinds.duration(0.1, 3600).optional(
-        "How often to read it, a zone at least once a minute; without one, every tick for a zone and every 2 s for\n"
-        "hwmon."
+        "How often to read it, a zone at least once a minute, hwmon once an hour; without one, every tick for a zone\n"
+        "and every 2 s for hwmon."
     )
     optional: bool = kinds.yes_or_no.option(
         False,
-        "true: this hwmon device may be absent or asleep, and while it does not answer nobody waits for it. What it\n"
-        "does say must make sense all the same.",
+        "Whether this hwmon device may be absent or asleep: true or false. While it does not answer nobody waits for\n"
+        "it, but what it does say must make sense.",
     )
     frozen_s: float | None = kinds.duration(0, 86400).optional(
         "A value that has not changed by a millidegree for this long counts as broken; 0 never.\n"
