@@ -40,7 +40,7 @@ class CaseRig(Rig):
         with contextlib.suppress(NotHere):
             self._trace = BusTrace(bus)
         self._program = program(self)
-        self._zone = os.path.realpath(find_zone("/sys", "cpu-thermal")[0])
+        self._zone = os.path.realpath(find_zone("/sys", "cpu-thermal"))
         self._temp = "45000"
         check_guard()
         self._write_temp(self._temp)

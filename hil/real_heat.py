@@ -7,9 +7,10 @@ import os
 
 from a1d.config.reader import read_config
 from a1d.config.settings import Config, SensorConfig
-from a1d.errors import SensorError
 from a1d.paths import CONFIG_PATH
-from a1d.temperature.sensors import find_hwmon, open_sensors
+from a1d.temperature.drives import find_hwmon
+from a1d.temperature.file_reader import DirectReader
+from a1d.temperature.sensors import open_sensors
 
 HOT_CELSIUS = 75.0
 # Below the owner's own critical temperature, so that the fan is at full speed before that is reached.
@@ -33,7 +34,7 @@ class RealHeat:
         """Why the fan must not be changed now: too hot, or a sensor cannot be read. Empty if it may be changed."""
         config = dataclasses.replace(self._config, sensors=(*self._config.sensors, *self._more()))
         # Opened again each time, so that no value is reused after an error or counts as frozen.
-        for sensor in open_sensors(config, self._sysfs):
+        for sensor in open_sensors(config, self._sysfs, DirectReader, lambda _note: None):
             reading = sensor.read(0.0)
             sensor.close()
             if sensor.error or reading is None:
@@ -46,10 +47,7 @@ class RealHeat:
         more = []
         if not any(each.zone == "cpu-thermal" for each in self._config.sensors):
             more.append(SensorConfig(name="cpu-thermal", zone="cpu-thermal"))
-        if not any(each.hwmon == "nvme" for each in self._config.sensors):
-            try:
-                find_hwmon(self._sysfs, "nvme")
-            except SensorError:
-                return more  # no drive
+        is_watched = any(each.hwmon == "nvme" for each in self._config.sensors)
+        if not is_watched and find_hwmon(self._sysfs, "nvme")[0]:
             more.append(SensorConfig(name="nvme", hwmon="nvme"))
         return more

@@ -6,6 +6,7 @@ Devices come and go, so they are looked for again every few seconds. Their files
 
 from __future__ import annotations
 
+import glob
 import math
 import os
 from collections.abc import Callable
@@ -27,6 +28,13 @@ RETRY_S = 4.0
 # still unsure would go to failsafe for a moment.
 _FIRST_WAIT_S = 0.25
 _NOTE_PAUSE_S = 60.0
+
+
+def find_hwmon(sysfs: str, name: str) -> tuple[list[str], str]:
+    """The ``temp1_input`` file of every hwmon device of a name (T3), and the names of all that there are, in words."""
+    found = {path: read_line(path) for path in sorted(glob.glob(f"{sysfs}/class/hwmon/hwmon*/name"))}
+    paths = [os.path.join(os.path.dirname(path), "temp1_input") for path, kind in found.items() if kind == name]
+    return paths, ", ".join(found.values()) or "none"
 
 
 class Drive:
@@ -77,10 +85,10 @@ class DriveSensor:
         self.last: Reading | None = None
         self.error: str | None = None
         self.absent = self.lost = False
-        self._hwmon = config.hwmon
+        self._hwmon = config.hwmon or ""
         self._optional = config.optional
         self._frozen_s = config.frozen_s or 0.0
-        self._directory = f"{sysfs}/class/hwmon"
+        self._sysfs = sysfs
         self._reader = reader
         self._pause_s = pause_s
         self._note = note
@@ -138,7 +146,7 @@ class DriveSensor:
         """Find the drives. Unless something has changed, their directory is listed and their own names are read."""
         self._look_s = now_s + LOOK_AGAIN_S
         try:
-            devices = sorted(os.listdir(self._directory))
+            devices = sorted(os.listdir(f"{self._sysfs}/class/hwmon"))
         except OSError:
             devices = []
         if devices == self._devices and all(
@@ -146,9 +154,7 @@ class DriveSensor:
         ):
             return
         self._devices = devices
-        names = {device: read_line(f"{self._directory}/{device}/name") for device in devices}
-        self._found = ", ".join(names.values()) or "none"
-        paths = [f"{self._directory}/{device}/temp1_input" for device in devices if names[device] == self._hwmon]
+        paths, self._found = find_hwmon(self._sysfs, self._hwmon)
         gone = self._drives.keys() - paths
         new = [path for path in paths[:DRIVES_MAX] if path not in self._drives]
         had_drives = bool(self._drives)

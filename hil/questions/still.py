@@ -34,7 +34,7 @@ def judge(samples: list[tuple[float, int]]) -> Answer:
 @question(f"how long does the temperature stand still ({MINUTES} minutes)?")
 def still(_bench: Bench) -> Answer:
     """The fan is steady at the duty that it has between two questions."""
-    path = Path(find_zone("/sys", "cpu-thermal")[0])
+    path = Path(find_zone("/sys", "cpu-thermal"))
     begin_s = time.monotonic()
     samples = []
     while time.monotonic() - begin_s < MINUTES * 60:

@@ -164,10 +164,24 @@ def _wire(record: Record) -> Iterator[Finding]:
             yield Finding(look.at_s, f"the fan is at {look.fan_percent} %, but was told {near}")
 
 
+def _critical(record: Record) -> list[Span]:
+    """When a1d may say that it is critical: until it has certainly been calm for the hold."""
+    found, begin_s = [], None
+    for each in warmths(record.actions, record.end_s):
+        if each.celsius >= FAN.critical_celsius:
+            begin_s = each.span.begin_s if begin_s is None else begin_s
+        is_calm = each.celsius < FAN.critical_celsius - FAN.hysteresis_celsius
+        if begin_s is not None and is_calm and each.span.length_s > FAN.hold_s + SEEN_S:
+            found.append(Span(begin_s, each.span.begin_s + FAN.hold_s + SEEN_S))
+            begin_s = None
+    return [*found, Span(begin_s, record.end_s)] if begin_s is not None else found
+
+
 def _health(record: Record) -> Iterator[Finding]:
     lost = faults(record.actions, "sensor", record.end_s)
     sick = [*lost, *faults(record.actions, "bus", record.end_s)]
     sick += _unhealed(record)
+    sick += _critical(record)
     reloads_s = [action.at_s for action in record.actions if action.what in ("reload", "hangup")]
     for look in record.looks:
         is_lost = any(span.begin_s + LOST_S < look.at_s < span.end_s for span in lost)

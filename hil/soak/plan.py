@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from a1d.temperature.plausible import FALL_MAX_CELSIUS
 
 BUS_FAULTS = ("nak", "timeout", "arbitration", "io", "stretch", "lost-writes", "wrong-read-back", "absent", "gone")
 SENSOR_FAULTS = ("error", "vanish", "garbage")
@@ -14,6 +17,7 @@ EPISODE_MINUTES, CALM_S = 10, 90.0
 # A press so close to noise, to another press or to a reopened line may be lost without a fault of a1d.
 ALONE_S = 1.5
 NOISE_PULSES = 20
+_FALL_S = 45.0  # longer than a sensor is faulty
 
 _BUTTON = """button:
   double_press: [sh, -c, "echo double >>/run/a1d/pressed"]
@@ -64,17 +68,27 @@ def _duration_s(rng: random.Random, short_s: float, long_s: float) -> float:
 
 def _heat(rng: random.Random, end_s: float) -> Iterator[Action]:
     at_s, celsius = 0.0, 45.0
+    recent: deque[tuple[float, float]] = deque()
+
+    def lowest() -> float:
+        """No chip falls by 30 C in a moment, and a1d does not believe one that does."""
+        while recent and recent[0][0] < at_s - _FALL_S:
+            recent.popleft()
+        return max((hot for _at_s, hot in recent), default=35.0) - FALL_MAX_CELSIUS + 0.5
+
     while at_s < end_s:
         kind = rng.random()
         if kind < 0.4:
             celsius = rng.uniform(35, 90)
         elif kind < 0.7:
-            celsius = min(90.0, max(35.0, celsius + rng.uniform(-4, 4)))
+            celsius += rng.uniform(-4, 4)
         else:
             celsius = rng.choice((45.0, 50.0, 60.0, 65.0, 70.0, 77.0, 80.0)) + rng.uniform(-0.3, 0.3)
+        celsius = min(90.0, max(35.0, lowest(), celsius))
+        recent.append((at_s, celsius))
         yield Action(at_s, "heat", round(celsius, 3))
         at_s += _duration_s(rng, 3, 45)
-    yield Action(end_s, "heat", round(rng.uniform(35, 58), 3))
+    yield Action(end_s, "heat", round(max(lowest(), rng.uniform(35, 58)), 3))
 
 
 def _bus(rng: random.Random, end_s: float) -> Iterator[Action]:

@@ -203,7 +203,7 @@ DISK = "sensors: [{name: cpu, zone: cpu-thermal}, {name: disk, hwmon: drivetemp,
             {},
             "the sensor disk cannot be read: no hwmon device named 'drivetemp'; found",
         ),
-        ("", {"cpu-thermal": "nonsense"}, {}, "the sensor cpu cannot be read: not a temperature"),
+        ("", {"cpu-thermal": "nonsense"}, {}, "the sensor cpu cannot be read: /"),
     ],
 )
 def test_the_owners_own_limits_and_sensors_count(

@@ -169,8 +169,8 @@ def _lower_failsafe(monkeypatch: pytest.MonkeyPatch) -> None:
 def _manual_beats_critical(monkeypatch: pytest.MonkeyPatch) -> None:
     step = Controller.step
 
-    def wrong(self: Controller, now_s: float, readings: Any, *, gap: bool) -> Decision:
-        decision = step(self, now_s, readings, gap=gap)
+    def wrong(self: Controller, now_s: float, readings: Any, **how: Any) -> Decision:
+        decision = step(self, now_s, readings, **how)
         return decision._replace(duty_percent=self.lease.duty_percent) if self.lease else decision
 
     monkeypatch.setattr(Controller, "step", wrong)
@@ -188,8 +188,8 @@ def _hold_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
 def _never_slows(monkeypatch: pytest.MonkeyPatch) -> None:
     step = Controller.step
 
-    def wrong(self: Controller, now_s: float, readings: Any, *, gap: bool) -> Decision:
-        decision = step(self, now_s, readings, gap=gap)
+    def wrong(self: Controller, now_s: float, readings: Any, **how: Any) -> Decision:
+        decision = step(self, now_s, readings, **how)
         self._cool_since_s = None
         return decision
 
@@ -200,10 +200,10 @@ def _curve_rounds_down(monkeypatch: pytest.MonkeyPatch) -> None:
     duty_percent = Curve.duty_percent
     step = Controller.step
 
-    def wrong(self: Controller, now_s: float, readings: Any, *, gap: bool) -> Decision:
+    def wrong(self: Controller, now_s: float, readings: Any, **how: Any) -> Decision:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Curve, "duty_percent", lambda curve, celsius: duty_percent(curve, celsius - 0.1))
-            return step(self, now_s, readings, gap=gap)
+            return step(self, now_s, readings, **how)
 
     monkeypatch.setattr(Controller, "step", wrong)
 
