@@ -82,7 +82,7 @@ class CaseRig(Rig):
             self._forbidden += self._count_forbidden()
             self._trace.clear()
 
-    def heat_to(self, celsius: float) -> None:
+    def _set_heat(self, celsius: float) -> None:
         """Set the value that a1d reads. The guard still reads the real temperature."""
         self._temp = f"{round(celsius * 1000)}"
         self._write_temp(self._temp)

@@ -16,6 +16,7 @@ CASE = Path("/sys/kernel/debug/a1d_case")
 SERVICE = "a1d.service"
 SOCKET = "/run/a1d/control.sock"
 CONFIG = Path("/etc/a1d/config.yaml")
+FALL_CELSIUS = 25.0  # of a chip, in a moment
 
 
 class NotHere(Exception):
@@ -38,6 +39,7 @@ class Rig:
     """What any rig can do."""
 
     name = "?"
+    _celsius = 45.0  # what the CPU was given last
     counts_instructions = False  # each instruction takes one nanosecond of CPU time, on any host
 
     # -- the system ------------------------------------------------------------------------------
@@ -122,7 +124,18 @@ class Rig:
     # -- the case, as far as the rig can reach it ------------------------------------------------------------
 
     def heat_to(self, celsius: float) -> None:
-        """Give the CPU this temperature."""
+        """Give the CPU this temperature. A deep fall takes some seconds: a1d does not believe one that no chip makes."""
+        while celsius < self._celsius - FALL_CELSIUS:
+            self.heat_at_once(self._celsius - FALL_CELSIUS)
+            time.sleep(FALL_CELSIUS / 10 + 1)
+        self.heat_at_once(celsius)
+
+    def heat_at_once(self, celsius: float) -> None:
+        """Give the CPU this temperature, however far it falls."""
+        self._set_heat(celsius)
+        self._celsius = celsius
+
+    def _set_heat(self, celsius: float) -> None:
         raise NotHere("the temperature of this machine cannot be set")
 
     def fan_percent(self) -> int:
@@ -144,6 +157,18 @@ class Rig:
     def sensor_fault(self, name: str) -> None:
         """``none`` or a fault of the temperature sensor."""
         raise NotHere("this sensor cannot be made to fail")
+
+    def nvme(self, there: bool) -> None:
+        """Take the NVMe drive away, or bring it back."""
+        raise NotHere("the drives of this machine cannot be taken away")
+
+    def nvme_heat_to(self, celsius: float) -> None:
+        """Give the NVMe drive this temperature."""
+        raise NotHere("the temperature of a drive cannot be set")
+
+    def nvme_fault(self, name: str) -> None:
+        """``none``, ``error`` or ``hang``."""
+        raise NotHere("the drives of this machine cannot be made to fail")
 
     def bus(self, there: bool) -> None:
         """Take the I2C adapter away, or bring it back."""
@@ -186,6 +211,8 @@ class VirtualRig(Rig):
         """No fault, 45 degrees."""
         self._set("fault", "none")
         self._set("sensor_fault", "none")
+        self._set("nvme_fault", "none")
+        self._set("nvme", 0)
         self._set("bus", 1)
         self._set("protocol", "register")
         self.heat_to(45)
@@ -194,8 +221,7 @@ class VirtualRig(Rig):
         self.wait_fan(0, 30)
         self.wait("health ok", lambda: self.health() == "ok", 30)
 
-    def heat_to(self, celsius: float) -> None:
-        """At once."""
+    def _set_heat(self, celsius: float) -> None:
         self._set("temp_millicelsius", round(celsius * 1000))
 
     def fan_percent(self) -> int:
@@ -219,6 +245,18 @@ class VirtualRig(Rig):
     def sensor_fault(self, name: str) -> None:
         """By the module's name for it."""
         self._set("sensor_fault", name)
+
+    def nvme(self, there: bool) -> None:
+        """Its hwmon device."""
+        self._set("nvme", int(there))
+
+    def nvme_heat_to(self, celsius: float) -> None:
+        """At once."""
+        self._set("nvme_millicelsius", round(celsius * 1000))
+
+    def nvme_fault(self, name: str) -> None:
+        """By the module's name for it."""
+        self._set("nvme_fault", name)
 
     def bus(self, there: bool) -> None:
         """The adapter and its device node."""

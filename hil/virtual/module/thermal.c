@@ -8,6 +8,7 @@
 #include <linux/mutex.h>
 #include <linux/thermal.h>
 #include <linux/version.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #define GARBAGE_MILLICELSIUS 1999999999
@@ -29,6 +30,13 @@ static u32 jitter_millicelsius;
 static bool is_heating;
 static struct device *nvme;
 static int nvme_millicelsius = 38000;
+static int nvme_hangs;
+
+static const char *const nvme_fault_words[] = { "none", "error", "hang" };
+enum { NVME_NONE, NVME_ERROR, NVME_HANG };
+static int nvme_fault_set(int value);
+static struct choice nvme_fault = { nvme_fault_words, ARRAY_SIZE(nvme_fault_words), NVME_NONE, nvme_fault_set };
+static DECLARE_WAIT_QUEUE_HEAD(nvme_answers);
 
 static const char *const fault_words[] = { "none", "error", "vanish", "garbage" };
 enum { FAULT_NONE, FAULT_ERROR, FAULT_VANISH, FAULT_GARBAGE };
@@ -160,7 +168,18 @@ static umode_t nvme_is_visible(const void *data, enum hwmon_sensor_types type, u
 
 static int nvme_read(struct device *dev, enum hwmon_sensor_types type, u32 attr, int channel, long *value)
 {
+	/* As a command that the drive does not answer: no signal ends it. */
+	wait_event(nvme_answers, READ_ONCE(nvme_hangs) == 0);
+	if (READ_ONCE(nvme_fault.value) == NVME_ERROR)
+		return -EIO;
 	*value = READ_ONCE(nvme_millicelsius);
+	return 0;
+}
+
+static int nvme_fault_set(int value)
+{
+	WRITE_ONCE(nvme_hangs, value == NVME_HANG);
+	wake_up_all(&nvme_answers);
 	return 0;
 }
 
@@ -217,6 +236,7 @@ int thermal_init(struct device *parent, struct dentry *dir)
 	debugfs_create_u32("jitter_millicelsius", 0600, dir, &jitter_millicelsius);
 	debugfs_create_file("heat_model", 0600, dir, NULL, &heat_model_fops);
 	debugfs_create_u32("milliwatts", 0600, dir, &milliwatts);
+	choice_create("nvme_fault", dir, &nvme_fault);
 	debugfs_create_file("nvme", 0600, dir, NULL, &nvme_fops);
 	debugfs_create_file("nvme_millicelsius", 0600, dir, NULL, &nvme_temp_fops);
 	return 0;
@@ -226,6 +246,7 @@ void thermal_exit(void)
 {
 	heat_model_set(NULL, 0);
 	cancel_delayed_work_sync(&heat_work);
+	nvme_fault_set(NVME_NONE);
 	nvme_set(NULL, 0);
 	zone_unplug();
 }
