@@ -124,7 +124,7 @@ class Rig:
     # -- the case, as far as the rig can reach it ------------------------------------------------------------
 
     def heat_to(self, celsius: float) -> None:
-        """Give the CPU this temperature. A deep fall takes some seconds: a1d does not believe one that no chip makes."""
+        """Give the CPU this temperature. A deep fall takes seconds: a1d believes no other."""
         while celsius < self._celsius - FALL_CELSIUS:
             self.heat_at_once(self._celsius - FALL_CELSIUS)
             time.sleep(FALL_CELSIUS / 10 + 1)
