@@ -36,7 +36,7 @@ from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller, Decision
 from a1d.temperature.reading import gap_s
-from a1d.temperature.sensors import Sensor, open_sensors, read_all
+from a1d.temperature.sensors import Sensor, ZoneSensor, open_sensors, read_all
 
 # Seconds since boot, sleep included, so that a suspended machine shows as a gap.
 boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
@@ -157,8 +157,8 @@ class Daemon:
         if self.controller is None:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
         readings = read_all(self.sensors, now_s, gap=gap)
-        absent = [sensor.name for sensor in self.sensors if sensor.absent]
-        lost = [sensor.name for sensor in self.sensors if sensor.lost]
+        absent = [sensor.name for sensor in self._drives if sensor.absent]
+        lost = [sensor.name for sensor in self._drives if sensor.lost]
         self.decision = self.controller.step(now_s, readings, gap=gap, absent=absent, lost=lost)
         if self.log.debugging:
             for reading in readings:
@@ -268,7 +268,9 @@ class Daemon:
         return open_case(self.config.case.protocol, self._open_smbus)
 
     def _open_sensors(self) -> list[Sensor]:
-        return open_sensors(self.config, self._hardware.sysfs, self._hardware.open_file_reader, self.log.info)
+        sensors = open_sensors(self.config, self._hardware.sysfs, self._hardware.open_file_reader, self.log.info)
+        self._drives = [sensor for sensor in sensors if not isinstance(sensor, ZoneSensor)]
+        return sensors
 
     def _open_smbus(self) -> SmbusLike:
         smbus = self._hardware.open_smbus(self.config.case.bus, self.config.case.timeout_s)
