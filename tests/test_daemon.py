@@ -268,7 +268,7 @@ def test_a_slow_sensor_that_is_lost_is_tried_each_tick_and_soon_counts_as_hot(ma
     assert rig.fan_percent == 100
 
 
-def test_a_duty_changed_behind_our_back_is_said(rig: VirtualRig) -> None:
+def test_a_duty_changed_by_another_program_is_said(rig: VirtualRig) -> None:
     settle_at(rig, 65.0)
     rig.log_lines.clear()
     rig.case.mcu.set_duty(0)
