@@ -273,7 +273,7 @@ class Daemon:
         )
         service = Service([control, *self._hardware.interfaces()], info, self.log)
         path = os.path.join(self._run_dir, SOCKET_NAME)
-        steering_gid()  # looking a group up can take long: now, and not when the first client comes
+        steering_gid()  # read now, and not when the first client comes
         try:
             return Server(path, service, self.loop.selector, self.clock, may_steer)
         except OSError as error:
