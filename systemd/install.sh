@@ -255,6 +255,7 @@ uninstall() {
     for directory in "$OPT.new" "$OPT.old" "$OPT"; do remove_tree "$directory"; done
     say "removed, except for ${CONFIG%/*}"
     for boot in /boot/firmware/config.txt /boot/config.txt; do
+        rm -f "$boot.before-a1d.new"
         if [ -e "$boot.before-a1d" ]; then say "and $boot, in which a1d enabled I2C; as it was before: $boot.before-a1d"; fi
     done
 }
