@@ -34,16 +34,18 @@ exec chroot {here}/root sh -c 'cd {source} && eval "$1"' sh "$1"
 class Machine:
     """This machine's file system, to be changed at will; the sources are read-only in it."""
 
+    timeout_s = 100.0
+
     def __init__(self, here: Path) -> None:
         self._here = here
         for name in ("upper", "work", "root"):
             (here / name).mkdir(parents=True)
 
-    def run(self, script: str, timeout_s: float = 100, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
         enter = "set -e\n" + ENTER.format(here=self._here, source=ROOT)
         environ = {**os.environ, "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **environ}
         command = ["unshare", "--mount", "sh", "-c", enter, "sh", script]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=timeout_s)
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=self.timeout_s)
 
     def make(self, target: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return self.run(f"make -s {target} PYTHON={PYTHON}", **environ)

@@ -78,12 +78,37 @@ def test_an_upgrade_keeps_what_the_user_wrote_and_a_failing_one_changes_nothing(
     assert "nothing has been changed" in failed.stderr
     assert machine.files() == before
 
-    done = machine.make("install")
+    # None of this may decide what is built and where. /etc has a directory systemd, too.
+    environment = {"PIP_PREFIX": "/var/elsewhere", "PIP_TARGET": "/var/elsewhere", "PIP_NO_DEPS": "1", "CDPATH": "/etc"}
+    environment |= {"PYTHONPATH": "/var/elsewhere", "PYTHONPYCACHEPREFIX": "/var/elsewhere", "PYTHONOPTIMIZE": "2"}
+    machine.run("printf '[install]\nprefix = /var/elsewhere\n' >>/etc/pip.conf")
+    before = machine.files()
+    done = machine.make("install", **environment)
     assert done.returncode == 0, done.stderr
+    assert machine.run("a1d --version; a1d-ctl --help | head -n 1").stdout.startswith("a1d 0.1.0\nusage: a1d-ctl")
     assert "although /boot/firmware/config.txt enables it: REBOOT" in done.stdout
     assert machine.files() == before - {"/opt/a1d/of-the-old"}
     assert machine.run("cat /etc/a1d/config.yaml").stdout == "fan: {hold: 20s}\n"
     assert machine.run("grep -c i2c_arm=on /boot/firmware/config.txt").stdout == "2\n"
+
+
+def test_a_stranger_reaches_the_socket_and_cannot_open_its_directory(installed: Installed) -> None:
+    """With the mode that the unit gives it."""
+    script = """
+        mode=$(sed -n 's/^RuntimeDirectoryMode=//p' /usr/lib/systemd/system/a1d.service)
+        mkdir --mode $mode /run/a1d && chown a1d: /run/a1d
+        export RUNTIME_DIRECTORY=/run/a1d
+        setpriv --reuid=a1d --regid=a1d --init-groups /opt/a1d/bin/a1d 2>/dev/null & daemon=$!
+        trap 'kill $daemon; wait $daemon; rm -r /run/a1d' EXIT
+        until [ -S /run/a1d/control.sock ]; do kill -0 $daemon || exit; done
+        stranger="setpriv --reuid=65534 --regid=65534 --clear-groups"
+        $stranger a1d-ctl status | grep -c health
+        $stranger ls /run/a1d 2>&1
+    """
+    assert installed[0].run(script).stdout.splitlines() == [
+        "1",
+        "ls: cannot open directory '/run/a1d': Permission denied",
+    ]
 
 
 def test_a_release_upgrade_beneath_it_leaves_the_fan_its_programs(installed: Installed) -> None:
