@@ -17,6 +17,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machin
     machine.run(
         "mkdir /boot/firmware; printf '#dtparam=i2c_arm=on\\n[pi4]\\narm_boost=1\\n' >/boot/firmware/config.txt"
     )
+    # Its administrator has pip put things elsewhere.
+    machine.run("printf '[install]\\nprefix = /var/elsewhere\\n' >>/etc/pip.conf")
     files, accounts = machine.files(), machine.accounts()
     done = machine.make("install")
     assert done.returncode == 0, done.stderr
@@ -81,7 +83,6 @@ def test_an_upgrade_keeps_what_the_user_wrote_and_a_failing_one_changes_nothing(
     # None of this may decide what is built and where. /etc has a directory systemd, too.
     environment = {"PIP_PREFIX": "/var/elsewhere", "PIP_TARGET": "/var/elsewhere", "PIP_NO_DEPS": "1", "CDPATH": "/etc"}
     environment |= {"PYTHONPATH": "/var/elsewhere", "PYTHONPYCACHEPREFIX": "/var/elsewhere", "PYTHONOPTIMIZE": "2"}
-    machine.run("printf '[install]\nprefix = /var/elsewhere\n' >>/etc/pip.conf")
     before = machine.files()
     done = machine.make("install", **environment)
     assert done.returncode == 0, done.stderr
