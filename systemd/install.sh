@@ -95,7 +95,8 @@ install_program() {
     "$PYTHON" -m venv --without-pip "$OPT.new"
     # No environment and no pip.conf may say where to.
     PIP_CONFIG_FILE=/dev/null $pip --isolated --python "$OPT.new/bin/python" install --no-compile \
-        --root-user-action ignore --no-index --find-links "$build/wheels" a1d
+        --root-user-action ignore --no-index --find-links "$build/wheels" a1d ||
+        fail "the new program could not be put together (the reason is above); nothing has been changed"
     rm -rf "$build"
     # It is not called .new in the end, and a packager's scratch root not at all.
     rm -f "$OPT.new"/bin/[Aa]ctivate*

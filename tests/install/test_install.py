@@ -50,7 +50,9 @@ def test_it_runs_for_its_user_and_is_enabled(installed: Installed) -> None:
 
 
 def test_nothing_in_it_remembers_where_it_was_built(installed: Installed) -> None:
-    assert installed[0].run("grep -rlE 'a1d[.]new|/tmp/tmp[.]' /opt/a1d").stdout == ""
+    assert (
+        installed[0].run("grep -rlE 'a1d[.]new|/tmp/tmp[.]' /opt/a1d/bin /opt/a1d/lib /opt/a1d/pyvenv.cfg").stdout == ""
+    )
     assert installed[0].run("head -qn 1 /opt/a1d/bin/a1d*").stdout == "#!/opt/a1d/bin/python\n" * 4
 
 
