@@ -169,10 +169,16 @@ def test_a_program_that_was_not_built_does_not_replace_one_that_works(prepared: 
     assert "after step" not in said, "the old one is as it was"
 
 
-def test_where_an_earlier_version_was_killed_between_its_two_renames_it_is_found_again(prepared: Machine) -> None:
-    script = "step=0; whole install; mv /opt/a1d /opt/a1d.old; whole {}; is_complete 1; cat /var/trial/wrong"
-    assert prepared.run(FUNCTIONS + script.format("install")).stdout == ""
-    prepared.run(FUNCTIONS + "run uninstall 0")
-    accounts = prepared.accounts()
-    prepared.run(FUNCTIONS + script.format("uninstall"))
-    assert prepared.accounts() == accounts, "whom it had made was written down in there"
+@pytest.mark.parametrize("then", ["install", "uninstall"])
+def test_where_an_earlier_version_was_killed_between_its_two_renames_it_is_found_again(
+    prepared: Machine, then: str
+) -> None:
+    """Whom that one had made is written down in there."""
+    accounts = sorted(prepared.accounts().splitlines())
+    script = f"""
+        step=0; whole install; mv /opt/a1d /opt/a1d.old
+        whole {then}; [ {then} = uninstall ] || is_complete 1; cat /var/trial/wrong
+        run uninstall 0; ls -d /opt/a1d*
+    """
+    assert prepared.run(FUNCTIONS + script).stdout == ""
+    assert sorted(prepared.accounts().splitlines()) == accounts
