@@ -37,8 +37,10 @@ hil-case hil-case-operator:  ## on a real Pi in its case (root), without and wit
 	@'$(or $(PREFIX),/opt/a1d)/bin/python' -B -m hil.suite --rig case --only '$(ONLY)' \
 	    $(if $(filter %-operator,$@),--operator) $(if $(YES),--yes)
 
+# By the environment: there no character of theirs means anything to a shell.
+export DESTDIR PREFIX BINDIR PYTHON
 install install-files uninstall:  ## the service on this system (root); DESTDIR, PREFIX: systemd/install.sh
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' PYTHON='$(PYTHON)' sh systemd/install.sh $@
+	@sh systemd/install.sh $@
 
 $(RUN): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from a1d.case.bus import SETTLE_S, CaseBus, RegisterBus, describe_bus_error, open_case, open_smbus
 from a1d.case.stop_settings import bound_time, read_stop_settings, try_for
-from a1d.paths import CONFIG_PATH, RUN_DIR
+from a1d.paths import CONFIG_PATH, service_run_dir
 
 TIME_MAX_S = 2.5
 
@@ -77,9 +77,7 @@ def main() -> int:
 
 
 def _run() -> int:
-    settings = read_stop_settings(
-        os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
-    )
+    settings = read_stop_settings(service_run_dir(), os.environ.get("A1D_CONFIG", CONFIG_PATH))
     clean = stopped_cleanly(dict(os.environ))
     on_stop = settings.on_stop if clean else "failsafe"
     if on_stop == "keep":

@@ -385,6 +385,7 @@ class Run:
     script: str = "ok"
     bus: int = 1
     stop_is_fifo: bool = False
+    further_run_dirs: str = ""  # as systemd appends them
     has_kmsg: bool = True
     code: int = 0
     writes: list[str] | None = None
@@ -447,6 +448,12 @@ RUNS = {
     "failsafe, no bus": failsafe_run(bus=9, code=1, writes=[], says="/dev/i2c-1"),
     "failsafe, the bus hangs": failsafe_run(script="hang", code=1, says="could not be made safe"),
     "failsafe, writes are lost": failsafe_run(stop=FAILSAFE_60, script="lost", code=1, says="does not confirm"),
+    "failsafe with a second run directory": failsafe_run(
+        stop=LEGACY, further_run_dirs=":/run/of-a-drop-in", writes=["0x1a 100"]
+    ),
+    "powercut with a second run directory": powercut_run(
+        "poweroff", stop=LEGACY, further_run_dirs=":/run/of-a-drop-in", writes=CUT_LEGACY
+    ),
     "powercut poweroff": powercut_run("poweroff", writes=CUT, says="<5>a1d-powercut: asked"),
     "powercut halt": powercut_run("halt", writes=CUT, says="halt"),
     "powercut with the daemon's settings": powercut_run("poweroff", stop=stop_json(bus=7), bus=7, writes=CUT),
@@ -481,7 +488,7 @@ def environment(directory: Path, run: Run) -> dict[str, str]:
     environ = {
         "PYTHONPATH": f"{directory}:{Path(a1d.__file__).parents[1]}",
         "PYTHONWARNINGS": "error",
-        "RUNTIME_DIRECTORY": str(directory),
+        "RUNTIME_DIRECTORY": f"{directory}{run.further_run_dirs}",
         "A1D_CONFIG": str(directory / "config.yaml"),
         "A1D_KMSG": str(directory / "kmsg"),
         "FAKE_SCRIPT": run.script,
