@@ -1,5 +1,5 @@
-# The module in a virtual machine, with a1d on its simulated case: no kernel module, so for every machine that has a QEMU.
-# For pkgs.testers.runNixOSTest; evaluated, but never run: docs/nixos.md.
+# The module in a virtual machine, with a1d on its simulated case: no kernel module, so for aarch64 too. Evaluated, but
+# never run: docs/nixos.md. For pkgs.testers.runNixOSTest.
 {
   name = "a1d";
 
