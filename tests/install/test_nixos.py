@@ -26,6 +26,7 @@ import yaml
 import a1d
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
+from tests.install.nixpkgs_submission import TARGET, make_submission
 
 ROOT = Path(__file__).parents[2]
 NIX_FILES = sorted(path for path in ROOT.rglob("*.nix") if not any(part.startswith(".") for part in path.parts))
@@ -87,7 +88,7 @@ class Nix:
         """The newer command, whose flakes are an experiment still."""
         program = Path(self._program).with_name("nix")
         environ = self._environ | {"NIX_CONFIG": "build-users-group =\nexperimental-features = nix-command flakes"}
-        command = [program, "flake", *arguments]
+        command = [str(program), "flake", *arguments]
         return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=120)
 
     def evaluate(self, file: str, *options: str, **texts: str) -> Any:
@@ -327,8 +328,9 @@ def test_its_script_writes_beneath_the_overlay_and_only_there(evaluated: Evaluat
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["from the overlay: none", "beneath: /run/current-system/sw/bin/a1d-powercut"]
     if shellcheck := shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
-        done = subprocess.run([shellcheck, "-s", "bash", tmp_path / "script"], capture_output=True, check=False)
-        assert done.returncode == 0, done.stdout.decode()
+        command = [shellcheck, "-s", "bash", str(tmp_path / "script")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
 
 # -- the configuration -----------------------------------------------------------------------------
@@ -600,6 +602,12 @@ def test_the_virtual_machine_evaluates_to_a_derivation(nix: Nix, nixpkgs: str) -
     assert nix.evaluate("derivations.nix", "-A", "vm", nixpkgs=nixpkgs).endswith(".drv")
     simulated = nix.evaluate("derivations.nix", "-A", "simulated_vms", nixpkgs=nixpkgs)
     assert simulated.keys() == {"aarch64-linux", "x86_64-linux"}
+
+
+def test_the_submission_to_nixpkgs_is_up_to_date() -> None:
+    """If not: python -m tests.install.nixpkgs_submission."""
+    written = {str(path.relative_to(TARGET)): path.read_text() for path in TARGET.rglob("*") if path.is_file()}
+    assert written == make_submission()
 
 
 @pytest.mark.parametrize("name", ["vm-test.nix", "simulate-test.nix"])
