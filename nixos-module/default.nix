@@ -77,10 +77,10 @@ in
       };
     };
 
-    # systemd-shutdown unmounts the overlay on /etc before it looks for hooks there, so this one has to lie beneath too.
-    # Nothing takes it away again: without a1d the link leads nowhere.
+    # systemd-shutdown unmounts the overlay on /etc before it looks for hooks there, so they have to be found beneath too.
+    # Nothing takes the link away again: it leads to the hooks of the system that is going down, with or without a1d.
     systemd.services.a1d-powercut-hook = lib.mkIf config.system.etc.overlay.enable {
-      description = "a1d's power-cut hook in the /etc beneath the overlay";
+      description = "Shutdown hooks in the /etc beneath the overlay, for a1d's power cut";
       wantedBy = [ "multi-user.target" ];
       path = [ pkgs.util-linux ];
       enableStrictShellChecks = true;
@@ -93,8 +93,9 @@ in
       script = ''
         root=$RUNTIME_DIRECTORY
         mount --bind / "$root" # of all mounts only this one: what lies on /etc stays behind
-        mkdir -p "$root/etc/systemd/system-shutdown"
-        ln -sfn /run/current-system/sw/bin/a1d-powercut "$root/etc/systemd/system-shutdown/a1d-powercut"
+        mkdir -p "$root/etc/systemd"
+        # -T: a directory there is somebody's, and a link within it would be no hook.
+        ln -sfnT /run/current-system/etc/systemd/system-shutdown "$root/etc/systemd/system-shutdown"
         umount "$root"
       '';
     };

@@ -51,10 +51,10 @@ BENEATH = """
     mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay etc
     RUNTIME_DIRECTORY=/run/beneath chroot . sh -eu /script
     printf 'from the overlay: '
-    readlink etc/systemd/system-shutdown/a1d-powercut || echo none
+    readlink etc/systemd/system-shutdown || echo none
     umount etc
     printf 'beneath: '
-    readlink etc/systemd/system-shutdown/a1d-powercut
+    readlink etc/systemd/system-shutdown
 """
 CURVE = {"45": 20, "65": 60.5, "75": 100}
 SETTINGS = {
@@ -326,7 +326,8 @@ def test_its_script_writes_beneath_the_overlay_and_only_there(evaluated: Evaluat
         ["unshare", "--mount", "sh", "-eu", "-c", BENEATH], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["from the overlay: none", "beneath: /run/current-system/sw/bin/a1d-powercut"]
+    hooks = "/run/current-system/etc/systemd/system-shutdown"
+    assert done.stdout.splitlines() == ["from the overlay: none", f"beneath: {hooks}"]
     if shellcheck := shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
         command = [shellcheck, "-s", "bash", str(tmp_path / "script")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
