@@ -487,7 +487,7 @@ def test_the_documents_show_nix_that_works(nix: Nix) -> None:
     for block in blocks:
         done = nix.run("--parse", "-E", block if block.startswith("{") else f"{{ {block} }}")
         assert done.returncode == 0, done.stderr
-    (example,) = (block for block in blocks if "hwmon" in block)
+    (example,) = (block for block in blocks if "double_press" in block)
     settings = f'(({example}) {{ pkgs.systemd = "/systemd"; }}).services.a1d.settings'
     done = nix.run("--eval", "--strict", "--json", "-E", settings)
     assert parse_config(done.stdout).sensors[1].name == "nvme"

@@ -73,7 +73,7 @@ in
       };
     };
 
-    # systemd-shutdown unmounts the overlay on /etc before it looks for hooks there, so they have to be found beneath too.
+    # systemd-shutdown unmounts the overlay on /etc before it looks for hooks there, so they have to be beneath it too.
     # Nothing takes the link away again: it leads to the hooks of the system that is going down, with or without a1d.
     systemd.services.a1d-powercut-hook = lib.mkIf config.system.etc.overlay.enable {
       description = "Shutdown hooks in the /etc beneath the overlay, for a1d's power cut";
