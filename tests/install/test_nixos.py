@@ -563,10 +563,13 @@ ETC_OVERLAY = {"system": {"etc": {"overlay": {"enable": True}}}, "boot": {"initr
         {"networking": {"useNetworkd": True, "useDHCP": False}},
         {"users": {"mutableUsers": False}},
         ETC_OVERLAY | {"services": {"userborn": {"enable": True}}},
+        {"boot": {"isNspawnContainer": True}},
+        {"system": ETC_OVERLAY["system"] | {"nixos-init": {"enable": True}}, "boot": ETC_OVERLAY["boot"]}
+        | {"services": {"userborn": {"enable": True}}},
         {"hardware": {"i2c": {"group": "wheel"}}},
         {"system": {"etc": {"overlay": {"enable": True, "mutable": False}}}} | {"boot": ETC_OVERLAY["boot"]},
     ],
-    ids=["plain", "networkd", "immutable-users", "etc-overlay", "i2c-of-wheel", "etc-overlay-read-only"],
+    ids=["plain", "networkd", "fixed-users", "etc-overlay", "nspawn", "nixos-init", "i2c-of-wheel", "etc-read-only"],
 )
 def test_many_kinds_of_nixos_evaluate(nix: Nix, nixpkgs: str, more: dict[str, Any]) -> None:
     """With the package that the module itself makes."""
