@@ -7,7 +7,11 @@ let
   gesture =
     default: description:
     mkOption {
-      type = types.either types.str (types.listOf types.str);
+      type = types.either (types.enum [
+        "reboot"
+        "poweroff"
+        "none"
+      ]) (types.nonEmptyListOf types.str);
       inherit default description;
       example = literalExpression ''[ "''${pkgs.util-linux}/bin/logger" "pressed" ]'';
     };
@@ -30,7 +34,8 @@ types.submodule {
         };
         description = ''
           Duty in percent at a temperature in Celsius. Below the first point the fan is off; beyond the last one it
-          rises to 100 % at the critical temperature (`fan.critical_celsius`, 80).
+          rises to 100 % at the critical temperature (`fan.critical_celsius`, 80). A curve that you give takes the place
+          of the default; `lib.mkOptionDefault` adds points to it.
         '';
       };
       duty_min_percent = mkOption {
@@ -45,7 +50,10 @@ types.submodule {
         description = "The fan slows only after it has been cooler for this long. It speeds up at once.";
       };
       on_stop = mkOption {
-        type = types.either types.str types.number;
+        type = types.either (types.enum [
+          "keep"
+          "failsafe"
+        ]) types.number;
         default = "keep";
         example = "failsafe";
         description = ''
@@ -77,12 +85,16 @@ types.submodule {
         }
       ];
       description = ''
-        The temperatures to watch; the fan gets the highest demand. Yours replace the default, so name the CPU too.
+        The temperatures to watch; the fan gets the highest demand. A list that you give takes the place of the default,
+        so name the CPU too; `lib.mkOptionDefault` adds to the default instead.
       '';
     };
     case = {
       protocol = mkOption {
-        type = types.str;
+        type = types.enum [
+          "register"
+          "legacy"
+        ];
         default = "register";
         example = "legacy";
         description = "`register` for a V3, `legacy` for V1, V2, M.2 and Fan HAT. It cannot be found out safely.";

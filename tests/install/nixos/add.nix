@@ -1,0 +1,24 @@
+# Settings that add to the defaults, as docs/nixos.md says.
+{ nixpkgs }:
+let
+  lib = import (nixpkgs + "/lib");
+  standIns = import ./stand_ins.nix;
+in
+(lib.evalModules {
+  modules = [
+    ../../../nixos-module
+    standIns.optionTrees
+    {
+      _module.args.pkgs = standIns.pkgsFor lib;
+      services.a1d.settings = {
+        sensors = lib.mkOptionDefault [
+          {
+            name = "nvme";
+            hwmon = "nvme";
+          }
+        ];
+        fan.curve = lib.mkOptionDefault { "75" = 100; };
+      };
+    }
+  ];
+}).config.services.a1d.settings
