@@ -1,0 +1,65 @@
+"""Hold a temperature instead of following a curve: a PI law, slow on purpose. Pure: time is an argument.
+
+The fan cools the case, which takes minutes, so the law looks at a mean and gathers its integral over many minutes.
+What it asks for goes through the controller's hold as a curve's demand does.
+"""
+
+from __future__ import annotations
+
+import math
+
+_MEAN_S = 10.0
+_GAIN_PERCENT_PER_CELSIUS = 2.0
+_RESET_S = 800.0
+_STEP_PERCENT = 5  # duties are multiples of it, so that the law does not hunt
+_OFF_BELOW_CELSIUS = 8.0
+_START_BELOW_CELSIUS = 3.0  # a fan that stands starts only here: off and on lie 5 C apart
+_RAMP_BELOW_CELSIUS = 8.0
+_START_PERCENT_MAX = 50
+_STEP_MAX_S = 10.0  # a longer pause counts as this
+
+
+class TargetLaw:
+    """``duty_percent`` once a tick. Never below the straight line from 8 C below critical, 0 %, to critical, 100 %."""
+
+    def __init__(
+        self, target_celsius: float, critical_celsius: float, duty_min_percent: int, duty_percent: int
+    ) -> None:
+        """``duty_percent`` is what the fan does now: the law starts from there, but not from more than half speed."""
+        self.settings = (target_celsius, critical_celsius, duty_min_percent)
+        self.target_celsius = target_celsius
+        self._critical_celsius = critical_celsius
+        self._duty_min_percent = duty_min_percent
+        self._integral_percent = float(min(duty_percent, _START_PERCENT_MAX))
+        self._mean_celsius = math.nan
+        self._last_s = math.nan
+        self._is_on = duty_percent > 0
+
+    def duty_percent(self, now_s: float, temp_celsius: float, rising_celsius: float) -> int:
+        """0..100 %, for any float. ``rising_celsius`` is the calm temperature (rise.py), which no lone leap moves."""
+        if not rising_celsius < self._critical_celsius:
+            return 100
+        elapsed_s = 0.0 if math.isnan(self._last_s) else min(max(0.0, now_s - self._last_s), _STEP_MAX_S)
+        self._last_s = now_s
+        temp_celsius = min(temp_celsius, self._critical_celsius)  # NaN and what nobody has confirmed included
+        if math.isnan(self._mean_celsius):
+            self._mean_celsius = temp_celsius
+        self._mean_celsius += (temp_celsius - self._mean_celsius) * (1 - math.exp(-elapsed_s / _MEAN_S))
+        return max(self._regulated(elapsed_s), self._ramp(rising_celsius))
+
+    def _regulated(self, elapsed_s: float) -> int:
+        above_celsius = self._mean_celsius - self.target_celsius
+        asked = _GAIN_PERCENT_PER_CELSIUS * above_celsius + self._integral_percent
+        # The integral stands still while the fan can do no more of what it would add to.
+        if asked < 100 if above_celsius > 0 else asked > 0:
+            self._integral_percent += _GAIN_PERCENT_PER_CELSIUS * above_celsius * elapsed_s / _RESET_S
+            self._integral_percent = min(100.0, max(0.0, self._integral_percent))
+        self._is_on = above_celsius >= -(_OFF_BELOW_CELSIUS if self._is_on else _START_BELOW_CELSIUS)
+        if not self._is_on:
+            return 0
+        duty = math.ceil(asked / _STEP_PERCENT) * _STEP_PERCENT
+        return max(self._duty_min_percent, min(100, max(duty, 1)))
+
+    def _ramp(self, rising_celsius: float) -> int:
+        share = 1 - (self._critical_celsius - rising_celsius) / _RAMP_BELOW_CELSIUS
+        return max(self._duty_min_percent, math.ceil(100 * share)) if share > 0 else 0
