@@ -156,6 +156,8 @@ class Daemon:
         if self.controller is None:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
         self.decision = self.controller.step(now_s, read_all(self.sensors, now_s))
+        if self.controller.saw_leap:
+            self._next_tick_s = min(self._next_tick_s, now_s + self.config.interval_s / 2)
         self.fan.target_percent = self.decision.duty_percent
         self._fan_due_s = self.fan.poll()
 

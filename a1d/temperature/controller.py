@@ -93,6 +93,11 @@ class Controller:
         """The manual setting in force, if any."""
         return self._lease
 
+    @property
+    def saw_leap(self) -> bool:
+        """Whether a sensor's newest reading leaps and waits for a second one: worth a look before the next tick."""
+        return any(rise.is_leap for rise in self._rises.values())
+
     def set_manual(self, duty_percent: int, until_s: float | None) -> int:
         """Hold a duty, 0..100 %; the duty that will be held, which is never one at which the fan stalls."""
         if not 0 <= duty_percent <= 100:

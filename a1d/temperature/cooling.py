@@ -34,7 +34,9 @@ class CoolingCheck:
         """``critical_celsius`` of each sensor by its name."""
         self._sensors = {name: _SensorCheck(name, celsius) for name, celsius in critical_celsius.items()}
 
-    def step(self, now_s: float, duty_percent: int | None, readings: Sequence[Reading], gap: bool = False) -> str | None:
+    def step(
+        self, now_s: float, duty_percent: int | None, readings: Sequence[Reading], gap: bool = False
+    ) -> str | None:
         """``duty_percent`` is what the case has confirmed (None: nothing); ``gap``: ticks are missing before this one.
 
         A sensor whose reading is lost, or is no number, is judged anew from its next one on.

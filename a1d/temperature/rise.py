@@ -17,6 +17,7 @@ _SLACK_FULL_BELOW_CELSIUS = 20.0
 _SLACK_NONE_BELOW_CELSIUS = 8.0
 # A sensor that is read more rarely than this is not asked for a second opinion: it would come too late.
 CONFIRM_MAX_S = 6.0
+_LEAP_CELSIUS = 5.0
 
 
 class Rise:
@@ -61,6 +62,11 @@ class Rise:
         lowest_celsius = min(recent[0][1], confirmed_celsius)
         self._rising_celsius = max(lowest_celsius, self._less_slack(confirmed_celsius))
         return self._rising_celsius
+
+    @property
+    def is_leap(self) -> bool:
+        """Whether the last reading waits for a second one that would count for much more."""
+        return self._less_slack(self._last_celsius) > self._rising_celsius + _LEAP_CELSIUS
 
     def _less_slack(self, confirmed_celsius: float) -> float:
         span = _SLACK_FULL_BELOW_CELSIUS - _SLACK_NONE_BELOW_CELSIUS

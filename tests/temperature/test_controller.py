@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from a1d.config.settings import Config, FanConfig, SensorConfig
+from a1d.config.settings import Config, SensorConfig
 from a1d.temperature.controller import MISSED_MAX, Controller, Decision, Reading, curve_of, read_interval_s
 from a1d.temperature.curve import Curve
 from a1d.temperature.sensors import Sensor
+from tests.virtual import PROMPT_FAN
 
 START_S = 1000.0
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")
 NVME = SensorConfig(name="nvme", hwmon="nvme", curve=((55.0, 20.0), (70.0, 90.0)), critical_celsius=75.0)
-# The rules are checked on a curve with round numbers; how calmly the fan rises has its own tests (test_rise.py).
-FAN = FanConfig(curve=((50.0, 10.0), (60.0, 40.0), (70.0, 100.0)), hysteresis_celsius=3.0, hold_s=10.0, rise_s=0.0)
-DEFAULT = Config(fan=FAN)
+# How calmly the fan rises by default has its own tests (test_rise.py).
+DEFAULT = Config(fan=PROMPT_FAN)
 HOLD_S = DEFAULT.fan.hold_s
 TICK_S = DEFAULT.interval_s
 TWO = replace(DEFAULT, sensors=(CPU, replace(NVME, interval_s=0.5)))

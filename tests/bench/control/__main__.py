@@ -28,13 +28,19 @@ SHOWN = {
 
 def table(names: list[str], both: race.Metrics, ratio: np.ndarray | None = None) -> None:
     """Medians of the draws; what could have been avoided above 80 C, of the worst draw."""
-    print("| law |" + "".join(f" {head} |" for head in SHOWN.values()) + " s/h >= 80 C, avoidable, worst | over the optimum |")
+    print(
+        "| law |"
+        + "".join(f" {head} |" for head in SHOWN.values())
+        + " s/h >= 80 C, avoidable, worst | over the optimum |"
+    )
     print("|---|" + "---|" * (len(SHOWN) + 2))
     always = both["over80_s_h"][names.index("always 100 %")]
     for row, name in enumerate(names):
         cells = [f"{np.median(both[key][row]):.{0 if key in ('pump_h', 'off_pct') else 1}f}" for key in SHOWN]
         cells.append(f"{(both['over80_s_h'][row] - always).max():.0f}")
-        over = "-" if ratio is None or row >= len(ratio) else f"{np.median(ratio[row]):.2f} (worst {ratio[row].max():.2f})"
+        over = (
+            "-" if ratio is None or row >= len(ratio) else f"{np.median(ratio[row]):.2f} (worst {ratio[row].max():.2f})"
+        )
         print(f"| {name} | " + " | ".join([*cells, over]) + " |", flush=True)
 
 

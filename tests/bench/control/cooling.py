@@ -24,7 +24,7 @@ class Step(Law):
 
 
 def said_after_s(law: Law, load: np.ndarray, count: int, seed: int, kind: str, *, stuck: bool) -> list[float | None]:
-    """For each draw, seconds from the moment that counts to the word: since it has been critical at 100 %, or the step."""
+    """For each draw, seconds until it was said: since it has been critical at 100 %, or since the step."""
     d = {"draws": machine.draws, "harsh": machine.harsh}[kind](count, seed)
     _, kept = race.run([law], load, d, seed, keep=range(count), stuck=stuck)
     said: list[float | None] = []

@@ -13,13 +13,13 @@ VENDOR: Points = ((55, 30), (60, 55), (65, 100))
 
 def steps(points: Points, temp: np.ndarray) -> np.ndarray:
     """The duty of the highest point that is reached."""
-    temps, duties = zip(*points)
+    temps, duties = zip(*points, strict=True)
     return np.array([0.0, *duties])[np.searchsorted(temps, temp, "right")]
 
 
 def line(points: Points, temp: np.ndarray) -> np.ndarray:
     """Interpolated, nothing below the first point, the last duty beyond the last."""
-    temps, duties = zip(*points)
+    temps, duties = zip(*points, strict=True)
     return np.where(temp < temps[0], 0.0, np.interp(temp, temps, duties))
 
 

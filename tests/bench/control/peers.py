@@ -13,7 +13,16 @@ from tests.bench.control.laws import EQUAL, VENDOR, Law, Points, line, steps
 class Vendor(Law):
     """30 s; slower only after another 30 s, with the decision of before; 1 s of 100 % before every change."""
 
-    def __init__(self, name: str, points: Points = VENDOR, *, poll_s=30.0, floor=25.0, burst=True, wait_s=30.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        points: Points = VENDOR,
+        *,
+        poll_s: float = 30.0,
+        floor: float = 25.0,
+        burst: bool = True,
+        wait_s: float = 30.0,
+    ) -> None:
         super().__init__(name, points)
         self.poll_s, self.floor, self.burst, self.wait_s = poll_s, floor, burst, wait_s
 

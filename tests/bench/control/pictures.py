@@ -1,4 +1,4 @@
-"""The two pictures of docs/performance.md, as SVG: the law beside its peers, and what it does with spikes and a step."""
+"""The two pictures of docs/performance.md, as SVG: a1d beside its peers, and its answer to spikes and to a step."""
 
 from __future__ import annotations
 

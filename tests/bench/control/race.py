@@ -72,7 +72,11 @@ def _one(job: tuple[Callable[[], list[Law]], str, int, int, str]) -> Metrics:
 
 
 def run_all(
-    make: Callable[[], list[Law]], count: int, seed: int, kind: str = "draws", names: Sequence[str] = tuple(loads.TRACES)
+    make: Callable[[], list[Law]],
+    count: int,
+    seed: int,
+    kind: str = "draws",
+    names: Sequence[str] = tuple(loads.TRACES),
 ) -> dict[str, Metrics]:
     """load -> what was measured, on two processors."""
     order = sorted(names, key=lambda name: -len(loads.trace(name, seed)))
