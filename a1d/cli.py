@@ -15,7 +15,7 @@ from a1d import __version__
 from a1d.config.reader import read_config
 from a1d.config.settings import Config
 from a1d.daemon import Daemon, boot_clock
-from a1d.errors import A1dError, ConfigError, DaemonRunningError
+from a1d.errors import A1dError, ConfigError, DaemonRunningError, StopError
 from a1d.hardware import RealCase
 from a1d.log import Log
 from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
@@ -50,7 +50,7 @@ def main() -> int:
 
             print(print_config(_read(options.config)), end="", flush=True)
         else:
-            _serve(options)
+            return _serve(options)
         return 0
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -86,7 +86,7 @@ def _read(path: str | None) -> Config:
     return read_config(CONFIG_PATH if path is None else path)
 
 
-def _serve(options: Options) -> None:
+def _serve(options: Options) -> int:
     with contextlib.ExitStack() as stack:
         default = simulation_run_dir() if options.simulate else os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
         run_dir = options.run_dir or default
@@ -100,13 +100,22 @@ def _serve(options: Options) -> None:
             view = View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)
             # Without a file its own: the simulated case is not the one that /etc speaks of.
             daemon = Daemon(case, run_dir, simulation_config if options.config is None else read, log=Log(view.log))
-            daemon.telling.listeners.append(view.show)
+            daemon.publisher.listeners.append(view.show)
             view.on_gone = daemon.stop
         else:
             daemon = Daemon(RealCase(), run_dir, read)
         # A service reloads on SIGHUP; a simulation ends with its terminal.
         _handle_signals(daemon, stack, hangup_ends=options.simulate and sys.stdout.isatty())
-        daemon.run()
+        try:
+            daemon.run()
+        except StopError:
+            raise
+        except Exception:
+            import traceback
+
+            daemon.log.error(f"a1d crashed; the fan is left at failsafe if the bus allows\n{traceback.format_exc()}")
+            return 1
+        return 0
 
 
 def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:
@@ -148,4 +157,4 @@ def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack, *, hangup_ends:
         signal.signal(number, lambda _number, _frame: None)
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     stack.callback(signal.set_wakeup_fd, -1)
-    daemon.selector.register(ours, 1, on_signal)  # 1 is EVENT_READ
+    daemon.loop.selector.register(ours, 1, on_signal)  # 1 is EVENT_READ

@@ -26,6 +26,14 @@ class ConfigError(A1dError, ValueError):
 class BusError(A1dError, OSError):
     """The case's MCU could not be reached. ``errno`` is the kernel's, the text names the remedy."""
 
+    def __str__(self) -> str:
+        """The text alone, without ``[Errno 121]``."""
+        return self.strerror or super().__str__()
+
+
+class StopError(BusError):
+    """A stop could not give the fan the duty that it needs."""
+
 
 class SensorError(A1dError, OSError):
     """A temperature could not be read or cannot be true."""
@@ -57,3 +65,12 @@ class DeniedError(A1dError, PermissionError):
 
 class NoDaemonError(A1dError, ConnectionError):
     """The client found no daemon, or lost it."""
+
+
+class RefusedError(A1dError, RuntimeError):
+    """The daemon answered with an error: ``error`` is its Varlink name, ``parameters`` what came with it."""
+
+    def __init__(self, error: str, parameters: dict[str, object], text: str) -> None:
+        self.error = error
+        self.parameters = parameters
+        super().__init__(text)

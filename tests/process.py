@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -14,6 +13,9 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from a1d.client import varlink
+from a1d.errors import RefusedError
 
 
 class DaemonProcess:
@@ -53,17 +55,10 @@ class DaemonProcess:
 
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
         """The whole reply, errors included."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(5)
-            sock.connect(str(self.socket_path))
-            sock.sendall(json.dumps({"method": method, "parameters": parameters}).encode() + b"\0")
-            data = b""
-            while not data.endswith(b"\0"):
-                chunk = sock.recv(65536)
-                assert chunk, "the daemon closed the connection"
-                data += chunk
-            reply: dict[str, Any] = json.loads(data[:-1])
-            return reply
+        try:
+            return {"parameters": varlink.call(str(self.socket_path), method, parameters, wait_max_s=5)}
+        except RefusedError as error:
+            return {"error": error.error, "parameters": error.parameters}
 
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.call("org.a1d.control.GetStatus")["parameters"]["status"]

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from a1d import __version__
+from a1d import __version__, cli
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
+from a1d.errors import A1dError
+from a1d.loop import Loop
 from a1d.paths import CONFIG_PATH, SOCKET_NAME
 from tests.virtual import VirtualRig
 
@@ -290,6 +292,22 @@ def test_a_second_a1d_is_refused_and_a_killed_one_leaves_no_lock_behind(simulate
     third.wait_until_ready()
     assert third.end() == 0
     assert not third.run_dir.joinpath(SOCKET_NAME).exists()
+
+
+@pytest.mark.parametrize("error", [OSError(5, "lost"), A1dError("lost"), RuntimeError("lost"), MemoryError()])
+def test_an_error_in_the_loop_leaves_its_traceback_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail(_loop: Loop) -> None:
+        raise error
+
+    monkeypatch.setattr(Loop, "run_once", fail)
+    monkeypatch.setattr(sys, "argv", ["a1d", "--simulate", "--run-dir", str(tmp_path / "run")])
+    assert cli.main() == 1
+    said = capfd.readouterr().err
+    assert "a1d crashed" in said
+    assert "Traceback (most recent call last)" in said
+    assert "in fail" in said
 
 
 def test_a_bad_file_neither_stops_the_start_nor_ends_a_running_a1d(simulate: Simulate, tmp_path: Path) -> None:

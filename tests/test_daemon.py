@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+import selectors
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +16,12 @@ from a1d.case.failsafe import apply_failsafe
 from a1d.case.stop_settings import read_stop_settings
 from a1d.config.reader import read_config
 from a1d.config.settings import Config, SensorConfig
-from a1d.errors import ConfigError
-from a1d.service.methods import status_of
+from a1d.errors import ConfigError, StopError
 from a1d.sim.case import SensorFault
 from a1d.sim.mcu import BusFault
-from a1d.temperature.controller import curve_of
+from a1d.temperature.controller import Decision
+from a1d.temperature.curve import curve_of
+from a1d.temperature.reading import Reading
 from tests.virtual import VirtualRig
 
 MakeRig = Callable[..., VirtualRig]
@@ -145,7 +148,7 @@ def test_critical_beats_a_manual_stop_and_hands_back_after_the_hold(rig: Virtual
 
 def test_a_manual_setting_ends_by_itself(rig: VirtualRig) -> None:
     settle_at(rig, 45.0)
-    assert rig.daemon.set_manual(60, 15 * 60.0) == 60
+    assert rig.daemon.set_manual(60, 15 * 60.0) == (60, None)
     rig.run(15 * 60 - 1)
     assert rig.fan_percent == 60
     rig.run(13)
@@ -324,20 +327,20 @@ def test_a_lost_sensor_s_last_temperature_is_not_shown_as_the_present_one(rig: V
     settle_at(rig, 55.0)
     rig.case.sensor_faults.add(SensorFault.DEAD)
     rig.run(3)
-    assert status_of(rig.daemon, rig.clock())["temp_celsius"] is None
+    assert rig.daemon.status()["temp_celsius"] is None
 
 
 def in_virtual_time(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon's last efforts, too, live by the rig's clock."""
     last_effort = functools.partial(apply_failsafe, clock=rig.clock, sleep=rig.clock.sleep)
-    monkeypatch.setattr("a1d.daemon.apply_failsafe", last_effort)
+    monkeypatch.setattr("a1d.case.shutdown.apply_failsafe", last_effort)
 
 
 def test_a_crash_in_the_loop_leaves_the_fan_at_failsafe(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
     settle_at(rig, 55.0)
     in_virtual_time(rig, monkeypatch)
 
-    def crash(_now_s: float) -> None:
+    def crash(*_arguments: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(rig.daemon.actions, "tick", crash)
@@ -357,10 +360,10 @@ def test_a_crash_does_not_forget_the_duty_that_was_wanted(make_rig: MakeRig, mon
     rig.run(2)
     rig.case.bus_faults.clear()
 
-    def crash(_now_s: float) -> None:
+    def crash(*_arguments: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(rig.daemon.telling, "tick", crash)
+    monkeypatch.setattr(rig.daemon.health, "check", crash)
     monkeypatch.setattr(rig.daemon.fan, "poll", lambda: rig.clock() + 1)
     rig.clock.now_s += 0.5
     with pytest.raises(RuntimeError, match="a bug"):
@@ -381,7 +384,7 @@ def test_an_unusable_run_directory_does_not_stop_the_fan(make_rig: MakeRig, monk
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("a1d.daemon.write_stop_settings", refuse)
+    monkeypatch.setattr("a1d.case.shutdown.write_stop_settings", refuse)
     monkeypatch.setattr("a1d.daemon.Server", refuse)
     rig = make_rig()
     rig.case.fixed_celsius = 72.0
@@ -452,3 +455,248 @@ def test_half_an_hour_of_chaos_never_leaves_the_fan_too_slow(make_rig: MakeRig, 
     while rig.clock() < end_s:
         disturb()
         rig.run(dice.uniform(0.1, 20), check)
+
+
+# -- the loop's time -------------------------------------------------------------------------------
+
+
+def test_ticks_stay_on_their_grid_and_a_delay_begins_a_new_one(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late a tick is, the next one is never due at once: no burst makes up for lost time."""
+    rig.run(5)
+    ticks: list[float] = []
+    delays_s = [0.0, 0.2, 0.0, 1.7, 0.0, 0.0]
+    advance = rig.case.advance
+
+    def note(now_s: float) -> None:
+        ticks.append(now_s)
+        advance(now_s)
+        rig.clock.sleep(delays_s.pop(0) if delays_s else 0.0)
+
+    monkeypatch.setattr(rig.case, "advance", note)
+    rig.clock.now_s = rig.daemon.loop.wake_s
+    begin_s = rig.clock.now_s
+    rig.run(4.2)
+    late_s = begin_s + 1.5 + 1.7
+    assert ticks == pytest.approx(
+        [begin_s + at_s for at_s in (0.0, 0.5, 1.0, 1.5)] + [late_s, late_s + 0.5, late_s + 1]
+    )
+
+
+def test_once_a_tick_is_due_the_fan_comes_before_whatever_else_is_ready(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.run(5)
+    happened: list[str] = []
+    pairs = [socket.socketpair() for _ in range(2)]
+
+    def slow() -> None:
+        happened.append("handled")
+        rig.clock.sleep(0.5)
+
+    for ours, theirs in pairs:
+        theirs.send(b"x")
+        rig.daemon.loop.selector.register(ours, selectors.EVENT_READ, slow)
+    monkeypatch.setattr(rig.case, "advance", lambda _now_s: happened.append("tick"))
+    rig.daemon.loop.run_once()
+    rig.daemon.loop.run_once()
+    assert happened[:3] == ["handled", "tick", "handled"]
+    for ours, theirs in pairs:
+        rig.daemon.loop.selector.unregister(ours)
+        ours.close()
+        theirs.close()
+
+
+def test_a_gap_in_the_ticks_is_told_to_sensors_and_controller_alike(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.run(5)
+    told: list[tuple[str, bool]] = []
+    assert rig.daemon.controller is not None
+    step, read = rig.daemon.controller.step, rig.daemon.sensors[0].read
+
+    def note_step(now_s: float, readings: Sequence[Reading], *, gap: bool) -> Decision:
+        told.append(("step", gap))
+        return step(now_s, readings, gap=gap)
+
+    def note_read(now_s: float, *, gap: bool) -> Reading | None:
+        told.append(("read", gap))
+        return read(now_s, gap=gap)
+
+    monkeypatch.setattr(rig.daemon.controller, "step", note_step)
+    monkeypatch.setattr(rig.daemon.sensors[0], "read", note_read)
+    for pause_s, gap in ((0.5, False), (4.9, False), (5.1, True)):
+        rig.clock.sleep(pause_s)
+        rig.daemon.loop.run_once()
+        assert told == [("read", gap), ("step", gap)]
+        told.clear()
+
+
+# -- reloads ---------------------------------------------------------------------------------------
+
+
+def test_a_reload_takes_the_refresh(make_rig: MakeRig) -> None:
+    chosen = [Config()]
+    rig = make_rig(lambda: chosen[0])
+    settle_at(rig, 45.0)
+    chosen[0] = replace(Config(), fan=replace(Config().fan, refresh_s=5.0))
+    rig.daemon.reload()
+    rig.case.mcu.transfers.clear()
+    rig.run(61)
+    assert 11 <= len([transfer for transfer in rig.case.mcu.transfers if transfer.value is not None]) <= 13
+
+
+def test_a_duty_set_by_hand_is_raised_only_as_long_as_the_minimum_asks_for_it(make_rig: MakeRig) -> None:
+    chosen = [Config()]
+    rig = make_rig(lambda: chosen[0])
+    settle_at(rig, 45.0)
+    rig.daemon.set_manual(20, None)
+    for duty_min_percent, held in ((50, 50), (10, 20)):
+        chosen[0] = replace(Config(), fan=replace(Config().fan, duty_min_percent=duty_min_percent))
+        rig.daemon.reload()
+        rig.run(2)
+        assert (rig.fan_percent, rig.daemon.status()["manual_percent"]) == (held, held)
+
+
+def test_in_an_emergency_a_manual_duty_is_answered_with_what_the_fan_gets(rig: VirtualRig) -> None:
+    settle_at(rig, 85.0)
+    duty_percent, overridden = rig.daemon.set_manual(20, None)
+    assert (duty_percent, overridden) == (100, "the fan is at 100 %: critical, so 100 %: cpu at 85.0 C")
+    rig.run(2)
+    assert rig.fan_percent == 100
+    settle_at(rig, 45.0)
+    assert rig.fan_percent == 20
+
+
+# -- the debug level -------------------------------------------------------------------------------
+
+
+def test_debug_logs_each_transfer_reading_and_decision_and_a_reload_ends_it(make_rig: MakeRig) -> None:
+    chosen = [replace(Config(), log_level="debug")]
+    rig = make_rig(lambda: chosen[0])
+    rig.run(5)
+    rig.log_lines.clear()
+    before = len(rig.case.mcu.transfers)
+    rig.case.fixed_celsius = 72.0
+    rig.run(3)
+    said = [line.removeprefix("a1d: debug: ") for line in rig.log_lines]
+    transfers = len(rig.case.mcu.transfers) - before
+    assert len([line for line in said if line.startswith("bus: 0x1a: ")]) == transfers >= 2
+    assert "bus: 0x1a: write 100 to 0x80" in said
+    assert "bus: 0x1a: read 0x80: 100" in said
+    assert len([line for line in said if line.startswith("reading: cpu: 72.0 C")]) == 6
+    assert len([line for line in said if line.startswith("decision: 100 %: cpu at 72.0 C")]) == 6
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 45.0
+    rig.run(15)
+    assert any(line.endswith("Remote I/O error") for line in rig.log_lines)
+    rig.case.bus_faults.clear()
+    rig.run(5)
+    chosen[0] = Config()
+    rig.daemon.reload()
+    rig.log_lines.clear()
+    rig.case.fixed_celsius = 72.0
+    rig.run(5)
+    assert rig.fan_percent == 100
+    assert [line for line in rig.log_lines if "debug" in line] == []
+
+
+# -- the bus ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [BusFault.NO_ANSWER, BusFault.TIME_OUT, BusFault.NO_BUS, BusFault.LOST_WRITES])
+def test_a_stop_that_cannot_deliver_a_higher_duty_is_an_error(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch, fault: BusFault
+) -> None:
+    """As a clean one it would leave 25 % at 85 C, even with the bus back when a1d-failsafe runs."""
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 55.0)
+    rig.case.bus_faults.add(fault)
+    rig.case.fixed_celsius = 85.0
+    rig.run(5)
+    rig.daemon.stop()
+    before_s = rig.clock()
+    with pytest.raises(StopError, match=r"^stopping: the fan could not be set to 100 %: "):
+        rig.daemon.run()
+    assert rig.clock() - before_s < 8, "systemd gives it 10 s"
+
+
+def test_a_stop_that_cannot_slow_the_fan_to_0_is_a_clean_one(rig: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 55.0)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 40.0
+    rig.run(20)
+    assert rig.duty_percent == 0
+    rig.daemon.stop()
+    rig.daemon.run()
+    assert "could not be set to 0 %" in rig.log_lines[-1]
+
+
+def test_a_stop_right_after_a_rise_waits_until_the_case_has_confirmed_it(
+    rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last thing confirmed is an older and lower duty."""
+    in_virtual_time(rig, monkeypatch)
+    settle_at(rig, 55.0)
+    rig.daemon.fan.target_percent = 100  # wanted, and not written yet
+    assert rig.daemon.fan.confirmed_percent == 25
+    rig.daemon.stop()
+    rig.daemon.run()
+    rig.clock.sleep(1)
+    assert rig.fan_percent == 100
+
+
+def test_a_change_of_protocol_at_a_reload_ends_every_read(make_rig: MakeRig) -> None:
+    """An old case that was first set up as a V3."""
+    case = Config().case
+    configs = [Config(), Config(case=replace(case, protocol="legacy"))]
+    rig = make_rig(lambda: configs[0], legacy=True)
+    rig.case.fixed_celsius = 72.0
+    rig.run(10)
+    assert rig.daemon.health.state == "degraded"
+    del configs[0]
+    rig.daemon.reload()
+    rig.case.mcu.forbidden.clear()
+    rig.run(150)
+    assert rig.case.mcu.forbidden == []
+    assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
+    assert rig.daemon.health.state == "ok"
+
+
+@pytest.mark.parametrize("interval_s", [0.5, 2.0, 5.0])
+def test_a_changed_duty_is_said_however_far_apart_the_ticks_are(make_rig: MakeRig, interval_s: float) -> None:
+    """It is healed 0.6 s after it was noticed, so no tick may ever see it."""
+    rig = make_rig(Config(interval_s=interval_s))
+    settle_at(rig, 45.0)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.case.fixed_celsius = 65.0
+    while not rig.daemon.fan.errors:
+        rig.run_once()
+    rig.case.bus_faults.clear()
+    rig.run(10)  # from here on the refresh is due between two ticks
+    rig.log_lines.clear()
+    rig.case.mcu.set_duty(0)
+    rig.run(70)
+    assert rig.fan_percent == 70
+    assert ["from 70 % to 0 % by itself" in line or line == "a1d: fan: recovered" for line in rig.log_lines] == [
+        True,
+        True,
+    ]
+
+
+def test_an_outage_between_two_ticks_is_said(make_rig: MakeRig) -> None:
+    rig = make_rig(Config(interval_s=5.0))
+    settle_at(rig, 55.0)
+    rig.log_lines.clear()
+    rig.case.fixed_celsius = 72.0
+    while rig.fan_percent != 100:
+        rig.run_once()
+    rig.case.bus_faults.add(BusFault.NO_BUS)  # the read that verifies it fails
+    while rig.daemon.fan.error is None:
+        rig.run_once()
+    rig.case.bus_faults.clear()
+    rig.run(10)
+    assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
+    assert ["does not exist" in line or "recovered" in line for line in rig.log_lines] == [True, True]

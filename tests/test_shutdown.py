@@ -1,7 +1,7 @@
 """Each way the daemon can end, with the real programs as real processes, in the order in which systemd starts them.
 
-This test is the systemd, from the settings in systemd/a1d.service; the bus is a fake smbus2 whose case is a file, so
-that it outlives the processes. The kernel's part (out of memory, the sandbox, the shutdown) takes a virtual machine.
+This test plays systemd, by the settings in systemd/a1d.service; the bus is tests/fake_smbus2.py, whose case is a file
+and so outlives the processes. The kernel's part (out of memory, the sandbox, the shutdown) takes a virtual machine.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests import fake_smbus2
 from tests.process import DaemonProcess
 
 ROOT = Path(__file__).parent.parent
@@ -32,37 +33,6 @@ button: {{backend: none}}
 # What the curve wants at TEMP_CELSIUS.
 TEMP_CELSIUS, DUTY = 65, 70
 
-FAKE_SMBUS2 = """
-import os, time
-HERE = os.path.dirname(__file__)
-
-class SMBus:
-    fd = None
-
-    def __init__(self, bus=None):
-        if bus is not None:
-            self.open(bus)
-
-    def open(self, bus):
-        if not os.path.exists(f"{HERE}/i2c-{bus}"):
-            raise FileNotFoundError(2, "No such file or directory", f"/dev/i2c-{bus}")
-        self.fd = os.open("/dev/null", os.O_RDWR)
-
-    def write_byte_data(self, address, register, value):
-        with open(f"{HERE}/wire", "a") as wire:
-            wire.write(f"{time.monotonic()} {register:#x} {value}\\n")
-
-    def read_byte_data(self, address, register):
-        if register == 0x81:
-            return 0xA2
-        with open(f"{HERE}/wire") as wire:
-            return int(wire.readlines()[-1].split()[2])
-
-    def close(self):
-        if self.fd is not None:
-            os.close(self.fd)
-        self.fd = None
-"""
 # The daemon as it is, but for the place of the temperature.
 LAUNCH = (
     "import sys; from a1d.hardware import RealCase; RealCase.sysfs = {!r}; from a1d.cli import main; sys.exit(main())"
@@ -74,14 +44,13 @@ class Service:
 
     def __init__(self, here: Path) -> None:
         self.here = here
-        (here / "smbus2.py").write_text(FAKE_SMBUS2)
-        (here / "i2c-1").touch()
-        (here / "wire").write_text("0.0 0x80 30\n")  # what the fan does before a1d comes
+        fake_smbus2.install(here, 1, duty=30)
         (here / "config.yaml").write_text(CONFIG)
         zone = here / "sys/class/thermal/thermal_zone0"
         zone.mkdir(parents=True)
         (zone / "type").write_text("cpu-thermal\n")
-        (zone / "temp").write_text(f"{TEMP_CELSIUS * 1000}\n")
+        self._temp = zone / "temp"
+        self.heat_to(TEMP_CELSIUS)
         self.daemon: DaemonProcess | None = None
         self.starts = 0
 
@@ -95,6 +64,10 @@ class Service:
         launch += ["--config", str(self.here / "config.yaml")]
         self.daemon = DaemonProcess(place, self.here / "run", launch, self.environ)
         return self.daemon
+
+    def heat_to(self, celsius: int) -> None:
+        """The chip's temperature from now on."""
+        self._temp.write_text(f"{celsius * 1000}\n")
 
     @property
     def environ(self) -> dict[str, str]:
@@ -123,12 +96,12 @@ class Service:
     @property
     def duties(self) -> list[int]:
         """All that was ever written, the first one being older than a1d."""
-        lines = (self.here / "wire").read_text().splitlines()
-        return [int(line.split()[2]) for line in lines if " 0x80 " in line]
+        return fake_smbus2.duties(self.here)
 
     @property
     def foreign_writes(self) -> list[str]:
-        return [line for line in (self.here / "wire").read_text().splitlines() if " 0x80 " not in line]
+        written = [what for what, _word in fake_smbus2.transfers(self.here) if not what.endswith("?")]
+        return [what for what in written if not what.startswith("0x1a 0x80=")]
 
     def wait_for_duty(self, duty: int, seconds: float = 8.0) -> None:
         deadline_s = time.monotonic() + seconds
@@ -222,7 +195,24 @@ def test_without_a_bus_it_is_ready_and_degraded_and_heals(service: Service) -> N
     service.wait_for_duty(DUTY)
 
 
-def test_a_reload_is_asked_for_in_a_way_that_tells_what_is_wrong(service: Service) -> None:
+def test_a_stop_that_cannot_make_the_fan_faster_counts_as_a_crash(service: Service) -> None:
+    """Else systemd says success, and the fan keeps its 70 % at 85 C."""
+    daemon = service.start()
+    daemon.wait_notified("READY=1")
+    service.wait_for_duty(DUTY)
+    (service.here / "i2c-1").unlink()
+    service.heat_to(85)
+    daemon.wait_notified("degraded")
+    _out, err = daemon.close()
+    assert (daemon.process.returncode, service.duties[-1]) == (1, DUTY)
+    assert "could not be set to 100 %" in err
+    assert "Traceback" not in err
+    (service.here / "i2c-1").touch()
+    service.stop_post("exit-code")
+    assert service.duties[-1] == FAILSAFE
+
+
+def test_the_reload_command_says_what_is_wrong(service: Service) -> None:
     daemon = service.start()
     daemon.wait_notified("READY=1")
     (service.here / "config.yaml").write_text("fan: {hold: soon}\n")

@@ -54,13 +54,13 @@ class VirtualRig:
 
     def run_once(self) -> None:
         """Jump to the next thing that the daemon waits for, and let it happen."""
-        self.clock.now_s = max(self.clock.now_s, self.daemon.wake_s)
-        self.daemon.run_once()
+        self.clock.now_s = max(self.clock.now_s, self.daemon.loop.wake_s)
+        self.daemon.loop.run_once()
 
     def run(self, seconds: float, check: Callable[[], None] | None = None) -> None:
         """Let ``seconds`` pass; ``check`` after each turn."""
         end_s = self.clock.now_s + seconds
-        while self.clock.now_s <= end_s and self.daemon.wake_s <= end_s:
+        while self.clock.now_s <= end_s and self.daemon.loop.wake_s <= end_s:
             self.run_once()
             if check is not None:
                 check()

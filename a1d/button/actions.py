@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from a1d.errors import ActionError
@@ -26,6 +26,7 @@ class _Running:
     command: tuple[str, ...]
     is_power: bool
     tries_left: int = 1
+    is_wanted: bool = True  # false once no gesture does this any more
     pid: int | None = None
     retry_at_s: float | None = None
 
@@ -44,9 +45,13 @@ class Actions:
         """What has failed and not worked since."""
         return "; ".join(self._errors.values()) or None
 
-    def forget_errors(self) -> None:
-        """What failed is not wanted any more."""
-        self._errors.clear()
+    def keep_only(self, wanted: Collection[str | tuple[str, ...]]) -> None:
+        """What no gesture does any more is not tried again, and its failure is no problem. What runs goes on."""
+        names = {(action, True) if isinstance(action, str) else (action[0], False) for action in wanted}
+        for running in self._running:
+            running.is_wanted = (running.what, running.is_power) in names
+        self._running = [running for running in self._running if running.pid is not None or running.is_wanted]
+        self._errors = {key: text for key, text in self._errors.items() if key in names}
 
     def run(self, action: str | tuple[str, ...], *, urgent: bool = False) -> None:
         """Start what a gesture is configured to do; ``urgent`` if the case cuts the power soon anyway."""
@@ -65,7 +70,7 @@ class Actions:
                 self._start(_Running(action, tuple(command), is_power=True, tries_left=_POWER_TRIES))
 
     def tick(self, now_s: float) -> None:
-        """Gather what has ended; a power-off or reboot that failed is tried again after a second."""
+        """Ask what has ended; a power-off or reboot that failed is tried again after a second."""
         for running in list(self._running):
             if running.pid is not None:
                 self._reap(running, now_s)
@@ -106,22 +111,14 @@ class Actions:
         running.pid = None
         running.retry_at_s = None if now_s is None else now_s + _POWER_RETRY_S
         why = "; the journal says why: journalctl -u a1d" if running.is_power else ""
-        error = self._errors[running.what, running.is_power] = f"{running.what}: failed ({how}){why}"
-        if running.tries_left > 0:
+        error = f"{running.what}: failed ({how}){why}"
+        if running.is_wanted:
+            self._errors[running.what, running.is_power] = error
+        if running.tries_left > 0 and running.is_wanted:
             self._running.append(running)  # tick tries again
             self._log.warning(f"{error}; trying again")
         else:
             self._log.error(error)
-
-
-def logind_command(verb: str, urgent: bool) -> tuple[str, ...]:
-    """The call to systemd-logind for ``reboot`` or ``poweroff``; polkit decides whether we may.
-
-    ``urgent`` overrules what inhibits a shutdown: systemctl knows how, from one logind to the next.
-    It is given 3 s: after a hold the case cuts the power in 5.6 (B3), and a second try must fit in.
-    """
-    overrule = ("--ignore-inhibitors",) if urgent else ()
-    return ("env", "SYSTEMD_BUS_TIMEOUT=3s", "systemctl", "--no-wall", "--no-ask-password", *overrule, verb)
 
 
 def spawn(command: Sequence[str]) -> int:

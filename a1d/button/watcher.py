@@ -6,6 +6,7 @@ A source that cannot be had is tried again; noise is bounded per tick so that it
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from a1d.button.pulses import Edge, Gesture, PulseDecoder
@@ -17,19 +18,34 @@ _RETRY_S = 5.0
 
 
 class EdgeSource(Protocol):
-    """Where edges come from. ``fileno`` is readable while edges wait; ``read_edges`` never blocks."""
+    """What a way to watch the button's line must offer. All calls come from the daemon's one thread.
+
+    Opening is the constructor's part: it takes a ``ButtonConfig``, asks for ``config.line`` as an input with
+    pull-down (B5), and raises OSError with a text for the user, best a ``ButtonError``, if it cannot be had. A library
+    with a thread of its own lets that thread do no more than queue the edge and make ``fileno`` readable::
+
+        class MyEdges:
+            def __init__(self, config): self._fd = os.eventfd(0, os.EFD_NONBLOCK); my_library.watch(config.line, ...)
+            def fileno(self): return self._fd
+            def read_edges(self): os.eventfd_read(self._fd); return [Edge(timestamp_ns, rising), ...]
+            def is_alive(self): return my_library.thread_is_alive()
+            def close(self): my_library.stop(); os.close(self._fd)
+    """
 
     def fileno(self) -> int:
-        """The descriptor to select on."""
+        """The descriptor that is readable for as long as edges wait; the same one from opening to ``close``."""
 
     def read_edges(self) -> list[Edge]:
-        """Some of the waiting edges, oldest first; OSError if the line is gone."""
+        """Some of the waiting edges, at most ``EDGES_PER_TICK``, oldest first; none is no error. Must not block.
+
+        Called when ``fileno`` is readable. OSError if the line is gone: then it is closed and opened anew.
+        """
 
     def is_alive(self) -> bool:
-        """False when edges can no longer arrive although nothing reported an error."""
+        """False when edges can no longer arrive although nothing raised. Called every tick: must be cheap."""
 
     def close(self) -> None:
-        """Give the line back."""
+        """Give line and descriptor back. Called once; must not raise."""
 
 
 class ButtonWatcher:
@@ -39,7 +55,8 @@ class ButtonWatcher:
         self._config = config
         self._open_source = open_source
         self._decoder = PulseDecoder(config.double_press_window_ms, config.hold_window_ms)
-        self._retry_s = float("-inf")
+        self._ignored_before = 0  # by the decoders of earlier settings
+        self._retry_at_s = float("-inf")
         self._budget = EDGES_PER_TICK
         self.source: EdgeSource | None = None
         self.error: OSError | None = None
@@ -54,7 +71,7 @@ class ButtonWatcher:
     @property
     def ignored(self) -> int:
         """Pulses that were no gesture, since the start."""
-        return self._decoder.ignored
+        return self._ignored_before + self._decoder.ignored
 
     @property
     def exhausted(self) -> bool:
@@ -70,8 +87,8 @@ class ButtonWatcher:
         """Refresh the edge budget, notice a dead source, and open the source if there is none."""
         self._budget = EDGES_PER_TICK
         self._check_life()
-        if self.source is None and self.enabled and now_s >= self._retry_s:
-            self._retry_s = now_s + _RETRY_S
+        if self.source is None and self.enabled and now_s >= self._retry_at_s:
+            self._retry_at_s = now_s + _RETRY_S
             try:
                 self.source = self._open_source(self._config)
             except OSError as error:
@@ -104,6 +121,21 @@ class ButtonWatcher:
                 self.counts[gesture] += 1
                 gestures.append(gesture)
         return gestures
+
+    def needs_reopening(self, config: ButtonConfig) -> bool:
+        """Whether these settings concern the line and its pulses, not only what a gesture does."""
+        return replace(config, double_press="none", hold="none") != replace(
+            self._config, double_press="none", hold="none"
+        )
+
+    def configure(self, config: ButtonConfig) -> None:
+        """Close the line; the next ``tick`` opens it with these settings. What was counted stays."""
+        self.close()
+        self._config = config
+        self._ignored_before = self.ignored
+        self._decoder = PulseDecoder(config.double_press_window_ms, config.hold_window_ms)
+        self._retry_at_s = float("-inf")
+        self.error, self._is_dead = None, False
 
     def close(self) -> None:
         """Give the line back."""

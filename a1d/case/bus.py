@@ -13,6 +13,7 @@ import fcntl
 from collections.abc import Callable
 from typing import Protocol
 
+from a1d.config.limits import DUTY_MAX_PERCENT
 from a1d.errors import BusError
 
 ADDRESS = 0x1A  # M1
@@ -94,7 +95,7 @@ CaseBus = RegisterBus | LegacyBus
 
 def checked_duty(duty_percent: int) -> int:
     """``duty_percent`` if it is an int of 0..100; ValueError otherwise, before anything reaches the wire."""
-    if type(duty_percent) is not int or not 0 <= duty_percent <= 100:
+    if type(duty_percent) is not int or not 0 <= duty_percent <= DUTY_MAX_PERCENT:
         raise ValueError(f"a duty of {duty_percent!r} was about to be written; only whole numbers 0 to 100 are")
     return duty_percent
 

@@ -6,6 +6,7 @@ A duty counts as set only once the MCU has confirmed it; until then it is writte
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable
 
 from a1d.case.bus import FIRMWARE_KNOWN, PACE_S, SETTLE_S, CaseBus, RegisterBus, is_transient
@@ -18,14 +19,18 @@ _FIRST_READ_TRIES = 3
 _CHECK_S = 5.0
 # However fast the duty changes, every so often it must be seen to arrive.
 _UNVERIFIED_MAX_S = 2.0
+# Beginnings and ends of problems that are kept until they are taken; the oldest go first.
+_PROBLEMS_MAX = 32
 _NEVER = float("inf")
 
 
 class Fan:
-    """Set ``target_percent``, then call ``poll`` whenever ``due_s`` has come.
+    """Set ``target_percent`` (0..100 %), then call ``poll`` whenever ``due_s`` has come.
 
-    ``observed_percent`` is what the fan did before the first write (None: not known),
-    ``confirmed_percent`` what the MCU last confirmed (None: nothing since the bus last failed or lied).
+    ``observed_percent`` is what the fan did before the first write, 0..100 % (None: not known),
+    ``confirmed_percent`` what the MCU last confirmed (None: nothing since the bus last failed or reported another
+    duty than the one written). ``open_bus`` raises OSError if the bus cannot be opened. Times are those of ``clock``,
+    in seconds.
     """
 
     def __init__(self, open_bus: Callable[[], CaseBus], clock: Callable[[], float], refresh_s: float) -> None:
@@ -42,6 +47,8 @@ class Fan:
         self.mismatch: str | None = None  # set while the MCU reports another duty than the one written
         self.errors = 0  # failed transfers since the start
         self.readable = True  # whether the protocol can confirm anything
+        self._problems: deque[OSError | str | None] = deque(maxlen=_PROBLEMS_MAX)
+        self._problem_text = str(None)
         self._failures = self._mismatches = 0  # in a row
         self._identified = False
         self._bus: CaseBus | None = None
@@ -59,7 +66,10 @@ class Fan:
         return max(self._retry_s, self._next()[0])
 
     def poll(self) -> float:
-        """At most one transfer, if one is due; when to call again. Never raises OSError: see ``error``."""
+        """At most one transfer, if one is due; when to call again. Never raises OSError: see ``error``.
+
+        ValueError if ``target_percent`` is no whole number of 0..100.
+        """
         due_s = self.due_s
         if self._clock() < due_s:
             return due_s
@@ -73,7 +83,17 @@ class Fan:
                 self._next()[1](self._bus)
         except OSError as error:
             self._failed(error)
+        self._note_problem()
         return self.due_s
+
+    def take_problems(self) -> list[OSError | str | None]:
+        """What has been wrong since the last call, in order: ``error`` or ``mismatch``, None where it ended.
+
+        A problem may come and go between two calls; here it waits until it is taken.
+        """
+        problems = list(self._problems)
+        self._problems.clear()
+        return problems
 
     def close(self) -> None:
         """Give the bus back and forget what was set; the next ``poll`` opens it again and writes."""
@@ -88,6 +108,7 @@ class Fan:
         """As ``close``, and forget what was wrong too: it is another bus or protocol from now on."""
         self.close()
         self.error = self.mismatch = None
+        self._note_problem()
         self._failures = self._mismatches = 0
         self._retry_s = 0.0
 
@@ -155,7 +176,7 @@ class Fan:
         assert isinstance(bus, RegisterBus)
         found = bus.read_duty()
         wanted, self._pending = self._pending, None
-        self._may_stand = found == 0 or found != wanted  # a case that lied once may have lied again
+        self._may_stand = found == 0 or found != wanted  # then what it reports is no proof either
         self._checked_s = self._clock()
         if found == wanted:
             self.confirmed_percent = wanted
@@ -172,6 +193,12 @@ class Fan:
 
     def _mark_ok(self) -> None:
         self._failures, self.error = 0, None
+
+    def _note_problem(self) -> None:
+        problem = self.error or self.mismatch
+        if str(problem) != self._problem_text:
+            self._problem_text = str(problem)
+            self._problems.append(problem)
 
     def _failed(self, error: OSError) -> None:
         """The bus is not to be trusted: forget what was set, close it, and come back soon."""

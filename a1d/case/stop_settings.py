@@ -1,32 +1,28 @@
-"""What the two small programs share: how they try, and what they know of the configuration.
+"""What the two programs that end a1d's work share: how they try, and what they know of the configuration.
 
-The daemon leaves that in its run directory, because neither program can afford a YAML parser or trust the
-file to be readable when it runs. Whatever is missing or odd gives the safest default.
+The daemon writes that to its run directory, because neither program can afford a YAML parser or trust the
+configuration to be readable when it runs. Whatever is missing or out of range gives the safest default.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import re
 import signal
-import stat
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from a1d.case.bus import PACE_S
+from a1d.config import limits
+from a1d.config.guess import CaseGuess, guess_case, read_bounded
 
 FILE_NAME = "stop.json"
-SIZE_MAX = 16 * 1024
-# A key at the start of a line or within braces, perhaps in quotes, and not in a comment.
-_KEY = r"(?:^|[{{,])[ \t]*(?P<quote>[\"']?){}(?P=quote)[ \t]*:[ \t]*"
-_IS_SOUND: dict[str, Callable[[Any], bool]] = {
-    "protocol": lambda value: value in ("register", "legacy"),
-    "bus": lambda value: type(value) is int and 0 <= value <= 99,
-    "timeout_s": lambda value: type(value) in (int, float) and 0 <= value <= 1,
-    "failsafe_percent": lambda value: type(value) is int and 30 <= value <= 100,
-    "on_stop": lambda value: value in ("keep", "failsafe") or (type(value) is int and 0 <= value <= 100),
+_IS_VALID: dict[str, Callable[[Any], bool]] = {
+    "protocol": lambda value: value in limits.PROTOCOLS,
+    "bus": lambda value: type(value) is int and 0 <= value <= limits.BUS_MAX,
+    "timeout_s": lambda value: type(value) in (int, float) and 0 <= value <= limits.TIMEOUT_MAX_S,
+    "failsafe_percent": lambda value: _is_duty(value) and value >= limits.FAILSAFE_MIN_PERCENT,
+    "on_stop": lambda value: value in limits.ON_STOP_WORDS or _is_duty(value),
 }
 
 Result = TypeVar("Result")
@@ -54,32 +50,33 @@ def write_stop_settings(run_dir: str, settings: StopSettings) -> None:
 
 
 def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
-    """The daemon's file; without it the defaults, with the protocol and bus that the configuration names."""
-    try:
-        found = json.loads(_read(os.path.join(run_dir, FILE_NAME), os.O_NOFOLLOW))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        found = {}
-    sound = {name: found[name] for name, is_sound in _IS_SOUND.items() if name in found and is_sound(found[name])}
-    if not {"protocol", "bus"} <= sound.keys():
-        seems = guess_case(_read(config_path))
-        sound |= {"protocol": seems.protocol, "bus": seems.bus}
-    return StopSettings(**sound)
+    """The daemon's file; where it says nothing, the protocol and bus that the configuration seems to name.
 
-
-def guess_case(text: str) -> StopSettings:
-    """The defaults, with ``protocol`` and ``bus`` as a configuration that cannot be read seems to give them.
-
-    The wrong protocol can hang an old case (L1), so better a line that names it than a default.
+    Without either, the defaults. Raises nothing.
     """
-    settings = StopSettings()
-    text = re.sub(r"(?:^|(?<=\s))#.*", "", text, flags=re.MULTILINE)
-    if re.search(_KEY.format("protocol") + r"[\"']?l", text, re.MULTILINE | re.IGNORECASE):
-        settings = settings._replace(protocol="legacy")
-    if bus := re.search(_KEY.format("bus") + r"(?P<bus>\d{1,2})\b", text, re.MULTILINE):
-        settings = settings._replace(bus=int(bus["bus"]))
-    return settings
+    known = read_known(run_dir)
+    if not {"protocol", "bus"} <= known.keys():
+        try:
+            guess = guess_case(read_bounded(config_path))
+        except OSError:
+            guess = CaseGuess(None, None)
+        known = {name: value for name, value in guess._asdict().items() if value is not None} | known
+    return StopSettings(**known)
+
+
+def read_known(run_dir: str) -> dict[str, Any]:
+    """The fields of StopSettings that the daemon's file gives a valid value; none without it. Raises nothing."""
+    try:
+        found = json.loads(read_bounded(os.path.join(run_dir, FILE_NAME), os.O_NOFOLLOW))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: found[name] for name, is_valid in _IS_VALID.items() if name in found and is_valid(found[name])}
+
+
+def _is_duty(value: object) -> bool:
+    return type(value) is int and 0 <= value <= limits.DUTY_MAX_PERCENT
 
 
 def try_for(
@@ -107,22 +104,3 @@ def bound_time(seconds: float, say: Callable[[], object]) -> None:
 
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def read_bounded(path: str, flags: int = 0) -> bytes:
-    """What is in a file, a byte more than SIZE_MAX at most. OSError if it is none or cannot be read."""
-    # O_NONBLOCK: opening a FIFO must not wait for a writer.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        return os.read(fd, SIZE_MAX + 1)
-    finally:
-        os.close(fd)
-
-
-def _read(path: str, flags: int = 0) -> str:
-    try:
-        return read_bounded(path, flags).decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
-import socket
 import sys
 
 from a1d import __version__
+from a1d.client.varlink import call, find_socket, replies
+from a1d.client.words import (
+    CURVE,
+    PERCENT,
+    STATUS,
+    check,
+    describe,
+    describe_curve,
+    lines,
+    one_line,
+    printable,
+    wants_colour,
+)
+from a1d.config.limits import LEASE_MAX_S
 from a1d.duration import format_duration, parse_duration_s
-from a1d.errors import A1dError, NoDaemonError
-from a1d.paths import RUN_DIR, SOCKET_NAME, simulation_run_dir
+from a1d.errors import A1dError, NoDaemonError, RefusedError
 
 FINE, NOT_FINE, USAGE, NO_DAEMON = 0, 1, 2, 3
-_REPLY_MAX_S = 15.0  # a monitor may be silent for a tick and a half; a tick may be 5 s long
-_COLOUR = {"ok": "32", "degraded": "33", "failsafe": "31"}
-_HOW_TO_START = """
-  start the service:            sudo systemctl start a1d
-  or try it without hardware:   a1d --simulate"""
 
-TYPE_CHECKING = False  # typing itself would cost 5 ms of the 20 that this program takes
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     Reply = dict[str, Any]
-
-
-class RefusedError(A1dError):
-    """The daemon answered with an error; the text is for the user."""
 
 
 def main() -> int:
@@ -38,6 +42,8 @@ def main() -> int:
     options = _parser().parse_args()
     if sys.stdout is None:  # closed: say nothing, but do what was asked
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process lives
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a degree sign on a terminal that has none
     complaint = None
     try:
         code: int = options.run(options) or FINE
@@ -52,11 +58,11 @@ def main() -> int:
     except OSError as error:  # a full disk
         code = NOT_FINE
         complaint = f"cannot write: {error}"
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (ValueError, RecursionError) as error:
         code = NO_DAEMON
-        complaint = f"the daemon's answer cannot be understood ({error!r}); is it of another version?"
+        complaint = f"the daemon's answer cannot be understood ({error}); is it of another version?"
     if complaint is not None:
-        print(f"a1d-ctl: {complaint}", file=sys.stderr)
+        print("a1d-ctl: " + "\n".join(lines(complaint)), file=sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:
@@ -109,23 +115,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _status(options: argparse.Namespace) -> int:
-    status = _call(options, "GetStatus")["status"]
-    print(json.dumps(status) if options.json else _describe(status))
+    status = _get_status(options)
+    print(_json(status) if options.json else describe(status, wants_colour(sys.stdout)))
     return FINE if status["health"]["state"] == "ok" else NOT_FINE
 
 
 def _watch(options: argparse.Namespace) -> None:
     begin, end = ("\r\x1b[K", "") if sys.stdout.isatty() and not options.json else ("", "\n")
-    for reply in _replies(options, "org.a1d.control.Monitor", {}):
-        status = reply["status"]
-        print(begin + (json.dumps(status) if options.json else _one_line(status)), end=end, flush=True)
+    for reply in replies(_path(options), "org.a1d.control.Monitor"):
+        status = check(reply.get("status"), STATUS, "status")
+        print(
+            begin + (_json(status) if options.json else one_line(status, wants_colour(sys.stdout))), end=end, flush=True
+        )
+    raise NoDaemonError("the daemon says that it has nothing more to report")
 
 
-def _fan_set(options: argparse.Namespace) -> None:
-    held = _call(options, "SetFan", duty_percent=options.percent, for_s=options.for_s)["duty_percent"]
+def _fan_set(options: argparse.Namespace) -> int:
+    reply = _call(options, "SetFan", duty_percent=options.percent, for_s=options.for_s)
+    held = check(reply.get("duty_percent"), PERCENT, "duty_percent")
     how_long = f"for {format_duration(options.for_s)}" if options.for_s else "until 'a1d-ctl fan auto'"
+    if reply.get("overridden") is not None:
+        why = printable(check(reply["overridden"], str, "overridden"))
+        print(f"{options.percent} % is set by hand {how_long}, but not in force yet: {why}")
+        return NOT_FINE
     raised = f" (raised from {options.percent} %: below that it may stand still)" if held != options.percent else ""
     print(f"the fan is held at {held} % {how_long}{raised}")
+    return FINE
 
 
 def _fan_auto(options: argparse.Namespace) -> None:
@@ -134,15 +149,8 @@ def _fan_auto(options: argparse.Namespace) -> None:
 
 
 def _curve(options: argparse.Namespace) -> None:
-    curves = _call(options, "GetCurves")["curves"]
-    if options.json:
-        print(json.dumps(curves))
-        return
-    for curve in curves:
-        print(f"{curve['sensor']}: 100 % from {curve['critical_celsius']:g} C on, whatever else is set")
-        for point in curve["duties"][::5]:
-            duty = point["duty_percent"]
-            print(f"  {point['temp_celsius']:3.0f} C  {duty:3.0f} %  {'#' * round(duty / 2.5)}")
+    curves = check(_call(options, "GetCurves").get("curves"), [CURVE], "curves")
+    print(_json(curves) if options.json else "\n".join(map(describe_curve, curves)))
 
 
 def _reload(options: argparse.Namespace) -> None:
@@ -152,7 +160,7 @@ def _reload(options: argparse.Namespace) -> None:
 
 def _version(options: argparse.Namespace) -> None:
     print(f"a1d-ctl {__version__}")
-    print(f"a1d     {_call(options, 'GetStatus')['status']['version']}")
+    print(f"a1d     {printable(_get_status(options)['version'])}")
 
 
 def _sim_press(options: argparse.Namespace) -> None:
@@ -168,66 +176,37 @@ def _sim_load(options: argparse.Namespace) -> None:
 
 
 def _sim_show(options: argparse.Namespace) -> None:
-    print(json.dumps(_call(options, "GetCase", "simulation"), indent=2))
+    print(_json(_call(options, "GetCase", "simulation"), indent=2))
 
 
-# -- words -----------------------------------------------------------------------------------------
+def _call(options: argparse.Namespace, method: str, interface: str = "control", **parameters: object) -> Reply:
+    try:
+        return call(_path(options), f"org.a1d.{interface}.{method}", parameters)
+    except RefusedError as error:
+        if error.error.endswith(".PermissionDenied"):
+            raise A1dError(
+                "only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER'"
+            ) from None
+        if error.error.endswith(".InterfaceNotFound") and interface == "simulation":
+            raise A1dError("this daemon drives a real case; start a simulated one with 'a1d --simulate'") from None
+        raise
 
 
-def _describe(status: Reply) -> str:
-    problems = [line for text in status["health"]["problems"] for line in text.splitlines()]
-    sensors = status["sensors"] if len(status["sensors"]) > 1 else []
-    button = status["button"]
-    watched = "watched" if button["watching"] else "not watched"
-    lines = [
-        f"temperature  {_celsius(status['temp_celsius'])}",
-        f"fan          {_percent_of(status['duty_percent'])}{_confirmation(status)}",
-        f"mode         {_mode(status)}",
-        f"because      {status['reason']}",
-        f"health       {_coloured(status['health']['state'])}",
-        *(f"             - {line}" for line in problems),
-        *(f"sensor       {sensor['name']}: {_celsius(sensor['temp_celsius'])}" for sensor in sensors),
-        f"button       {watched}; {button['double_presses']} double presses, {button['holds']} holds, "
-        f"{button['pulses_ignored']} other pulses",
-        *(["case         simulated"] if status["simulated"] else []),
-    ]
-    return "\n".join(lines)
+def _get_status(options: argparse.Namespace) -> Reply:
+    status: Reply = check(_call(options, "GetStatus").get("status"), STATUS, "status")
+    return status
 
 
-def _one_line(status: Reply) -> str:
-    health = status["health"]
-    return (
-        f"{_celsius(status['temp_celsius'])}  fan {_percent_of(status['duty_percent'])}  {_mode(status)}  "
-        f"{_coloured(health['state'])}  {'; '.join(health['problems']).replace(chr(10), ' ') or status['reason']}"
-    )
+def _path(options: argparse.Namespace) -> str:
+    return options.socket or find_socket()
 
 
-def _mode(status: Reply) -> str:
-    if status["mode"] != "manual":
-        return "automatic"
-    left = status["manual_remaining_s"]
-    how_long = "until 'a1d-ctl fan auto'" if left is None else f"for another {format_duration(round(left))}"
-    return f"manual, {status['manual_percent']} % {how_long}"
+def _json(value: object, indent: int | None = None) -> str:
+    """ASCII only; JSON leaves one control character as it is."""
+    return json.dumps(value, allow_nan=False, indent=indent).replace("\x7f", "\\u007f")
 
 
-def _confirmation(status: Reply) -> str:
-    confirmed = status["duty_confirmed_percent"]
-    if confirmed is None:
-        return ", not confirmed by the case"
-    return "" if confirmed == status["duty_percent"] else f", the case still at {confirmed} %"
-
-
-def _celsius(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.1f} C"
-
-
-def _percent_of(value: int | None) -> str:
-    return "unknown" if value is None else f"{value} %"
-
-
-def _coloured(state: str) -> str:
-    wanted = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return f"\x1b[{_COLOUR[state]}m{state}\x1b[0m" if wanted else state
+# -- what a word of the command line may be ---------------------------------------------------------
 
 
 def _percent(text: str) -> int:
@@ -242,7 +221,7 @@ def _duration(text: str) -> float:
         seconds = parse_duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if not 0 < seconds <= 7 * 86400:
+    if not 0 < seconds <= LEASE_MAX_S:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected more than 0 and at most 7d")
     return seconds
 
@@ -254,80 +233,6 @@ def _watts(text: str) -> float | None:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of watts, or auto")
-
-
-# -- Varlink ---------------------------------------------------------------------------------------
-
-
-def _call(options: argparse.Namespace, method: str, interface: str = "control", **parameters: object) -> Reply:
-    return next(_replies(options, f"org.a1d.{interface}.{method}", parameters))
-
-
-def _replies(options: argparse.Namespace, method: str, parameters: Reply) -> Iterator[Reply]:
-    """What the daemon answers: several times if the method is one that goes on. NoDaemonError is how it ends."""
-    path = options.socket or _find_socket()
-    call = {"method": method, "parameters": parameters, "more": True}
-    data = b""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(_REPLY_MAX_S)
-        try:
-            sock.connect(path)
-            sock.sendall(json.dumps(call).encode() + b"\0")
-        except OSError as error:
-            raise NoDaemonError(_no_daemon(path, error)) from None
-        while True:
-            try:
-                chunk = sock.recv(65536)
-            except TimeoutError:
-                raise NoDaemonError(f"the daemon at {path} does not answer; see 'journalctl -u a1d'") from None
-            except OSError:
-                chunk = b""
-            if not chunk:
-                raise NoDaemonError(f"the daemon at {path} has gone away")
-            *messages, data = (data + chunk).split(b"\0")
-            for message in messages:
-                try:
-                    reply = json.loads(message)
-                except (ValueError, RecursionError):
-                    reply = None
-                if not isinstance(reply, dict):
-                    raise NoDaemonError(f"what listens at {path} does not answer as a1d would")
-                yield _result(reply, method)
-
-
-def _result(message: Reply, method: str) -> Reply:
-    error, parameters = message.get("error"), message.get("parameters") or {}
-    if error is None:
-        return dict(parameters)
-    if not isinstance(error, str):
-        raise TypeError(f"error {error!r:.40}")
-    if error.endswith(".PermissionDenied"):
-        raise RefusedError("only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER'")
-    if error.endswith(".InterfaceNotFound") and ".simulation." in method:
-        raise RefusedError("this daemon drives a real case; start a simulated one with 'a1d --simulate'")
-    raise RefusedError(parameters.get("reason") or "\n".join(parameters.get("reasons", [])) or error)
-
-
-def _find_socket() -> str:
-    """The service's socket, else that of this user's simulated case."""
-    service = os.path.join(RUN_DIR, SOCKET_NAME)
-    simulation = os.path.join(simulation_run_dir(), SOCKET_NAME)
-    return simulation if not os.path.exists(service) and _is_ours(simulation) else service
-
-
-def _is_ours(path: str) -> bool:
-    """Anybody may make a directory under /tmp; what listens there may not be what it seems."""
-    try:
-        return os.lstat(os.path.dirname(path)).st_uid == os.lstat(path).st_uid == os.geteuid()
-    except OSError:
-        return False
-
-
-def _no_daemon(path: str, error: OSError) -> str:
-    text = f"no daemon at {path} ({error.strerror or error})"
-    if isinstance(error, PermissionError):
-        return f"{text}\n  the way there is barred: is one of its directories closed to you?"
-    return f"{text}{_HOW_TO_START}"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from a1d.config.limits import DUTY_MAX_PERCENT, ON_STOP_WORDS
 from a1d.duration import format_duration, parse_duration_s
 
 _ARGUMENT = re.compile(r"[^\0\ud800-\udfff]+")  # what the kernel takes as a program's argument
@@ -105,7 +106,7 @@ def _points(value: dict[Any, Any]) -> tuple[tuple[float, float], ...]:
     for temp, duty in value.items():
         if not _is_within(temp, -20, 125):
             wrong.append((temp, "a temperature from -20 to 125 as the key", True))
-        elif not _is_within(duty, 0, 100):
+        elif not _is_within(duty, 0, DUTY_MAX_PERCENT):
             wrong.append((temp, "a duty from 0 to 100", False))
     for (_, lower), (temp, duty) in pairwise(sorted(value.items()) if not wrong else ()):
         if duty < lower:
@@ -145,7 +146,7 @@ window_ms = Kind(
 )
 on_stop = Kind(
     "keep, failsafe, or a whole number from 0 to 100",
-    lambda value: value in ("keep", "failsafe") or _is_whole(value, 0, 100),
+    lambda value: value in ON_STOP_WORDS or _is_whole(value, 0, DUTY_MAX_PERCENT),
     lambda value: value if isinstance(value, str) else int(value),
 )
 gesture_action = Kind(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from a1d.case.stop_settings import SIZE_MAX, guess_case, read_bounded
+from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
-from a1d.config.settings import PRESETS, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, SensorConfig
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 50
@@ -17,23 +18,23 @@ _COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
 
 def read_config(path: str) -> Config:
     """The configuration in the file at ``path``; ConfigError with every problem it has."""
+    data = b""
     try:
         data = read_bounded(path)
+        if len(data) > SIZE_MAX:
+            text = f"{path}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"
+            raise ConfigError([text], *guess_case(data))
+        return parse_config(data.decode("utf-8"), path)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    if len(data) > SIZE_MAX:
-        raise ConfigError([f"{path}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"])
-    try:
-        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         what = f"not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
-        raise ConfigError([f"{path}:{line}: {what}"]) from None
-    return parse_config(text, path)
+        raise ConfigError([f"{path}:{line}: {what}"], *guess_case(data)) from None
 
 
 def parse_config(text: str, name: str = "config") -> Config:
-    """The configuration in ``text``; ``name`` is what errors call the file."""
+    """The configuration in ``text``; ConfigError with every problem it has, in which ``name`` is the file."""
     if _COMMENTS.fullmatch(text):
         return Config()  # as installed: spared YAML, which costs 14 ms and 1.4 MB that stay
     from a1d.config.yaml_tree import Tree
@@ -47,10 +48,28 @@ def parse_config(text: str, name: str = "config") -> Config:
         shown = [f"{name}:{line}: {problem}" for line, problem in problems[:_PROBLEMS_MAX]]
         if len(problems) > len(shown):
             shown.append(f"{name}: and {len(problems) - len(shown)} more problems")
-        is_plain = not tree.problems and ("case", "protocol") not in reader.wrong
-        case = config.case if is_plain else guess_case(text)
-        raise ConfigError(shown, case.protocol, case.bus)
+        case = guess_case(text.encode("utf-8", "replace"))._asdict()
+        if not tree.problems:  # then what was accepted need not be guessed
+            sure = [name for name in case if ("case", name) in tree.lines.keys() - reader.wrong]
+            case |= {name: getattr(config.case, name) for name in sure}
+        raise ConfigError(shown, **case)
     return config
+
+
+def config_after_error(error: ConfigError, known: Mapping[str, Any]) -> Config:
+    """The built-in defaults, but with what can still be known of the case and of a stop.
+
+    ``known`` is what ``read_known`` found in stop.json, of an earlier start since the machine booted. What the
+    bad file names is newer and wins, save that legacy wins over register wherever it is named: a V3 ignores
+    that protocol, but register reads can hang an old case (L1).
+    """
+    case = {name: known[name] for name in ("protocol", "bus", "timeout_s") if name in known}
+    if error.bus is not None:
+        case["bus"] = error.bus
+    if error.protocol is not None and case.get("protocol") != "legacy":
+        case["protocol"] = error.protocol
+    fan = {name: known[name] for name in ("on_stop",) if name in known}
+    return Config(fan=FanConfig(**fan), case=CaseConfig(**case))
 
 
 def key_of(field: dataclasses.Field[Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from a1d.config import kinds
+from a1d.config import kinds, limits
 
 Points = tuple[tuple[float, float], ...]
 GestureAction = str | tuple[str, ...]
@@ -64,10 +64,10 @@ class FanConfig:
         "it never lags the last two readings by more than 16 C, less from 20 C below critical and nothing from 8 C\n"
         "below: a real leap is answered with its second reading. 0: every reading counts at once.",
     )
-    duty_min_percent: int = kinds.integer(0, 100).option(
+    duty_min_percent: int = kinds.integer(0, limits.DUTY_MAX_PERCENT).option(
         10, "The lowest duty that turns the fan; a lower one that is not 0 is raised to this (M13)."
     )
-    failsafe_percent: int = kinds.integer(30, 100).option(
+    failsafe_percent: int = kinds.integer(limits.FAILSAFE_MIN_PERCENT, limits.DUTY_MAX_PERCENT).option(
         100, "The least duty while a temperature cannot be trusted, and after a crash."
     )
     on_stop: str | int = kinds.on_stop.option(
@@ -113,11 +113,11 @@ class SensorConfig:
 class CaseConfig:
     """How to talk to the case's MCU."""
 
-    protocol: str = kinds.choice("register", "legacy").option(
+    protocol: str = kinds.choice(*limits.PROTOCOLS).option(
         "register", "register: V3. legacy: V1, V2, M.2, Fan HAT. Never guessed (L1)."
     )
-    bus: int = kinds.integer(0, 99).option(1, "The I2C bus: 1 is /dev/i2c-1.")
-    timeout_s: float = kinds.duration(0, 1).option(
+    bus: int = kinds.integer(0, limits.BUS_MAX).option(1, "The I2C bus: 1 is /dev/i2c-1.")
+    timeout_s: float = kinds.duration(0, limits.TIMEOUT_MAX_S).option(
         0.3,
         "Ask the kernel to give up on a hung transfer after this long (it applies to the whole bus);\n"
         "0 leaves the kernel's own 1 s. Above 0.5s a hung bus that recovers is noticed later.",
@@ -156,6 +156,9 @@ class Config:
     """The whole configuration; ``Config()`` is the built-in default, made for a Pi 5 in a V3."""
 
     interval_s: float = kinds.duration(0.1, 5).option(0.5, "Time between two looks at the temperature.")
+    log_level: str = kinds.choice("info", "debug").option(
+        "info", "debug: log each transfer on the bus, each reading and each decision."
+    )
     fan: FanConfig = _section(FanConfig(), "The fan.")
     sensors: tuple[SensorConfig, ...] = _section(
         (SensorConfig(name="cpu", zone="cpu-thermal"),),

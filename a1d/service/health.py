@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from a1d.case.bus import describe_bus_error
 from a1d.log import Log
+
+if TYPE_CHECKING:
+    from a1d.service.status import Parts
 
 
 class Health:
@@ -12,6 +18,7 @@ class Health:
         self._log = log
         self._problems: dict[str, str] = {}
         self._failsafe: set[str] = set()
+        self._checked: tuple[object, ...] = ()
 
     @property
     def state(self) -> str:
@@ -34,6 +41,22 @@ class Health:
             self._log.warning(f"{name}: {text}")
         self._problems[name] = text
         (self._failsafe.add if failsafe else self._failsafe.discard)(name)
+
+    def check(self, parts: Parts, bus: int) -> None:
+        """Report the problems that the parts know of, if any of them has changed. ``bus`` is the I2C bus's number."""
+        button, sensors = parts.button, parts.sensors
+        for problem in parts.fan.take_problems():  # also what has come and gone since the last time
+            self.report("fan", str(describe_bus_error(problem, bus)) if isinstance(problem, OSError) else problem)
+        untrusted = parts.decision.untrusted if parts.decision else ()
+        state = (untrusted, sensors, button.error, parts.power_error)
+        if state == self._checked:
+            return
+        self._checked = state
+        for sensor in sensors:
+            text = (sensor.error or "no reading") if sensor.name in untrusted else None
+            self.report(f"sensor {sensor.name}", text, failsafe=True)
+        self.report("button", str(button.error.strerror or button.error) if button.error else None)
+        self.report("power", parts.power_error)
 
     def forget(self, name: str) -> None:
         """The thing called ``name`` is not there any more, and so nor is its problem."""

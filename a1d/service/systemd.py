@@ -8,31 +8,50 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 
 import sdnotify
 
+# A fan that is not under control yet delays READY this long; then it comes all the same, with health degraded.
+READY_MAX_S = 3.0
 _UNSENT_MAX = 16
 
 
 class Notifier:
-    """Does nothing where ``NOTIFY_SOCKET`` is not set."""
+    """Does nothing where ``NOTIFY_SOCKET`` is not set. No method blocks or raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: float) -> None:
+        """``now_s`` is when the daemon started."""
         self._notifier = _connect()
         self._unsent: deque[str] = deque(maxlen=_UNSENT_MAX)
+        self._ready_max_s = now_s + READY_MAX_S
+        self._ready = False
         self._watchdog_s = _watchdog_interval_s()
         self._pinged_s = float("-inf")
         self._status = ""
         self._status_s = float("-inf")
 
-    def ready(self) -> None:
-        """The fan is under control."""
-        self._send("READY=1")
+    def tick(self, now_s: float, *, under_control: bool, is_alive: Callable[[], bool]) -> None:
+        """READY when the fan is ``under_control``; then feed the watchdog in time, as long as ``is_alive``."""
+        if not self._ready and (under_control or now_s >= self._ready_max_s):
+            self._ready = True
+            self._send("READY=1")
+        self._flush()
+        # Three times as often as systemd asks for.
+        if self._watchdog_s > 0 and now_s - self._pinged_s >= self._watchdog_s / 3 and is_alive():
+            self._pinged_s = now_s
+            self._send("WATCHDOG=1", droppable=True)
 
     def reloading(self) -> None:
-        """A reload begins; ``ready`` ends it."""
-        monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_us}")
+        """A reload begins; ``reloaded`` must follow."""
+        if self._ready:
+            monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_us}")
+
+    def reloaded(self) -> None:
+        """A reload has ended, well or not."""
+        if self._ready:
+            self._send("READY=1")
 
     def stopping(self) -> None:
         """A clean stop begins."""
@@ -45,36 +64,27 @@ class Notifier:
             if self._send(f"STATUS={line}", droppable=True):
                 self._status, self._status_s = text, now_s
 
-    def watchdog_is_due(self, now_s: float) -> bool:
-        """Whether it is time to feed the watchdog: three times as often as it asks for."""
-        return self._watchdog_s > 0 and now_s - self._pinged_s >= self._watchdog_s / 3
-
-    def watchdog(self, now_s: float) -> None:
-        """Feed the watchdog. Call it only when all is alive."""
-        self._pinged_s = now_s
-        self._send("WATCHDOG=1", droppable=True)
-
     def close(self) -> None:
         """Close the socket; nothing can be said any more."""
         if self._notifier:
             self._notifier.socket.close()
         self._notifier = None
 
-    def flush(self) -> None:
-        """Say again what systemd had no room for; call it every tick."""
+    def _flush(self) -> None:
+        """Say again what systemd had no room for."""
         while self._unsent and self._say(self._unsent[0]):
             self._unsent.popleft()
 
     def _send(self, message: str, *, droppable: bool = False) -> bool:
-        """Whether it was sent. A ``passing`` message is dropped if systemd has no room, any other waits."""
-        self.flush()
+        """Whether it was sent now. If systemd has no room, a ``droppable`` message is lost and any other waits."""
+        self._flush()
         sent = not self._unsent and self._say(message)
         if not sent and not droppable:
             self._unsent.append(message)
         return sent
 
     def _say(self, message: str) -> bool:
-        """False if there is no room now. A systemd that has gone away is none to wait for."""
+        """False if there is no room now. If nobody listens any more the message is given up, and it is True."""
         try:
             if self._notifier:
                 self._notifier.notify(message)

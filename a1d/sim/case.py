@@ -16,7 +16,7 @@ from a1d.button.pulses import Edge, Gesture
 from a1d.button.watcher import EdgeSource
 from a1d.config.settings import ButtonConfig, Config, SensorConfig
 from a1d.errors import RequestError
-from a1d.service.methods import require_steering
+from a1d.service.access import require_steering
 from a1d.service.varlink import Interface, Parameters, Peer, parse_parameters, read_description
 from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, HeatModel
 from a1d.sim.mcu import BusFault, SimulatedBus, SimulatedMcu

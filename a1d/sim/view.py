@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import select
@@ -10,15 +11,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from a1d.client.words import bar, celsius, health, lines, mode, one_line, percent, printable, problems, wants_colour
 from a1d.paths import SOCKET_NAME, simulation_run_dir
 
 if TYPE_CHECKING:
     from a1d.service.varlink import Parameters
     from a1d.sim.case import SimulatedCase
 
-_BAR = 40
 _ESCAPE = re.compile(r"\x1b\[\d*m")
-_COLOUR = {"ok": "32", "degraded": "33", "failsafe": "31"}
 
 
 class View:
@@ -29,7 +29,10 @@ class View:
         self._case = case
         self._socket_path = socket_path
         self._out = out
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="backslashreplace")  # a degree sign on a terminal that has none
         self._live = out.isatty()
+        self._colour = wants_colour(out)
         self._drawn = 0
         self._lines: list[str] = []
         self._shown_s = float("-inf")
@@ -40,7 +43,7 @@ class View:
         if self._live:
             self._put(self._lines, line)
         else:
-            print(line, file=sys.stderr, flush=True)
+            print(printable(line), file=sys.stderr, flush=True)
 
     def show(self, status: Parameters) -> None:
         """The daemon's status and the case's own truth."""
@@ -50,25 +53,18 @@ class View:
         now_s = time.monotonic()
         if now_s - self._shown_s >= 0.95:
             self._shown_s = now_s
-            self._put([], self._line(status))
-
-    def _line(self, status: Parameters) -> str:
-        temp = status["temp_celsius"]
-        return (
-            f"{'--' if temp is None else f'{temp:.1f}'} C  fan {status['duty_percent']} %  {status['mode']}  "
-            f"{status['health']['state']}  {_problems(status) or status['reason']}"
-        )
+            self._put([], one_line(status, colour=False))
 
     def _block(self, status: Parameters) -> list[str]:
-        state = status["health"]["state"]
+        duty = status["duty_percent"]
         temp = status["temp_celsius"]
         case = self._case
         return [
             "",
-            f"  temperature  {_bar((temp or 0) - 20, 80)}  {'--' if temp is None else f'{temp:.1f} C'}",
-            f"  duty         {_bar(status['duty_percent'] or 0, 100)}  {status['duty_percent']} %",
-            f"  mode         {status['mode']}: {status['reason']}",
-            f"  health       \x1b[{_COLOUR[state]}m{state}\x1b[0m  {_problems(status)}",
+            f"  temperature  {bar((temp or 0) - 20, 80)}  {celsius(temp)}",
+            f"  duty         {bar(duty or 0, 100)}  {percent(duty)}",
+            f"  mode         {mode(status)}: {printable(status['reason'])}",
+            f"  health       {health(status, self._colour)}  {problems(status)}",
             f"  the case     {case.watts:.0f} W in, chip {case.chip_celsius:.1f} C, fan {case.mcu.fan_percent} %"
             + (
                 f", faults: {', '.join(f.value for f in (*case.bus_faults, *case.sensor_faults))}"
@@ -93,7 +89,7 @@ class View:
         """Wipe the block that stands, print ``text`` above it, draw ``block``."""
         columns = (os.get_terminal_size(self._out.fileno()).columns or 80) if self._live else 1000
         out = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
-        out += f"{text}\n" if text else ""
+        out += "".join(f"{line}\n" for line in lines(text or ""))
         out += "".join(f"{line[: columns - 1 + len(line) - len(_ESCAPE.sub('', line))]}\x1b[0m\n" for line in block)
         try:
             # A terminal that was stopped with Ctrl-S must not stop the daemon.
@@ -105,12 +101,3 @@ class View:
             self.on_gone()
             return
         self._drawn, self._lines = len(block), block
-
-
-def _problems(status: Parameters) -> str:
-    return "; ".join(status["health"]["problems"]).replace("\n", " ")
-
-
-def _bar(value: float, full: float) -> str:
-    filled = max(0, min(_BAR, round(value / full * _BAR)))
-    return "[" + "#" * filled + "." * (_BAR - filled) + "]"

@@ -6,29 +6,15 @@ reading that cannot be trusted; below them a manual setting; below that the curv
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from a1d.config.settings import Config, SensorConfig
+from a1d.config.settings import Config
 from a1d.duration import format_duration
-from a1d.temperature.curve import Curve
+from a1d.temperature.curve import curve_of
+from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
 from a1d.temperature.rise import Rise
-from a1d.temperature.target import TargetLaw
-
-_GAP_S = 5.0
-# A sensor may miss two of its readings; with the third it counts as hot.
-MISSED_MAX = 3
-
-
-class Reading(NamedTuple):
-    """The last good temperature of a sensor, when it was taken, and why there is no newer one."""
-
-    sensor: str
-    temp_celsius: float
-    at_s: float
-    error: str | None = None
-    missed: int = 0  # attempts that have failed since
+from a1d.temperature.target import TargetLaw, target_laws
 
 
 class Decision(NamedTuple):
@@ -46,10 +32,11 @@ class Decision(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A manual duty, until a time or (None) until it is taken back."""
+    """A manual duty, until a time or (None) until it is taken back. ``asked_percent`` is what was asked for."""
 
     duty_percent: int
     until_s: float | None
+    asked_percent: int
 
 
 class Controller:
@@ -59,14 +46,14 @@ class Controller:
         """``duty_percent`` is what the fan does already: None when nobody knows, then the curve decides."""
         self._duty = duty_percent
         self._last_s = now_s
-        self._fresh_s = now_s  # readings from before this are history
+        self._fresh_s = now_s  # readings from before this do not count
         self._silent_s = now_s  # from here on counts the silence of a sensor that has never been heard
         self._lease: Lease | None = None
         self._emergency = False
         self._calm_since_s: float | None = None
         self._cool_since_s: float | None = None
         self._cool_duty = 0
-        self._age_max_s: dict[str, float] = {}
+        self._ages_max_s: dict[str, float] = {}
         self._rises: dict[str, Rise] = {}
         self._targets: dict[str, TargetLaw] = {}
         self.configure(config)
@@ -74,18 +61,17 @@ class Controller:
     def configure(self, config: Config) -> None:
         """Take new settings and keep the duty, the manual setting and the time."""
         self._fan = config.fan
-        self._gap_s = gap_s(config)
         self._curves = {sensor.name: curve_of(config, sensor) for sensor in config.sensors}
-        self._targets = {sensor.name: self._target_of(config, sensor) for sensor in _held(config)}
+        self._targets = target_laws(config, self._targets, self._duty)
         self._rises = {name: self._rises.get(name) or Rise() for name in self._curves}
         for name, rise in self._rises.items():
             rise.configure(config.fan.rise_s, self._curves[name].critical_celsius)
-        age_max_s = {s.name: (MISSED_MAX - 0.5) * read_interval_s(config, s) for s in config.sensors}
-        if age_max_s != self._age_max_s:
-            self._age_max_s, self._silent_s = age_max_s, self._last_s
+        ages_max_s = {sensor.name: age_max_s(config, sensor) for sensor in config.sensors}
+        if ages_max_s != self._ages_max_s:
+            self._ages_max_s, self._silent_s = ages_max_s, self._last_s
         self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
         if self._lease:
-            self.set_manual(*self._lease)
+            self.set_manual(self._lease.asked_percent, self._lease.until_s)
         self._cool_since_s = None
 
     @property
@@ -98,21 +84,33 @@ class Controller:
         """Whether a sensor's newest reading leaps and waits for a second one: worth a look before the next tick."""
         return any(rise.is_leap for rise in self._rises.values())
 
+    @property
+    def is_emergency(self) -> bool:
+        """Whether a critical temperature or a lost sensor beats a manual setting, or has within the hold time."""
+        return self._emergency
+
     def set_manual(self, duty_percent: int, until_s: float | None) -> int:
-        """Hold a duty, 0..100 %; the duty that will be held, which is never one at which the fan stalls."""
+        """Hold a duty until ``until_s`` (None: until ``resume_automatic``). The duty that the fan will get, in percent.
+
+        A duty below ``fan.duty_min_percent``, at which the fan may stall, is raised to that; 0 stays 0. In an emergency
+        the fan keeps a higher duty. ValueError if it is not 0 to 100.
+        """
         if not 0 <= duty_percent <= 100:
             raise ValueError(f"a duty of {duty_percent} % was asked for; expected 0 to 100")
         duty = max(duty_percent, self._fan.duty_min_percent) if duty_percent else 0
-        self._lease = Lease(duty, until_s)
-        return duty
+        self._lease = Lease(duty, until_s, duty_percent)
+        return max(duty, self._duty or 0) if self._emergency else duty
 
     def resume_automatic(self) -> None:
         """Forget the manual setting; the fan slows from there as after any warm spell."""
         self._lease = None
 
-    def step(self, now_s: float, readings: Sequence[Reading]) -> Decision:
-        """The duty for now. A sensor without a recent good reading counts as hot."""
-        if now_s - self._last_s > self._gap_s:
+    def step(self, now_s: float, readings: Sequence[Reading], *, gap: bool = False) -> Decision:
+        """The duty for now. A sensor without a recent good reading counts as hot.
+
+        ``gap``: there was no step for so long (``reading.gap_s``) that nothing is known of the time between.
+        """
+        if gap:
             self._cool_since_s = self._calm_since_s = None  # nobody saw whether it was cool meanwhile
             self._fresh_s = now_s
             for rise in self._rises.values():
@@ -153,7 +151,7 @@ class Controller:
             reading.sensor
             for reading in readings
             if reading.missed >= MISSED_MAX
-            or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._age_max_s[reading.sensor])
+            or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._ages_max_s[reading.sensor])
         ]
         if len(readings) < len(self._curves) and not now_s - self._silent_s < self._silence_max_s:
             heard = [reading.sensor for reading in readings]
@@ -234,37 +232,3 @@ class Controller:
         if rising_celsius < temp_celsius:
             return "{} at {:.1f} C, not yet for long: {} % as at {:.1f} C", name, temp_celsius, wanted, rising_celsius
         return "{} at {:.1f} C asks for {} %", name, temp_celsius, wanted
-
-    def _target_of(self, config: Config, sensor: SensorConfig) -> TargetLaw:
-        """The sensor's law as it was, or a new one if what it depends on has changed."""
-        fan, critical_celsius = config.fan, self._curves[sensor.name].critical_celsius
-        law = TargetLaw(fan.target_celsius, critical_celsius, fan.duty_min_percent, self._duty or 0)
-        old = self._targets.get(sensor.name)
-        return old if old is not None and old.settings == law.settings else law
-
-
-def _held(config: Config) -> list[SensorConfig]:
-    """The sensors whose temperature is held instead of looked up in a curve."""
-    return [sensor for sensor in config.sensors if config.fan.mode == "target" and sensor.curve is None]
-
-
-def curve_of(config: Config, sensor: SensorConfig) -> Curve:
-    """The sensor's own curve and critical temperature, or the fan's."""
-    fan = config.fan
-    return Curve(
-        fan.curve if sensor.curve is None else sensor.curve,
-        fan.critical_celsius if sensor.critical_celsius is None else sensor.critical_celsius,
-        linear=fan.interpolation == "linear",
-        duty_min_percent=fan.duty_min_percent,
-    )
-
-
-def read_interval_s(config: Config, sensor: SensorConfig) -> float:
-    """How often the sensor is read, seconds: a whole number of ticks."""
-    wanted_s = sensor.interval_s if sensor.interval_s is not None else 2.0 if sensor.hwmon else 0.0
-    return config.interval_s * max(1, math.ceil(wanted_s / config.interval_s - 1e-9))
-
-
-def gap_s(config: Config) -> float:
-    """A longer pause than this between two ticks means the machine slept or the process was stopped."""
-    return max(_GAP_S, 2 * config.interval_s)

@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from a1d.temperature.controller import Reading
+from a1d.temperature.reading import Reading
 
 _MEAN_S = 10.0
 _CRITICAL_FOR_S = 60.0

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from a1d.config.settings import Config, SensorConfig
 
 
 class Curve:
@@ -51,3 +55,14 @@ class Curve:
             share = (temp_celsius - left_temp) / (self._temps[right] - left_temp)
             duty += (self._duties[right] - left_duty) * share
         return max(math.ceil(duty), self._duty_min) if duty > 0 else 0
+
+
+def curve_of(config: Config, sensor: SensorConfig) -> Curve:
+    """The sensor's own curve and critical temperature, or the fan's."""
+    fan = config.fan
+    return Curve(
+        fan.curve if sensor.curve is None else sensor.curve,
+        fan.critical_celsius if sensor.critical_celsius is None else sensor.critical_celsius,
+        linear=fan.interpolation == "linear",
+        duty_min_percent=fan.duty_min_percent,
+    )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from a1d.config.settings import Config, SensorConfig
 from a1d.duration import format_duration
 from a1d.errors import SensorError
-from a1d.temperature.controller import Reading, gap_s, read_interval_s
+from a1d.temperature.reading import Reading, read_interval_s
 
 TEMP_MIN_CELSIUS = -20.0
 TEMP_MAX_CELSIUS = 125.0
@@ -60,27 +60,26 @@ def parse_celsius(raw: bytes) -> float:
 class Sensor:
     """One configured temperature. ``read`` never raises: ``error`` says why there is no newer ``last``."""
 
-    def __init__(
-        self, name: str, find: Callable[[], list[str]], pause_s: float, frozen_s: float, gap_s: float = math.inf
-    ) -> None:
-        """Read again ``pause_s`` after the last time, or at the next tick if that failed. ``gap_s``: asked again
-        only after so long, read at once; what came before is history."""
+    def __init__(self, name: str, find: Callable[[], list[str]], pause_s: float, frozen_s: float) -> None:
+        """``find`` names the files, or raises SensorError. They are read again after ``pause_s``, or at the next
+        tick if that failed. A value that has not changed for ``frozen_s`` counts as broken (0: never)."""
         self.name = name
         self._find = find
         self._pause_s = pause_s
         self._frozen_s = frozen_s
         self._fds: list[int] = []
         self._paths = ""
-        self._gap_s = gap_s
-        self._due_s = self._asked_s = -math.inf
+        self._due_s = -math.inf
         self._raw: list[bytes] = []
         self._changed_s = 0.0
         self.last: Reading | None = None
         self.error: str | None = None
 
-    def read(self, now_s: float) -> Reading | None:
-        """The newest reading, taken now if it is time to; None if there has never been a good one."""
-        gap, self._asked_s = now_s - self._asked_s > self._gap_s, now_s
+    def read(self, now_s: float, *, gap: bool = False) -> Reading | None:
+        """The newest reading, taken now if it is time to; None if there has never been a good one.
+
+        After a ``gap`` in the ticks it is taken at once, and how long the value stood still before does not count.
+        """
         if now_s < self._due_s and not gap:
             return self.last
         self._due_s = now_s + self._pause_s
@@ -126,9 +125,9 @@ def open_sensors(config: Config, sysfs: str) -> list[Sensor]:
     return [_sensor(config, sensor, sysfs) for sensor in config.sensors]
 
 
-def read_all(sensors: Sequence[Sensor], now_s: float) -> list[Reading]:
-    """The newest reading of each sensor that has ever had one."""
-    return [reading for sensor in sensors if (reading := sensor.read(now_s)) is not None]
+def read_all(sensors: Sequence[Sensor], now_s: float, *, gap: bool = False) -> list[Reading]:
+    """The newest reading of each sensor that has ever had one. ``gap`` as in ``Sensor.read``."""
+    return [reading for sensor in sensors if (reading := sensor.read(now_s, gap=gap)) is not None]
 
 
 def _sensor(config: Config, sensor: SensorConfig, sysfs: str) -> Sensor:
@@ -141,7 +140,7 @@ def _sensor(config: Config, sensor: SensorConfig, sysfs: str) -> Sensor:
         return find_zone(sysfs, zone) if zone is not None else find_hwmon(sysfs, hwmon or "")
 
     pause_s = read_interval_s(config, sensor) - config.interval_s / 2  # ticks come late, and then early again
-    return Sensor(sensor.name, find, pause_s, frozen_s, gap_s(config))
+    return Sensor(sensor.name, find, pause_s, frozen_s)
 
 
 def _read_line(path: str) -> str:

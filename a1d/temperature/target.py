@@ -7,6 +7,10 @@ What it asks for goes through the controller's hold as a curve's demand does.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+
+from a1d.config.settings import Config
+from a1d.temperature.curve import curve_of
 
 _MEAN_S = 10.0
 _GAIN_PERCENT_PER_CELSIUS = 2.0
@@ -63,3 +67,15 @@ class TargetLaw:
     def _ramp(self, rising_celsius: float) -> int:
         share = 1 - (self._critical_celsius - rising_celsius) / _RAMP_BELOW_CELSIUS
         return max(self._duty_min_percent, math.ceil(100 * share)) if share > 0 else 0
+
+
+def target_laws(config: Config, old: Mapping[str, TargetLaw], duty_percent: int | None) -> dict[str, TargetLaw]:
+    """A law for each sensor whose temperature is held, by its name; one of ``old`` goes on if nothing has changed."""
+    laws = {}
+    for sensor in config.sensors:
+        if config.fan.mode == "target" and sensor.curve is None:
+            critical_celsius = curve_of(config, sensor).critical_celsius
+            law = TargetLaw(config.fan.target_celsius, critical_celsius, config.fan.duty_min_percent, duty_percent or 0)
+            before = old.get(sensor.name)
+            laws[sensor.name] = before if before is not None and before.settings == law.settings else law
+    return laws

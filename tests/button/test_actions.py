@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.button import actions as actions_module
-from a1d.button.actions import Actions, logind_command, spawn
+from a1d.button.actions import Actions, spawn
 from a1d.errors import ActionError
 from a1d.hardware import RealCase
 from a1d.log import Log
@@ -396,7 +396,7 @@ def test_however_it_ends_each_verb_runs_once_at_a_time_and_is_retried_once_a_sec
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(actions_module, "spawn", fake_spawn)
         patch.setattr("a1d.button.actions.os.waitpid", fake_waitpid)
-        actions = Actions(logind_command, Log(lambda _line: None))
+        actions = Actions(RealCase().power, Log(lambda _line: None))
         for press in presses:
             if press:
                 actions.run(press)

@@ -18,7 +18,6 @@ from a1d.button.pulses import Edge, Gesture
 from a1d.config.settings import ButtonConfig, Config, GestureAction
 from a1d.errors import ConfigError
 from a1d.hardware import RealCase
-from a1d.service.methods import status_of
 from a1d.sim.case import SimulatedCase, SimulatedEdges
 from a1d.sim.mcu import BusFault
 from a1d.temperature.controller import Controller
@@ -43,9 +42,9 @@ class Settings:
 def settle(rig: VirtualRig) -> None:
     """Let the daemon deal with what waits at its descriptors, in no time."""
     for _ in range(1000):
-        if not rig.daemon.selector.select(0):
+        if not rig.daemon.loop.selector.select(0):
             return
-        rig.daemon.run_once()
+        rig.daemon.loop.run_once()
     raise AssertionError("a descriptor stays readable: the loop spins")
 
 
@@ -100,7 +99,7 @@ def test_every_press_counts(rig: VirtualRig) -> None:
     rig.case.pulse(5.0)
     settle(rig)
     assert rig.case.powered == ["reboot", "reboot", "poweroff"]
-    assert status_of(rig.daemon, rig.clock())["button"] == {
+    assert rig.daemon.status()["button"] == {
         "watching": True,
         "double_presses": 2,
         "holds": 1,
@@ -124,7 +123,10 @@ def spawned(mocker: MockerFixture) -> Iterator[list[int]]:
 
 
 def wait_for_end(pid: int) -> None:
-    fd = os.pidfd_open(pid)
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return  # it was reaped
     assert select.select([fd], [], [], 10)[0]
     os.close(fd)
 
@@ -173,6 +175,65 @@ def test_logind_that_refuses_degrades_and_is_asked_again_each_second_until_it_ag
     assert rig.daemon.health.state == "ok"
     assert len(spawned) == 4
     power.assert_called_with("poweroff", True)
+
+
+@pytest.mark.parametrize(("to", "goes_on"), [("none", False), ("reboot", False), ("poweroff", True)])
+def test_a_reload_that_wants_no_power_off_any_more_ends_its_retries_and_its_problem(
+    make_rig: MakeRig, mocker: MockerFixture, spawned: list[int], to: GestureAction, goes_on: bool
+) -> None:
+    mocker.patch.object(SimulatedCase, "power", return_value=("false",))
+    settings = Settings()
+    rig = make_rig(settings)
+    rig.run(2)
+    press(rig, HOLD)
+    wait_for_end(spawned[-1])
+    rig.run(0.5)
+    assert rig.daemon.health.state == "degraded"
+    settings.config = with_button(hold=to)
+    rig.daemon.reload()
+    for _ in range(12):
+        rig.run(0.5)
+        wait_for_end(spawned[-1])
+    assert (len(spawned) > 1) is goes_on
+    assert (rig.daemon.health.state == "degraded") is goes_on
+
+
+def test_what_runs_when_a_reload_wants_it_no_more_is_no_problem_when_it_fails(
+    make_rig: MakeRig, mocker: MockerFixture, spawned: list[int], tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    mocker.patch.object(SimulatedCase, "power", return_value=("sh", "-c", f"read _ < '{gate}'; exit 1"))
+    settings = Settings()
+    rig = make_rig(settings)
+    rig.run(2)
+    press(rig, HOLD)
+    settings.config = with_button(hold="none")
+    rig.daemon.reload()
+    gate.write_text("\n")
+    wait_for_end(spawned[-1])
+    rig.run(5)
+    assert len(spawned) == 1
+    assert rig.daemon.health.state == "ok"
+
+
+def test_counts_are_since_the_start_whatever_a_reload_does_to_the_line(make_rig: MakeRig) -> None:
+    settings = Settings()
+    rig = make_rig(settings)
+    rig.run(2)
+    for _ in range(2):
+        press(rig, DOUBLE)
+        rig.case.pulse(1.0)
+        settle(rig)
+    for changed in ({"line": 17}, {"backend": "none"}, {}):
+        settings.config = with_button(**changed)
+        rig.daemon.reload()
+        rig.run(6)
+    press(rig, DOUBLE)
+    rig.case.pulse(1.0)
+    settle(rig)
+    button = rig.daemon.status()["button"]
+    assert (button["double_presses"], button["pulses_ignored"]) == (3, 3)
 
 
 def test_the_simulated_case_never_asks_the_real_logind(rig: VirtualRig, mocker: MockerFixture) -> None:
@@ -279,7 +340,7 @@ def test_a_minute_of_10000_edges_a_second_triggers_nothing_and_costs_the_fan_no_
         pulses += 1
         rig.clock.now_s += period_s
         rig.case.pulse(width_s * 1e3)
-        if pulses % 32 == 0 or rig.clock() >= rig.daemon.wake_s:
+        if pulses % 32 == 0 or rig.clock() >= rig.daemon.loop.wake_s:
             settle(rig)
             rig.run(0.0)
     assert pulses * 2 / (rig.clock() - start_s) > 9_000
@@ -297,7 +358,7 @@ def test_the_fan_follows_during_noise_and_the_button_works_soon_after_it(rig: Vi
     for period_s, _ in noise(random.Random(1), 0.6):
         rig.clock.now_s += period_s
         rig.case.pulse(0.05)
-        if rig.clock() >= rig.daemon.wake_s:
+        if rig.clock() >= rig.daemon.loop.wake_s:
             settle(rig)
             rig.run(0.0)
     assert rig.fan_percent == 100
@@ -311,7 +372,7 @@ def test_the_fan_follows_during_noise_and_the_button_works_soon_after_it(rig: Vi
 
 def test_an_idle_button_wakes_nobody(rig: VirtualRig, mocker: MockerFixture) -> None:
     rig.run(30)
-    select_spy = mocker.spy(rig.daemon, "run_once")
+    select_spy = mocker.spy(rig.daemon.loop, "run_once")
     press(rig, DOUBLE)
     assert select_spy.call_count == 1
     rig.run(60)
@@ -328,7 +389,7 @@ def test_a_busy_line_degrades_and_is_tried_again_while_the_fan_runs(rig: Virtual
     assert rig.fan_percent == 100
     assert rig.daemon.health.state == "degraded"
     assert rig.daemon.health.problems == ["GPIO4 is held by w1-gpio"]
-    assert status_of(rig.daemon, rig.clock())["button"]["watching"] is False
+    assert rig.daemon.status()["button"]["watching"] is False
     assert sum("w1-gpio" in line for line in rig.log_lines) == 1
     rig.case.line_held_by = None
     rig.run(5.5)
@@ -362,7 +423,7 @@ def test_a_line_that_was_lost_is_found_again(
         rig.case.line_held_by = None
     rig.run(5.5)
     assert rig.daemon.health.state == "ok"
-    assert status_of(rig.daemon, rig.clock())["button"]["watching"] is True
+    assert rig.daemon.status()["button"]["watching"] is True
     press(rig, HOLD)
     assert rig.case.powered == ["reboot"] * presses_before + ["poweroff"]
 
@@ -443,7 +504,7 @@ def test_the_line_stays_open_and_the_counts_stay_if_only_actions_change(
     rig.daemon.reload()
     rig.run(1)
     assert rig.daemon.button.source is source
-    assert status_of(rig.daemon, rig.clock())["button"]["holds"] == 1
+    assert rig.daemon.status()["button"]["holds"] == 1
     assert rig.daemon.button.ignored == 1
 
 

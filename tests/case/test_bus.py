@@ -9,7 +9,6 @@ import re
 import sys
 from enum import IntEnum
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -21,31 +20,18 @@ import a1d
 from a1d.case import bus as case_bus
 from a1d.case.bus import CaseBus, LegacyBus, RegisterBus, describe_bus_error, is_transient, open_case, open_smbus
 from a1d.errors import A1dError
-from a1d.sim.mcu import SimulatedBus, SimulatedMcu
+from a1d.sim.mcu import FIRMWARE, SimulatedBus, SimulatedMcu
+from tests import fake_smbus2
 from tests.virtual import VirtualClock
 
 I2C_TIMEOUT = 0x0702
 
 
-class Recorder:
-    """An SMBus that only remembers, and answers ``answer``."""
-
-    def __init__(self, answer: int = 0) -> None:
-        self.sent: list[tuple[object, ...]] = []
-        self.answer = answer
-
-    def write_byte_data(self, i2c_addr: int, register: int, value: int) -> None:
-        self.sent.append(("write", i2c_addr, register, value))
-
-    def read_byte_data(self, i2c_addr: int, register: int) -> int:
-        self.sent.append(("read", i2c_addr, register))
-        return self.answer
-
-    def write_byte(self, i2c_addr: int, value: int) -> None:
-        self.sent.append(("send", i2c_addr, value))
-
-    def close(self) -> None:
-        self.sent.append(("close",))
+def open_simulated(protocol: str) -> tuple[SimulatedMcu, CaseBus]:
+    """A simulated case that speaks ``protocol``, and the bus to it."""
+    clock = VirtualClock()
+    mcu = SimulatedMcu(clock, legacy=protocol == "legacy")
+    return mcu, open_case(protocol, lambda: SimulatedBus(mcu, set(), clock.sleep, 0.3))
 
 
 class Percent(IntEnum):
@@ -73,15 +59,14 @@ anything = st.one_of(
 @example(True)
 def test_nothing_but_whole_duties_0_to_100_reaches_the_wire(duty: Any) -> None:
     allowed = type(duty) is int and 0 <= duty <= 100
-    for protocol, expected in (("register", ("write", 0x1A, 0x80, duty)), ("legacy", ("send", 0x1A, duty))):
-        wire = Recorder()
-        bus = open_case(protocol, lambda wire=wire: wire)  # type: ignore[misc]
+    for protocol, register in (("register", 0x80), ("legacy", None)):
+        mcu, bus = open_simulated(protocol)
         if allowed:
             bus.write_duty(duty)
         else:
             with pytest.raises(ValueError, match="0 to 100"):
                 bus.write_duty(duty)
-        assert wire.sent == ([expected] if allowed else [])
+        assert [(sent.register, sent.value) for sent in mcu.transfers] == ([(register, duty)] if allowed else [])
 
 
 @pytest.mark.parametrize("bus", [RegisterBus, LegacyBus])
@@ -94,16 +79,17 @@ def test_no_other_module_touches_the_bus() -> None:
     root = Path(a1d.__file__).parent
     transfer = re.compile(r"\.(write|read|process)_\w*(byte|word|block|quick)|i2c_rdwr")
     users = {str(path.relative_to(root)) for path in root.rglob("*.py") if transfer.search(path.read_text("utf-8"))}
-    assert users == {"case/bus.py", "case/powercut.py"}
+    assert users == {"case/bus.py", "case/powercut.py", "case/trace.py"}
 
 
 @pytest.mark.parametrize(("protocol", "kind"), [("register", RegisterBus), ("legacy", LegacyBus)])
 def test_opening_and_closing_sends_nothing(protocol: str, kind: type[CaseBus]) -> None:
-    wire = Recorder()
-    bus = open_case(protocol, lambda: wire)
+    mcu, bus = open_simulated(protocol)
     bus.close()
     assert type(bus) is kind
-    assert wire.sent == [("close",)]
+    assert mcu.transfers == []
+    with pytest.raises(ValueError, match="closed"):
+        bus.write_duty(50)
 
 
 def test_the_legacy_protocol_has_no_read_to_hang_an_old_case_with() -> None:
@@ -113,16 +99,16 @@ def test_the_legacy_protocol_has_no_read_to_hang_an_old_case_with() -> None:
 
 @given(st.integers(0, 255))
 def test_reads_are_passed_on_as_they_are(answer: int) -> None:
-    wire = Recorder(answer)
-    bus = RegisterBus(wire)
-    assert (bus.read_duty(), bus.read_firmware()) == (answer, answer)
-    assert wire.sent == [("read", 0x1A, 0x80), ("read", 0x1A, 0x81)]
+    mcu, bus = open_simulated("register")
+    assert isinstance(bus, RegisterBus)
+    mcu.set_duty(answer)
+    assert (bus.read_duty(), bus.read_firmware()) == (answer, FIRMWARE)
+    assert [(sent.register, sent.value) for sent in mcu.transfers] == [(0x80, None), (0x81, None)]
 
 
 def test_the_register_layer_and_the_simulated_mcu_agree() -> None:
-    clock = VirtualClock()
-    mcu = SimulatedMcu(clock)
-    bus = RegisterBus(SimulatedBus(mcu, set(), clock.sleep, 0.3))
+    mcu, bus = open_simulated("register")
+    assert isinstance(bus, RegisterBus)
     bus.write_duty(40)
     assert bus.read_duty() == mcu.fan_percent == 40
     assert bus.read_firmware() == case_bus.FIRMWARE_KNOWN
@@ -176,35 +162,26 @@ def test_only_what_a_healthy_case_does_is_transient(number: int, transient: bool
 # -- the real device ------------------------------------------------------------------------------------
 
 
-class FakeSmbus:
-    """smbus2.SMBus, opened either way."""
-
-    def __init__(self, bus: int | None = None) -> None:
-        self.fd: int | None = None
-        if bus is not None:
-            self.open(bus)
-
-    def open(self, bus: int) -> None:
-        self.fd = 100 + bus
-
-
 @pytest.fixture
-def fake_smbus2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "smbus2", SimpleNamespace(SMBus=FakeSmbus))
+def smbus2_with_bus_7(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_smbus2.install(tmp_path, 7)
+    monkeypatch.setattr(fake_smbus2, "HERE", tmp_path)
+    monkeypatch.setitem(sys.modules, "smbus2", fake_smbus2)
 
 
-@pytest.mark.usefixtures("fake_smbus2")
+@pytest.mark.usefixtures("smbus2_with_bus_7")
 @pytest.mark.parametrize(("timeout_s", "steps"), [(0.3, 30), (0.001, 1), (2.0, 200), (0.0, None)])
 def test_the_kernel_is_asked_to_give_up_in_time(mocker: MockerFixture, timeout_s: float, steps: int | None) -> None:
     ioctl = mocker.patch.object(fcntl, "ioctl")
-    open_smbus(7, timeout_s)
-    assert ioctl.mock_calls == ([] if steps is None else [mocker.call(107, I2C_TIMEOUT, steps)])
+    smbus = open_smbus(7, timeout_s)
+    assert ioctl.mock_calls == ([] if steps is None else [mocker.call(cast(Any, smbus).fd, I2C_TIMEOUT, steps)])
+    smbus.close()
 
 
-@pytest.mark.usefixtures("fake_smbus2")
+@pytest.mark.usefixtures("smbus2_with_bus_7")
 def test_an_adapter_that_takes_no_timeout_still_opens(mocker: MockerFixture) -> None:
     mocker.patch.object(fcntl, "ioctl", side_effect=OSError(errno.ENOTTY, "no"))
-    assert open_smbus(7, 0.3) is not None
+    open_smbus(7, 0.3).close()
 
 
 def test_an_open_that_fails_halfway_leaks_no_descriptor(tmp_path: Path) -> None:

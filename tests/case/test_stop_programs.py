@@ -25,13 +25,11 @@ from a1d.case.bus import CaseBus, open_case
 from a1d.case.failsafe import apply_failsafe, stopped_cleanly
 from a1d.case.powercut import LegacyPowerCut, RegisterPowerCut, cut_power, open_power_cut
 from a1d.case.stop_settings import FILE_NAME, StopSettings, read_stop_settings, write_stop_settings
-from a1d.config.printer import print_config
-from a1d.config.reader import parse_config
-from a1d.config.settings import CaseConfig, Config
 from a1d.sim.mcu import KICK_S, BusFault, SimulatedBus, SimulatedMcu
+from tests import fake_smbus2
 from tests.virtual import VirtualClock
 
-# What both programs promise about themselves.
+# What both programs say of themselves.
 OVER_IN_S = 3.0
 TIMEOUT_S = 0.3
 LAST_TRY_S = 0.5  # a try that began in time may end late; the programs have an alarm for that
@@ -128,7 +126,7 @@ kicks = st.none() | st.tuples(st.integers(1, 100), st.floats(0, KICK_S + 0.1))
 
 
 @given(st.integers(0, 255), st.integers(30, 100), st.none() | st.integers(0, 100), kicks, errors)
-def test_what_it_says_it_left_is_what_the_fan_keeps(
+def test_the_duty_that_it_reports_is_the_duty_that_the_fan_keeps(
     duty: int, failsafe_percent: int, exact: int | None, kick: tuple[int, float] | None, script: list[int]
 ) -> None:
     case = Case(duty, script)
@@ -206,7 +204,7 @@ def test_a_dead_bus_is_an_error_after_having_tried_for_a_while(fault: BusFault, 
         ({"EXIT_STATUS": "0"}, False),
     ],
 )
-def test_only_systemds_word_makes_a_stop_clean(environ: dict[str, str], clean: bool) -> None:
+def test_only_the_service_result_success_makes_a_stop_clean(environ: dict[str, str], clean: bool) -> None:
     assert stopped_cleanly(environ) is clean
 
 
@@ -270,7 +268,7 @@ def test_a_bus_that_fails_every_second_time_is_no_obstacle(first_fails: bool, le
     assert case.mcu.fan_percent >= 60
 
 
-def test_a_request_that_could_not_be_repeated_is_neither_promised_nor_denied() -> None:
+def test_a_request_that_could_not_be_repeated_is_reported_as_such() -> None:
     case = Case(30, [0, 0] + [errno.EIO] * 100)
     with pytest.raises(OSError, match="took the request, but not the repetition"):
         case.cut_power()
@@ -354,7 +352,7 @@ def test_a_value_that_makes_no_sense_gives_the_default(tmp_path: Path, name: str
 @pytest.mark.parametrize(
     "stop", [None, b"", b"{", b"\xff\xfe", b"null", b"[]", b"{}", b"{" * 5000, b'{"protocol": 1}', b'"legacy"']
 )
-def test_without_the_daemons_word_the_configuration_is_glanced_at(tmp_path: Path, stop: bytes | None) -> None:
+def test_without_stop_json_the_configuration_is_guessed_from(tmp_path: Path, stop: bytes | None) -> None:
     """The wrong protocol can hang an old case."""
     if stop is not None:
         (tmp_path / FILE_NAME).write_bytes(stop)
@@ -363,94 +361,11 @@ def test_without_the_daemons_word_the_configuration_is_glanced_at(tmp_path: Path
     assert read == StopSettings(protocol="legacy", bus=3)
 
 
-def glance(tmp_path: Path, text: str) -> CaseConfig:
-    config = tmp_path / "config.yaml"
-    config.write_text(text, "utf-8")
-    read = read_stop_settings(str(tmp_path / "none"), str(config))
-    return CaseConfig(protocol=read.protocol, bus=read.bus)
-
-
-@given(st.sampled_from(["register", "legacy"]), st.integers(0, 99))
-def test_a_glance_understands_what_print_config_prints(tmp_path: Path, protocol: str, bus: int) -> None:
-    case = CaseConfig(protocol=protocol, bus=bus)
-    assert glance(tmp_path, print_config(Config(case=case))) == case
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        LEGACY_CONFIG,
-        LEGACY_CONFIG.replace("\n", "\r\n"),
-        "case:\n  bus: 3 # the third\n  protocol: 'legacy' # old\n",
-        'case:\n    protocol:   "legacy"',
-        'case:\n  "protocol": "legacy"\n  "bus": 3\n',
-        "case:\n  protocol : legacy\n  bus : 3\n",
-        "case: {protocol: legacy, bus: 3}\n",
-        "case: {bus: 3, protocol: legacy}\n",
-        '{"case": {"protocol": "legacy", "bus": 3}}\n',
-        "# case: {protocol: legacy, bus: 3}\ncase: {timeout: 1s}  # {protocol: legacy, bus: 3}\n",
-        "case:\n  # protocol: legacy\n  # bus: 3\n  timeout: 1s\n",
-        "case:\n  protocol: register  # legacy\n",
-        'button:\n  hold: ["/bin/echo", "protocol: legacy", "bus: 3"]\n',
-    ],
-)
-def test_a_glance_sees_what_the_daemon_would_read(tmp_path: Path, text: str) -> None:
-    case = parse_config(text).case
-    assert glance(tmp_path, text) == CaseConfig(protocol=case.protocol, bus=case.bus)
-
-
 def test_a_configuration_that_cannot_be_read_gives_the_defaults(tmp_path: Path) -> None:
     assert read_stop_settings(str(tmp_path), str(tmp_path)) == StopSettings()
 
 
 # -- the programs ------------------------------------------------------------------------------------------
-
-FAKE_SMBUS2 = """
-import os, time
-
-script = os.environ["FAKE_SCRIPT"].split()  # one word a transfer, the last one for ever
-duty = int(os.environ["FAKE_DUTY"])
-
-def transfer(text):
-    word = script.pop(0) if len(script) > 1 else script[0]
-    with open("transfers", "a") as file:
-        file.write(f"{text} {word}\\n")
-    if word == "hang":
-        time.sleep(60)
-    if word.isdigit():
-        raise OSError(int(word), os.strerror(int(word)))
-    return word == "ok"
-
-class SMBus:
-    fd = None
-
-    def __init__(self, bus=None):
-        if bus is not None:
-            self.open(bus)
-
-    def open(self, bus):
-        if not os.path.exists(f"i2c-{bus}"):
-            raise FileNotFoundError(2, "No such file or directory", f"/dev/i2c-{bus}")
-        self.fd = os.open("/dev/null", os.O_RDWR)
-
-    def write_byte_data(self, address, register, value):
-        global duty
-        if transfer(f"{address:#x} {register:#x}={value}") and register == 0x80:
-            duty = value
-
-    def write_byte(self, address, value):
-        transfer(f"{address:#x} {value}")
-
-    def read_byte_data(self, address, register):
-        transfer(f"{address:#x} {register:#x}?")
-        return duty
-
-    def close(self):
-        if self.fd is not None:
-            os.close(self.fd)
-        self.fd = None
-"""
 
 
 def stop_json(**values: Any) -> bytes:
@@ -466,7 +381,7 @@ class Run:
     stop: bytes | None = None
     config: str = ""
     result: str | None = "signal"
-    duty: int = 20
+    duty: int = fake_smbus2.FIRST_DUTY
     script: str = "ok"
     bus: int = 1
     stop_is_fifo: bool = False
@@ -506,7 +421,7 @@ FAILSAFE_60 = stop_json(failsafe_percent=60)
 RUNS = {
     "failsafe after a crash": failsafe_run(stop=FAILSAFE_60, writes=["0x1a 0x80=60"], says="set to 60 %"),
     "failsafe when the fan is faster": failsafe_run(stop=FAILSAFE_60, duty=80, says="80 %"),
-    "failsafe without a word from systemd": failsafe_run(
+    "failsafe without a service result": failsafe_run(
         stop=stop_json(on_stop="keep"), result=None, writes=["0x1a 0x80=100"]
     ),
     "failsafe without the daemon's settings": failsafe_run(writes=["0x1a 0x80=100"]),
@@ -523,7 +438,7 @@ RUNS = {
     ),
     "failsafe, crashed, a number": failsafe_run(stop=stop_json(on_stop=25), writes=["0x1a 0x80=100"]),
     "failsafe on an old case": failsafe_run(stop=LEGACY, writes=["0x1a 100"]),
-    "failsafe on an old case, by a glance": failsafe_run(config=LEGACY_CONFIG, bus=3, writes=["0x1a 100"]),
+    "failsafe on an old case, by a guess": failsafe_run(config=LEGACY_CONFIG, bus=3, writes=["0x1a 100"]),
     "failsafe, present unreadable": failsafe_run(stop=FAILSAFE_60, script="5 ok", writes=["0x1a 0x80=100"]),
     "failsafe, a bus with errors": failsafe_run(
         stop=FAILSAFE_60, script="ok 121 ok ok", writes=["0x1a 0x80=60"], says="set to 60 %"
@@ -541,7 +456,7 @@ RUNS = {
     "powercut without a word": powercut_run(code=2, writes=[], says="usage"),
     "powercut with too many words": powercut_run("poweroff", "halt", code=2, writes=[], says="usage"),
     "powercut on an old case": powercut_run("poweroff", stop=LEGACY, writes=CUT_LEGACY),
-    "powercut on an old case, by a glance": powercut_run("halt", config=LEGACY_CONFIG, bus=3, writes=CUT_LEGACY),
+    "powercut on an old case, by a guess": powercut_run("halt", config=LEGACY_CONFIG, bus=3, writes=CUT_LEGACY),
     "powercut with settings of garbage": powercut_run("poweroff", stop=b"\x00\xff" * 3000, writes=CUT),
     "powercut with a pipe for settings": powercut_run("poweroff", stop_is_fifo=True, writes=CUT),
     "powercut with a configuration of nothing": powercut_run("poweroff", config="\n" * 65536, writes=CUT),
@@ -555,8 +470,7 @@ RUNS = {
 
 def environment(directory: Path, run: Run) -> dict[str, str]:
     """The run's directory, filled, and the variables that point into it."""
-    (directory / "smbus2.py").write_text(FAKE_SMBUS2)
-    (directory / f"i2c-{run.bus}").touch()
+    fake_smbus2.install(directory, run.bus, duty=run.duty)
     (directory / "config.yaml").write_text(run.config)
     if run.stop is not None:
         (directory / FILE_NAME).write_bytes(run.stop)
@@ -571,7 +485,6 @@ def environment(directory: Path, run: Run) -> dict[str, str]:
         "A1D_CONFIG": str(directory / "config.yaml"),
         "A1D_KMSG": str(directory / "kmsg"),
         "FAKE_SCRIPT": run.script,
-        "FAKE_DUTY": str(run.duty),
     }
     return environ if run.result is None else environ | {"SERVICE_RESULT": run.result}
 
@@ -588,14 +501,13 @@ def execute(directory: Path, run: Run) -> Outcome:
             process.kill()
             stderr = "killed by the test"
     took_s = time.monotonic() - started_s
-    log, kmsg = directory / "transfers", directory / "kmsg"
-    lines = [line.rsplit(" ", 1) for line in log.read_text().splitlines()] if log.exists() else []
+    kmsg = directory / "kmsg"
     return Outcome(
         process.returncode,
         took_s,
         stderr,
         kmsg.read_text() if kmsg.exists() else "",
-        [(text, word) for text, word in lines],
+        fake_smbus2.transfers(directory),
     )
 
 
@@ -656,15 +568,14 @@ def test_a_program_imports_only_the_standard_library_and_smbus2(tmp_path: Path, 
         check=True,
     )
     modules = set(done.stdout.split())
-    light = {"a1d", "a1d.case", "a1d.errors", "a1d.paths"} | {
-        f"a1d.case.{name}" for name in (program, "bus", "stop_settings")
-    }
+    light = {"a1d", "a1d.case", "a1d.config", "a1d.errors", "a1d.paths"}
+    light |= {f"a1d.case.{program}", "a1d.case.bus", "a1d.case.stop_settings", "a1d.config.guess", "a1d.config.limits"}
     assert "smbus2" in modules
     assert {name for name in modules if name.split(".")[0] == "a1d"} == light
     assert {name.split(".")[0] for name in modules} <= sys.stdlib_module_names | {"a1d", "smbus2"}
     assert not modules & {"dataclasses", "inspect", "logging", "subprocess", "asyncio", "selectors"}, "slow to start"
 
 
-def test_both_promise_less_than_three_seconds() -> None:
+def test_both_stay_below_three_seconds() -> None:
     assert failsafe.TIME_MAX_S < OVER_IN_S
     assert powercut.TIME_MAX_S <= 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -17,18 +18,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import varlink as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from a1d import __version__
 from a1d.client import main as ctl
+from a1d.client import varlink
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config, SensorConfig
+from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
+from tests.client.hostile import Listener, listening, reply, slowly
+from tests.client.test_words import GOOD, GOOD_CURVE, JSON, tampered
 from tests.virtual import VirtualRig
 
 CTL = [sys.executable, "-m", "a1d.client.main"]
@@ -74,7 +83,7 @@ class Ctl:
 
         def serve() -> None:
             while not done.is_set():
-                rig.daemon.run_once()
+                rig.daemon.loop.run_once()
 
         path = str(rig.run_dir / "control.sock")
         thread = threading.Thread(target=serve)
@@ -148,7 +157,7 @@ def without_sensor(rig: VirtualRig) -> None:
     ("reach", "code", "state"),
     [(lambda rig: rig.run(20), 0, "ok"), (without_bus, 1, "degraded"), (without_sensor, 1, "failsafe")],
 )
-def test_the_exit_code_and_the_text_tell_the_health(
+def test_the_exit_code_and_the_text_say_the_health(
     run: Ctl, rig: VirtualRig, reach: Callable[[VirtualRig], None], code: int, state: str
 ) -> None:
     reach(rig)
@@ -169,7 +178,7 @@ def test_json_has_the_same_keys_in_every_state(run: Ctl, rig: VirtualRig, reach:
     assert list(json.loads(run.out)) == STATUS_KEYS
 
 
-def test_before_the_first_look_status_says_so(run: Ctl, rig: VirtualRig) -> None:
+def test_before_the_first_tick_status_says_so(run: Ctl, rig: VirtualRig) -> None:
     starting(rig)
     run.at(rig, "status")
     assert "unknown" in run.out and "starting" in run.out and "None" not in run.out
@@ -204,7 +213,7 @@ def test_the_fan_is_set_and_given_back(run: Ctl, calm: VirtualRig) -> None:
     assert json.loads(run.out)["mode"] == "automatic"
 
 
-def test_a_time_is_told_and_what_remains_of_it(run: Ctl, calm: VirtualRig) -> None:
+def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> None:
     assert run.at(calm, "fan", "set", 60, "--for", "15m") == 0
     assert run.out == "the fan is held at 60 % for 15m\n"
     calm.run(65)
@@ -216,9 +225,28 @@ def test_a_time_is_told_and_what_remains_of_it(run: Ctl, calm: VirtualRig) -> No
     assert calm.fan_percent == 0
 
 
-def test_a_raised_duty_is_told(run: Ctl, calm: VirtualRig) -> None:
+def test_a_raised_duty_is_said(run: Ctl, calm: VirtualRig) -> None:
     assert run.at(calm, "fan", "set", 1) == 0
     assert "10 %" in run.out and "raised from 1 %" in run.out
+
+
+@pytest.mark.parametrize(
+    ("disturb", "said"),
+    [
+        (lambda rig: setattr(rig.case, "fixed_celsius", 85.0), "critical, so 100 %: cpu at 85.0 C"),
+        (lambda rig: rig.case.sensor_faults.add(SensorFault.DEAD), "no trust in cpu"),
+        (lambda rig: rig.case.bus_faults.add(BusFault.NO_ANSWER), "nothing answers at 0x1a"),
+    ],
+)
+def test_a_duty_that_is_not_in_force_is_not_said_to_be_held(
+    run: Ctl, calm: VirtualRig, disturb: Callable[[VirtualRig], object], said: str
+) -> None:
+    assert run.at(calm, "fan", "set", 30) == 0
+    disturb(calm)
+    calm.run(70)
+    assert run.at(calm, "fan", "set", 20, "--for", "5m") == 1
+    assert run.out.startswith("20 % is set by hand for 5m, but not in force yet: ")
+    assert said in run.out
 
 
 def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
@@ -227,10 +255,10 @@ def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
     assert re.search(r"^ +100 C +100 % +#{40}$", run.out, re.MULTILINE)
     assert run.at(calm, "curve", "--json") == 0
     [curve] = json.loads(run.out)
-    assert set(curve) == {"sensor", "critical_celsius", "points", "duties"}
+    assert set(curve) == {"sensor", "critical_celsius", "points", "duties_percent"}
 
 
-def test_a_reload_tells_what_is_wrong_with_the_file(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+def test_a_reload_says_what_is_wrong_with_the_file(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
     text = ["interval: 1s"]
     rig = make_rig(lambda: parse_config(text[0], "/etc/a1d/config.yaml"))
     rig.run(20)
@@ -328,8 +356,8 @@ def test_the_socket_is_that_of_the_service_else_the_simulation_else_the_variable
     run: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, simulation = tmp_path / "service", tmp_path / "a1d"
-    monkeypatch.setattr(ctl, "RUN_DIR", str(service))
-    monkeypatch.setattr(ctl, "simulation_run_dir", lambda: str(simulation))
+    monkeypatch.setattr(varlink, "RUN_DIR", str(service))
+    monkeypatch.setattr(varlink, "simulation_run_dir", lambda: str(simulation))
     assert run("status") == 3
     assert str(service) in run.err
     simulation.mkdir()
@@ -345,93 +373,116 @@ def test_the_socket_is_that_of_the_service_else_the_simulation_else_the_variable
     assert str(tmp_path / "chosen") in run.err
 
 
-@pytest.mark.parametrize("obstacle", ["a file", "below a file", "a directory", "a loop", "too long", "full"])
-def test_what_cannot_be_connected_to_is_no_daemon(run: Ctl, tmp_path: Path, obstacle: str) -> None:
-    path = tmp_path / "socket"
-    with contextlib.ExitStack() as stack:
-        if obstacle in ("a file", "below a file"):
-            path.touch()
-            path = path / "below" if obstacle == "below a file" else path
-        elif obstacle == "a directory":
-            path.mkdir()
-        elif obstacle == "a loop":
-            path.symlink_to(path)
-        elif obstacle == "too long":
-            path = tmp_path / ("x" * 200)
-        else:
-            listener, first = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2))
-            listener.bind(str(path))
-            listener.listen(0)
-            first.connect(str(path))
-        assert run("--socket", path, "status") == 3
-        assert str(path) in run.err
-
-
-def serve_once(path: Path, answer: bytes | None, *, hold: threading.Event | None = None) -> threading.Thread:
-    """Something that is not a1d listens at ``path``, answers one client and hangs up; None resets the connection."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen(1)
-
-    def serve() -> None:
-        with listener, listener.accept()[0] as client:
-            if answer is not None:
-                client.recv(4096)
-                client.sendall(answer)
-            if hold is not None:
-                hold.wait(5)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    return thread
+def test_a_socket_that_is_none_is_no_daemon(run: Ctl, tmp_path: Path) -> None:
+    assert run("--socket", tmp_path, "status") == 3
+    assert str(tmp_path) in run.err
 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ("status", None),
         ("status", b""),
         ("status", b"hello\0"),
-        ("status", b"\xff\xfe\0"),
-        ("status", b"[1]\0"),
-        ("status", b'{"parameters":{}}\0'),
-        ("status", b'{"parameters":{"status":{}}}\0'),
-        ("status", b'{"error":5}\0'),
-        ("status", b"[" * 2000 + b"\0"),
+        ("status", reply({})),
+        ("status", reply({"status": {}})),
+        ("status", reply({"status": GOOD | {"duty_percent": 1e13}})),
+        ("status", reply({"status": GOOD | {"reason": None}})),
+        ("status --json", reply({"status": GOOD | {"duty_percent": "40"}})),
+        ("status --json", reply({"status": GOOD | {"more": 0}}).replace(b": 0}", b": 1e999}")),
+        ("curve", reply({"curves": [GOOD_CURVE | {"duties_percent": [1e13]}]})),
+        ("curve", reply({"curves": [GOOD_CURVE | {"critical_celsius": None}]})),
+        ("version", reply({"status": None})),
+        ("fan set 60", reply({"duty_percent": 1e13})),
+        ("sim show", reply({"watts": 0}).replace(b"0", b"1e999")),
         ("watch", b"hello\0"),
-        ("watch", b'{"parameters":{}}\0'),
+        ("watch", reply({}, continues=True)),
+        ("watch", reply({"status": GOOD})),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=lambda value: repr(value)[-40:],
 )
-def test_whatever_answers_instead_of_a_daemon_gives_no_traceback(
-    run: Ctl, tmp_path: Path, words: str, answer: bytes | None
-) -> None:
-    thread = serve_once(tmp_path / "s", answer)
-    try:
-        assert run("--socket", tmp_path / "s", words) in (1, 3)
-    finally:
-        thread.join()
-    assert run.err.startswith("a1d-ctl: ")
+def test_an_answer_that_makes_no_sense_is_a_sentence(run: Ctl, tmp_path: Path, words: str, answer: bytes) -> None:
+    with listening(tmp_path / "s", answer) as listener:
+        assert run("--socket", listener.path, *words.split()) == 3
+    assert re.fullmatch(r"a1d-ctl: .*\n", run.err)
 
 
-def test_an_error_that_nobody_described_is_told_by_its_name(run: Ctl, tmp_path: Path) -> None:
-    thread = serve_once(tmp_path / "s", b'{"error":"org.example.Odd"}\0')
-    assert run("--socket", tmp_path / "s", "status") == 1
-    thread.join()
-    assert "org.example.Odd" in run.err
+@pytest.mark.parametrize("depth", [100, 900, 990, 5000, 100_000])
+@pytest.mark.parametrize("words", ["sim show", "status", "reload"])
+def test_a_deep_answer_gives_no_traceback(run: Ctl, tmp_path: Path, words: str, depth: int) -> None:
+    answer = b'{"parameters":{"status":' + b"[" * depth + b"]" * depth + b"}}\0"
+    with listening(tmp_path / "s", answer) as listener:
+        assert run("--socket", listener.path, *words.split()) in (0, 3)
+
+
+def test_json_is_ascii_without_control_characters(run: Ctl, tmp_path: Path) -> None:
+    status = GOOD | {"reason": "\x1b\x7f\x9b\u2103\U0001f600\ud800"}
+    with listening(tmp_path / "s", reply({"status": status})) as listener:
+        assert run("--socket", listener.path, "status", "--json") == 0
+    assert run.out.isascii() and run.out.removesuffix("\n").isprintable()
+    assert json.loads(run.out) == status
+
+
+def test_a_refusal_is_said_in_the_daemons_words(run: Ctl, tmp_path: Path) -> None:
+    answer = reply({"reasons": ["one\x1b[2J", "two"]}, error="org.example.Odd")
+    with listening(tmp_path / "s", answer) as listener:
+        assert run("--socket", listener.path, "reload") == 1
+    assert run.err == "a1d-ctl: one\\x1b[2J\ntwo\n"
 
 
 @pytest.mark.parametrize("words", ["status", "watch", "reload"])
 def test_a_daemon_that_does_not_answer_is_given_up(
     run: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    monkeypatch.setattr(ctl, "_REPLY_MAX_S", 0.02)
-    hold = threading.Event()
-    thread = serve_once(tmp_path / "s", b"", hold=hold)
-    assert run("--socket", tmp_path / "s", words) == 3
-    hold.set()
-    thread.join()
+    for name in ("call", "replies"):
+        monkeypatch.setattr(ctl, name, partial(getattr(varlink, name), wait_max_s=0.1))
+    with listening(tmp_path / "s", lambda _request: slowly([b" "] * 50, 0.01)) as listener:
+        assert run("--socket", listener.path, words) == 3
     assert "does not answer" in run.err
+
+
+@pytest.fixture(scope="module")
+def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
+    with listening(tmp_path_factory.mktemp("liar") / "s", b"") as listener:
+        yield listener
+
+
+REPLIES = (
+    st.builds(lambda status: {"status": status}, tampered(GOOD) | JSON)
+    | st.builds(lambda curve: {"curves": [curve]}, tampered(GOOD_CURVE) | JSON)
+    | st.builds(lambda duty: {"duty_percent": duty}, JSON)
+    | st.builds(lambda reasons: {"reasons": reasons}, JSON | st.lists(st.text()))
+    | JSON
+)
+ERRORS = st.none() | st.sampled_from(["org.varlink.service.PermissionDenied", "org.a1d.control.Failed"]) | JSON
+QUESTIONS = [*COMMANDS, "curve --json", "watch --json", "sim show", "sim load 5"]
+
+
+@settings(max_examples=300)
+@given(words=st.sampled_from(QUESTIONS), parameters=REPLIES, error=ERRORS, encoding=st.sampled_from(["ascii", "utf-8"]))
+def test_whatever_a_liar_answers_is_printed_harmlessly(
+    liar: Listener, words: str, parameters: object, error: object, encoding: str
+) -> None:
+    message = {"parameters": parameters, "continues": words.startswith("watch")}
+    liar.answer = lambda _request: [
+        json.dumps(message | ({"error": error} if error is not None else {})).encode() + b"\0"
+    ]
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    err = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
+    begin_s = time.monotonic()
+    with (
+        mock.patch.object(sys, "argv", ["a1d-ctl", "--socket", liar.path, *words.split()]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        assert ctl.main() in (0, 1, 3)
+    assert time.monotonic() - begin_s < 5
+    for stream in (out, err):
+        stream.flush()
+        printed = stream.buffer.getvalue().decode(encoding)
+        assert printed.replace("\n", "").isprintable()
+        assert "Traceback" not in printed
+        if stream is out and "--json" in words and printed:
+            json.loads(printed, parse_constant=pytest.fail)
 
 
 # -- for real --------------------------------------------------------------------------------------
@@ -460,8 +511,8 @@ class RealDaemon:
     def _await(self) -> None:
         for _ in range(1000):
             assert self.process.poll() is None, "the daemon has ended"
-            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-                client.connect(self.path)
+            with contextlib.suppress(NoDaemonError):
+                varlink.call(self.path, "org.a1d.control.GetStatus")
                 return
             time.sleep(0.01)
         raise AssertionError("the daemon does not come up")
@@ -603,6 +654,16 @@ def test_an_output_that_takes_nothing_gives_no_traceback(
     assert ended.returncode in codes
 
 
+def test_a_terminal_that_lacks_a_character_gets_a_replacement(tmp_path: Path) -> None:
+    answer = reply({"status": GOOD | {"reason": "45 \u2103 \x1b[2J"}})
+    with listening(tmp_path / "s", answer) as listener:
+        environment = {**ENV, "PYTHONIOENCODING": "ascii"}
+        command = [*CTL, "--socket", listener.path, "status"]
+        done = subprocess.run(command, check=False, env=environment, capture_output=True, timeout=10)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"because      45 \u2103 \x1b[2J" in done.stdout.splitlines()
+
+
 @needs_root
 def test_a_stranger_reads_but_is_told_how_to_be_allowed_to_steer(daemon: RealDaemon) -> None:
     assert daemon.ctl("status", code=STRANGER).returncode == 0
@@ -614,7 +675,7 @@ def test_a_stranger_reads_but_is_told_how_to_be_allowed_to_steer(daemon: RealDae
 
 
 @needs_root
-def test_a_socket_out_of_reach_is_not_told_as_a_daemon_to_start(daemon: RealDaemon) -> None:
+def test_a_socket_out_of_reach_gives_no_advice_to_start_a_daemon(daemon: RealDaemon) -> None:
     os.chmod(daemon.directory, 0o700)
     try:
         ended = daemon.ctl("status", code=STRANGER)

@@ -125,6 +125,7 @@ def configs() -> st.SearchStrategy[Config]:
     )
     sections: Strategies = {
         "interval_s": durations(0.1, 5),
+        "log_level": st.sampled_from(["info", "debug"]),
         "fan": fans,
         "sensors": st.lists(either, min_size=1, max_size=3, unique_by=lambda sensor: sensor.name).map(tuple),
         "case": cases,

@@ -762,39 +762,6 @@ def test_a_bad_file_at_sighup_goes_to_the_log_and_a_mended_one_heals(make_rig: M
     assert rig.daemon.health.state == "ok"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "case:\n  protocol: legacy\nfan:\n  hodl: 5s\n",
-        "case: {bus: 1, protocol: 'legacy'}\nfan: {hodl: 5s}\n",
-        '{"case": {"protocol": "legacy"}, "fan": {"hodl": "5s"}}',
-        "fan: {hodl: 5s\ncase:\n  protocol: legacy # no closing brace\n",
-        "case:\n  protocol: legacy\n  protocol: legacy\n",
-    ],
-    ids=["block", "flow", "JSON", "not YAML", "twice"],
-)
-def test_a_slip_in_the_file_of_an_old_case_does_not_make_a1d_speak_the_other_protocol(
-    make_rig: MakeRig, text: str
-) -> None:
-    """L1: a register read can hang an old case until it is unplugged, and there is no guessing."""
-    rig = make_rig(File(text), legacy=True)
-    rig.case.fixed_celsius = 72.0
-    rig.run(5)
-    assert [transfer for transfer in rig.case.mcu.transfers if transfer.register is not None] == []
-    assert rig.fan_percent == 100
-    assert rig.daemon.health.state == "degraded"
-
-
-@pytest.mark.parametrize(
-    "text", ["# protocol: legacy\nfan: {hodl: 5s}", "button: {hold: [say, 'protocol: legacy']}\nx: 1"]
-)
-def test_what_only_looks_like_the_other_protocol_changes_nothing(make_rig: MakeRig, text: str) -> None:
-    rig = make_rig(File(text))
-    rig.run(5)
-    assert rig.daemon.config == Config()
-    assert rig.case.mcu.forbidden == []
-
-
 @given(st.from_regex(_COMMENTS, fullmatch=True))
 def test_what_is_taken_for_comments_without_asking_yaml_is_nothing_to_yaml_too(text: str) -> None:
     tree = Tree(text)

@@ -17,7 +17,6 @@ from a1d.case.fan import Fan
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
 from a1d.errors import ConfigError
-from a1d.service.methods import status_of
 from a1d.sim.case import SensorFault
 from a1d.sim.mcu import BusFault
 from a1d.temperature.controller import Controller, Decision
@@ -145,7 +144,7 @@ class SimulatedSoak:
             case "tamper":
                 case.mcu.set_duty(int(action.value))
             case "look":
-                status = status_of(daemon, self.rig.clock())
+                status = daemon.status()
                 pressed = tuple(WORDS[verb] for verb in case.powered)
                 look = Look(action.at_s, status["health"]["state"], self.rig.fan_percent, pressed, 0, 0)
                 self.record.looks.append(look)
@@ -163,15 +162,15 @@ def _lower_failsafe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Controller,
         "step",
-        lambda *args: (d := step(*args))._replace(duty_percent=90 if d.untrusted else d.duty_percent),
+        lambda *args, **gap: (d := step(*args, **gap))._replace(duty_percent=90 if d.untrusted else d.duty_percent),
     )
 
 
 def _manual_beats_critical(monkeypatch: pytest.MonkeyPatch) -> None:
     step = Controller.step
 
-    def wrong(self: Controller, now_s: float, readings: Any) -> Decision:
-        decision = step(self, now_s, readings)
+    def wrong(self: Controller, now_s: float, readings: Any, *, gap: bool) -> Decision:
+        decision = step(self, now_s, readings, gap=gap)
         return decision._replace(duty_percent=self.lease.duty_percent) if self.lease else decision
 
     monkeypatch.setattr(Controller, "step", wrong)
@@ -189,8 +188,8 @@ def _hold_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
 def _never_slows(monkeypatch: pytest.MonkeyPatch) -> None:
     step = Controller.step
 
-    def wrong(self: Controller, now_s: float, readings: Any) -> Decision:
-        decision = step(self, now_s, readings)
+    def wrong(self: Controller, now_s: float, readings: Any, *, gap: bool) -> Decision:
+        decision = step(self, now_s, readings, gap=gap)
         self._cool_since_s = None
         return decision
 
@@ -201,10 +200,10 @@ def _curve_rounds_down(monkeypatch: pytest.MonkeyPatch) -> None:
     duty_percent = Curve.duty_percent
     step = Controller.step
 
-    def wrong(self: Controller, now_s: float, readings: Any) -> Decision:
+    def wrong(self: Controller, now_s: float, readings: Any, *, gap: bool) -> Decision:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Curve, "duty_percent", lambda curve, celsius: duty_percent(curve, celsius - 0.1))
-            return step(self, now_s, readings)
+            return step(self, now_s, readings, gap=gap)
 
     monkeypatch.setattr(Controller, "step", wrong)
 

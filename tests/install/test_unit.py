@@ -14,11 +14,12 @@ from typing import NamedTuple
 import dukpy
 import pytest
 
+from a1d import daemon
 from a1d.case import failsafe
 from a1d.config.printer import print_config
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
-from a1d.service import telling
+from a1d.service import systemd
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "systemd/a1d.service").read_text()
@@ -111,10 +112,10 @@ def test_every_program_of_the_unit_is_one_of_ours() -> None:
 
 def test_the_times_fit_the_programs() -> None:
     """Or systemd would kill what is about to make the fan safe."""
-    assert seconds_of("TimeoutStartSec") > 2 * telling._READY_MAX_S
+    assert seconds_of("TimeoutStartSec") > 2 * systemd.READY_MAX_S
     assert seconds_of("TimeoutStopSec") > 2 * (failsafe.TIME_MAX_S + 1.0)
     # The bus counts as neglected before the watchdog bites, not after.
-    assert seconds_of("WatchdogSec") >= 2 * telling._OVERDUE_S
+    assert seconds_of("WatchdogSec") >= 2 * daemon._OVERDUE_S
 
 
 def test_what_the_stop_programs_need_outlives_the_daemon() -> None:

@@ -21,12 +21,12 @@ from varlink.error import VarlinkError
 
 import a1d.service.methods
 from a1d.button.pulses import Gesture
-from a1d.client import main as ctl
+from a1d.client.varlink import WAIT_MAX_S
 from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
 from a1d.service import varlink
-from a1d.service.methods import steering_gid
-from a1d.service.varlink import Peer
+from a1d.service.access import steering_gid
+from a1d.service.varlink import UNREAD_MAX, Peer
 from a1d.sim.case import SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
 from a1d.temperature.curve import Curve
@@ -55,7 +55,7 @@ class Caller(Wire):
         self._rig = rig
         self._waiting: deque[Any] = deque()
         super().__init__(str(rig.run_dir / "control.sock"))
-        rig.daemon.run_once()
+        rig.daemon.loop.run_once()
 
     def listen(self, turns_max: int = 50) -> Any:
         """The next message."""
@@ -64,7 +64,7 @@ class Caller(Wire):
             if self._waiting:
                 return self._waiting.popleft()
             assert not self.closed, "the daemon closed the connection"
-            self._rig.daemon.run_once()
+            self._rig.daemon.loop.run_once()
         raise AssertionError("no answer")
 
     def message(self, method: str, parameters: object = None) -> Any:
@@ -132,7 +132,8 @@ MakeCaller = Callable[[VirtualRig], Caller]
 def test_every_declared_method_is_there_and_no_other(rig: VirtualRig, call: Caller) -> None:
     interfaces = describe(call.message)
     assert {SERVICE, CONTROL, SIMULATION} == set(interfaces)
-    served = [a1d.service.methods.control_interface(rig.daemon), *rig.case.interfaces()]
+    assert rig.daemon.server is not None
+    served = [rig.daemon.server._interfaces[CONTROL], *rig.case.interfaces()]
     for interface in served:
         assert set(interface.methods) == set(declared_methods(interfaces[interface.name]))
     methods = {f"{interface.name}.{name}" for interface in served for name in interface.methods}
@@ -147,6 +148,17 @@ def test_the_shipped_files_are_what_introspection_serves(call: Caller) -> None:
     ):
         served = call.ask(f"{SERVICE}.GetInterfaceDescription", interface=name)["description"]
         assert served == path.read_text(encoding="utf-8")
+
+
+def test_the_longest_curves_fit_into_what_may_wait_for_a_slow_reader(
+    make_rig: MakeRig, make_caller: MakeCaller
+) -> None:
+    points = tuple((temp + 0.123, temp * 1.0) for temp in range(32))
+    sensors = tuple(SensorConfig(name="\u00e9" * 62 + f"{n:02}", zone="cpu-thermal", curve=points) for n in range(16))
+    call = make_caller(make_rig(Config(sensors=sensors)))
+    curves = call.ask("GetCurves")["curves"]
+    assert [len(curve["points"]) for curve in curves] == [32] * 16
+    assert len(json.dumps({"parameters": {"curves": curves}}, separators=(",", ":"))) < UNREAD_MAX
 
 
 def test_a_real_case_offers_no_simulation(
@@ -286,7 +298,7 @@ def test_status_tells_what_is(make_rig: MakeRig, make_caller: MakeCaller) -> Non
     rig.run(9.75)
     rig.case.press(Gesture.DOUBLE_PRESS)
     rig.case.pulse(80)
-    rig.daemon.run_once()
+    rig.daemon.loop.run_once()
     status = make_caller(rig).status()
     assert status["simulated"] is True
     assert status["uptime_s"] == 9.75
@@ -326,7 +338,7 @@ def test_status_of_a_dead_bus_confirms_nothing(rig: VirtualRig, call: Caller) ->
 
 
 def test_a_duty_is_held_at_once_and_given_back_at_once(rig: VirtualRig, call: Caller) -> None:
-    assert call.ask("SetFan", duty_percent=60) == {"duty_percent": 60}
+    assert call.ask("SetFan", duty_percent=60) == {"duty_percent": 60, "overridden": None}
     assert call.status()["duty_percent"] == 60
     assert (call.status()["mode"], call.status()["manual_remaining_s"]) == ("manual", None)
     rig.run(1)
@@ -355,7 +367,7 @@ def test_a_lease_counts_down_and_ends(rig: VirtualRig, call: Caller) -> None:
 def test_a_duty_at_which_the_fan_stalls_is_raised_but_zero_stays(
     rig: VirtualRig, call: Caller, asked: int, held: int
 ) -> None:
-    assert call.ask("SetFan", duty_percent=asked) == {"duty_percent": held}
+    assert call.ask("SetFan", duty_percent=asked) == {"duty_percent": held, "overridden": None}
     rig.run(2)
     assert rig.fan_percent == held
 
@@ -486,22 +498,21 @@ def test_the_curves_are_what_the_fan_follows(
     for curve, sensor in zip(curves, chosen.sensors, strict=True):
         points = sensor.curve or chosen.fan.curve
         assert [(point["temp_celsius"], point["duty_percent"]) for point in curve["points"]] == list(points)
-        duties = {point["temp_celsius"]: point["duty_percent"] for point in curve["duties"]}
-        assert list(duties) == list(range(20, 101))
+        duties = dict(zip(range(20, 101), curve["duties_percent"], strict=True))
         assert list(duties.values()) == sorted(duties.values())
         assert all(duties[temp] == 100 for temp in duties if temp >= curve["critical_celsius"])
         for temp, duty in points:
-            assert duties[temp] == duty
+            assert duties[round(temp)] == duty
 
 
 def test_the_curve_shown_is_the_duty_given(make_rig: MakeRig, make_caller: MakeCaller) -> None:
     rig = make_rig()
     rig.run(20)
-    duties = make_caller(rig).ask("GetCurves")["curves"][0]["duties"]
-    for point in duties[::7]:
-        rig.case.fixed_celsius = point["temp_celsius"]
+    duties = make_caller(rig).ask("GetCurves")["curves"][0]["duties_percent"]
+    for temp_celsius in range(20, 101, 7):
+        rig.case.fixed_celsius = temp_celsius
         rig.run(0.6)
-        assert rig.duty_percent == point["duty_percent"]
+        assert rig.duty_percent == duties[temp_celsius - 20]
 
 
 # -- monitoring ----------------------------------------------------------------------------------------
@@ -525,7 +536,7 @@ def test_a_monitor_hears_something_before_ctl_gives_up(
     caller.call(f"{CONTROL}.Monitor", more=True)
     times = [started_s, *(at_s for at_s, _ in heard(rig, caller, 60))]
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert max(gaps) < ctl._REPLY_MAX_S / 2
+    assert max(gaps) < WAIT_MAX_S / 2
     assert len(times) <= 62
 
 
@@ -671,9 +682,9 @@ def test_greedy_strangers_do_not_delay_a_tick(
         for caller in crowd:
             caller.send(calls * 20)
             caller.read()
-        rig.clock.now_s = max(rig.clock.now_s, rig.daemon._next_tick_s - 0.001)
-        due_s = rig.daemon._next_tick_s
-        rig.daemon.run_once()
+        rig.clock.now_s = max(rig.clock.now_s, rig.daemon.loop._next_tick_s - 0.001)
+        due_s = rig.daemon.loop._next_tick_s
+        rig.daemon.loop.run_once()
         worst_s = max(worst_s, rig.clock.now_s - due_s)
     assert worst_s < 0.1
 

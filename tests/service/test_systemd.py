@@ -20,7 +20,7 @@ from pytest_mock import MockerFixture
 from a1d.button.watcher import ButtonWatcher
 from a1d.config.settings import Config
 from a1d.errors import ConfigError
-from a1d.service.systemd import Notifier
+from a1d.service.systemd import READY_MAX_S, Notifier
 from a1d.sim.case import SimulatedEdges
 from a1d.sim.mcu import BusFault
 from tests.virtual import VirtualRig
@@ -67,10 +67,15 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd
 
 
 @pytest.fixture
-def notifier(systemd: Systemd) -> Iterator[Notifier]:
-    notifier = Notifier()
+def notifier(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notifier]:
+    monkeypatch.setenv("WATCHDOG_USEC", "3000000")
+    notifier = Notifier(0.0)
     yield notifier
     notifier.close()
+
+
+def tick(notifier: Notifier, now_s: float = 0.0, *, under_control: bool = True, is_alive: bool = False) -> None:
+    notifier.tick(now_s, under_control=under_control, is_alive=lambda: is_alive)
 
 
 def fill(tmp_path: Path) -> int:
@@ -89,14 +94,15 @@ def fill(tmp_path: Path) -> int:
 
 
 def test_each_message_is_the_one_that_systemd_knows(notifier: Notifier, systemd: Systemd) -> None:
-    notifier.ready()
-    notifier.stopping()
+    tick(notifier, is_alive=True)
     notifier.status(1.0, "45 C, fan 0 %")
-    notifier.watchdog(1.0)
-    assert systemd.messages() == ["READY=1", "STOPPING=1", "STATUS=45 C, fan 0 %", "WATCHDOG=1"]
+    notifier.stopping()
+    assert systemd.messages() == ["READY=1", "WATCHDOG=1", "STATUS=45 C, fan 0 %", "STOPPING=1"]
 
 
 def test_a_reload_carries_the_monotonic_time_of_its_beginning(notifier: Notifier, systemd: Systemd) -> None:
+    tick(notifier)
+    systemd.messages()
     before_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     notifier.reloading()
     after_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
@@ -108,7 +114,7 @@ def test_a_reload_carries_the_monotonic_time_of_its_beginning(notifier: Notifier
 
 @given(text=st.text())
 def test_whatever_the_status_says_it_is_one_line_of_ascii_about_the_status(systemd: Systemd, text: str) -> None:
-    notifier = Notifier()
+    notifier = Notifier(0.0)
     notifier.status(0.0, text)
     notifier.close()
     assert [message for message in systemd.messages() if "\n" in message or not message.startswith("STATUS=")] == []
@@ -133,8 +139,8 @@ def test_an_abstract_socket_works_too(monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"a1d-test-{os.getpid()}"
     systemd = Systemd(f"\0{name}")
     monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
-    notifier = Notifier()
-    notifier.ready()
+    notifier = Notifier(0.0)
+    tick(notifier)
     assert systemd.messages() == ["READY=1"]
     notifier.close()
     systemd.close()
@@ -151,46 +157,45 @@ def test_without_a_systemd_to_hear_it_nothing_is_said_and_nothing_fails(
     fds = len(os.listdir("/proc/self/fd"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # sdnotify leaves the socket to be collected
-        notifier = Notifier()
+        notifier = Notifier(0.0)
     assert len(os.listdir("/proc/self/fd")) == fds
-    notifier.ready()
+    tick(notifier, is_alive=True)
     notifier.reloading()
+    notifier.reloaded()
     notifier.status(0.0, "x")
-    notifier.watchdog(0.0)
     notifier.stopping()
     notifier.close()
 
 
 def test_a_systemd_that_went_away_is_no_error(notifier: Notifier, systemd: Systemd) -> None:
     systemd.close()
-    notifier.ready()
-    notifier.watchdog(0.0)
+    tick(notifier, is_alive=True)
 
 
 def test_nothing_is_said_after_the_end(notifier: Notifier, systemd: Systemd) -> None:
     notifier.close()
-    notifier.ready()
+    tick(notifier, is_alive=True)
     notifier.close()
     assert systemd.messages() == []
 
 
 def test_a_full_queue_does_not_hold_up_the_loop(notifier: Notifier, systemd: Systemd, tmp_path: Path) -> None:
     filled = fill(tmp_path)
-    notifier.ready()
+    tick(notifier, is_alive=True)
     notifier.status(0.0, "x")
-    notifier.watchdog(0.0)
     assert len(systemd.messages()) == filled
 
 
 def test_what_waits_for_a_stuck_systemd_is_bounded(notifier: Notifier, systemd: Systemd, tmp_path: Path) -> None:
+    tick(notifier)
     fill(tmp_path)
     for _ in range(1000):
         notifier.reloading()
-        notifier.ready()
+        notifier.reloaded()
     systemd.messages()
     heard: list[str] = []
     for _ in range(100):
-        notifier.flush()
+        tick(notifier)
         heard += systemd.messages()
     assert len(heard) <= 64
     assert heard[-1] == "READY=1"
@@ -211,7 +216,7 @@ def test_what_waits_for_a_stuck_systemd_is_bounded(notifier: Notifier, systemd: 
     ],
 )
 def test_the_watchdog_is_fed_if_it_is_meant_for_us(
-    monkeypatch: pytest.MonkeyPatch, usec: str | None, pid: str | None, due: bool
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch, usec: str | None, pid: str | None, due: bool
 ) -> None:
     pid = str(os.getpid()) if pid == "ours" else pid
     for name, value in (("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)):
@@ -219,18 +224,34 @@ def test_the_watchdog_is_fed_if_it_is_meant_for_us(
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    assert Notifier().watchdog_is_due(0.0) is due
+    notifier = Notifier(0.0)
+    tick(notifier, is_alive=True)
+    notifier.close()
+    assert ("WATCHDOG=1" in systemd.messages()) is due
 
 
 def test_the_watchdog_is_fed_three_times_as_often_as_it_asks(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "30000000")
-    notifier = Notifier()
+    notifier = Notifier(0.0)
     for step in range(120):
         systemd.listen()
-        if notifier.watchdog_is_due(step * 0.5):
-            notifier.watchdog(step * 0.5)
-    assert systemd.messages() == ["WATCHDOG=1"] * 6
+        tick(notifier, step * 0.5, is_alive=True)
+    assert systemd.messages() == ["READY=1", *["WATCHDOG=1"] * 6]
     notifier.close()
+
+
+def test_a_reload_before_ready_says_nothing(notifier: Notifier, systemd: Systemd) -> None:
+    tick(notifier, under_control=False)
+    notifier.reloading()
+    notifier.reloaded()
+    assert systemd.messages() == []
+
+
+def test_ready_comes_in_the_end_without_a_fan_under_control(notifier: Notifier, systemd: Systemd) -> None:
+    tick(notifier, READY_MAX_S - 0.1, under_control=False)
+    assert systemd.messages() == []
+    tick(notifier, READY_MAX_S, under_control=False)
+    assert systemd.messages() == ["READY=1"]
 
 
 # -- the daemon ------------------------------------------------------------------------------------
@@ -438,7 +459,7 @@ def test_a_button_watcher_that_does_nothing_starves_the_watchdog(
 def test_a_tick_that_does_not_come_starves_the_watchdog(
     guarded: VirtualRig, systemd: Systemd, mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(guarded.daemon, "_tick")
+    mocker.patch.object(guarded.daemon.loop, "_tick")
     guarded.run(60, systemd.listen)
     assert systemd.heard("WATCHDOG") == []
 

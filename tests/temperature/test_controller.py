@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from a1d.config.settings import Config, SensorConfig
-from a1d.temperature.controller import MISSED_MAX, Controller, Decision, Reading, curve_of, read_interval_s
-from a1d.temperature.curve import Curve
+from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.curve import Curve, curve_of
+from a1d.temperature.reading import MISSED_MAX, Reading, gap_s, read_interval_s
 from a1d.temperature.sensors import Sensor
 from tests.virtual import PROMPT_FAN
 
@@ -48,14 +49,15 @@ class Loop:
 
     def tick(self, *temps: float | None, after_s: float | None = None) -> Decision:
         """One tick later; a temperature for each sensor, None where the reading fails."""
-        self.now_s += self.config.interval_s if after_s is None else after_s
+        passed_s = self.config.interval_s if after_s is None else after_s
+        self.now_s += passed_s
         for sensor, temp in zip(self.config.sensors, temps, strict=True):
             last = self.last.get(sensor.name)
             if temp is not None:
                 self.last[sensor.name] = Reading(sensor.name, temp, self.now_s)
             elif last is not None:
                 self.last[sensor.name] = Reading(sensor.name, last.temp_celsius, last.at_s, "no answer")
-        return self.controller.step(self.now_s, list(self.last.values()))
+        return self.controller.step(self.now_s, list(self.last.values()), gap=passed_s > gap_s(self.config))
 
     def run(self, seconds: float, *temps: float | None) -> Decision:
         """As many ticks as fit; the last decision."""
@@ -194,8 +196,10 @@ def test_no_duty_lies_between_off_and_the_lowest_that_turns_the_fan(
 ) -> None:
     loop = Loop(with_fan(duty_min_percent=duty_min, hold_s=1.0))
     decisions = [loop.tick(temp) for temp in sequence]
-    held = loop.hold(manual)
-    assert held == (max(manual, duty_min) if manual else 0)
+    answered = loop.hold(manual)
+    lease = loop.controller.lease
+    assert lease
+    assert lease.duty_percent == (max(manual, duty_min) if manual else 0) <= answered
     decisions += [loop.tick(40.0)]
     loop.controller.resume_automatic()
     decisions += [loop.tick(temp) for temp in sequence]
@@ -554,21 +558,21 @@ def test_a_slow_sensor_may_miss_two_of_its_own_readings(tick_s: float, sensor_s:
 
 
 @given(st.floats(5.001, 1e6))
-def test_sleep_does_not_count_as_having_been_cool(gap_s: float) -> None:
+def test_sleep_does_not_count_as_having_been_cool(pause_s: float) -> None:
     loop = Loop(duty=50)
     loop.run(HOLD_S - 1, 40.0)
-    assert loop.tick(40.0, after_s=gap_s).duty_percent == 50
+    assert loop.tick(40.0, after_s=pause_s).duty_percent == 50
     assert loop.run(HOLD_S - TICK_S, 40.0).duty_percent == 50
     assert loop.run(2 * TICK_S, 40.0).duty_percent == 0
 
 
 @given(st.floats(5.001, 1e6))
-def test_sleep_does_not_count_as_having_been_calm(gap_s: float) -> None:
+def test_sleep_does_not_count_as_having_been_calm(pause_s: float) -> None:
     loop = Loop()
     loop.hold(0)
     loop.tick(80.0)
     loop.tick(60.0)
-    assert loop.tick(60.0, after_s=gap_s).duty_percent >= 40
+    assert loop.tick(60.0, after_s=pause_s).duty_percent >= 40
     assert loop.run(HOLD_S - TICK_S, 60.0).duty_percent >= 40
     assert loop.run(2 * TICK_S, 60.0).duty_percent == 0
 
@@ -582,11 +586,11 @@ def test_a_lease_ends_while_the_machine_sleeps() -> None:
 
 
 @pytest.mark.parametrize("sensor_s", [None, 2.0, 10.0, 60.0])
-@pytest.mark.parametrize("gap_s", [6.0, 20.0])
-def test_a_reading_from_before_a_gap_is_not_trusted_after_it(sensor_s: float | None, gap_s: float) -> None:
+@pytest.mark.parametrize("pause_s", [6.0, 20.0])
+def test_a_reading_from_before_a_gap_is_not_trusted_after_it(sensor_s: float | None, pause_s: float) -> None:
     loop = Loop(replace(DEFAULT, sensors=(replace(CPU, interval_s=sensor_s),)))
     loop.tick(40.0)
-    decision = loop.tick(None, after_s=gap_s)
+    decision = loop.tick(None, after_s=pause_s)
     assert (decision.untrusted, decision.duty_percent) == (("cpu",), 100)
 
 
@@ -655,11 +659,11 @@ RELOADS = [
     with_fan(TWO, hold_s=2.0, hysteresis_celsius=0.0, curve=((45.0, 30.0), (65.0, 80.0)), critical_celsius=70.0),
 ]
 SHORTEST_HOLD_S = min(config.fan.hold_s for config in RELOADS)
-telling_temps = st.sampled_from([40.0, 50.0, 52.0, 56.5, 60.0, 69.0, 74.9, 75.0, 76.9, 79.9, 80.0, math.nan]) | temps
+borderline_temps = st.sampled_from([40.0, 50.0, 52.0, 56.5, 60.0, 69.0, 74.9, 75.0, 76.9, 79.9, 80.0, math.nan]) | temps
 
 
 class AnyEvents(RuleBasedStateMachine):
-    """Whatever happens in whatever order, the promises hold at every tick."""
+    """Whatever happens in whatever order, the rules hold at every tick."""
 
     @initialize(duty=st.none() | st.just(0) | st.integers(10, 100), config=st.sampled_from(RELOADS))
     def start(self, duty: int | None, config: Config) -> None:
@@ -670,15 +674,15 @@ class AnyEvents(RuleBasedStateMachine):
         self.cool_since_s: float | None = None
         self.cool_demand = 0
 
-    @rule(cpu=telling_temps | st.none(), nvme=telling_temps | st.none(), ticks=st.integers(1, 12))
+    @rule(cpu=borderline_temps | st.none(), nvme=borderline_temps | st.none(), ticks=st.integers(1, 12))
     def run(self, cpu: float | None, nvme: float | None, ticks: int) -> None:
         for _ in range(ticks):
             self.check(cpu, nvme)
 
-    @rule(cpu=telling_temps, nvme=telling_temps | st.none(), gap_s=st.floats(6, 1000))
-    def sleep(self, cpu: float, nvme: float | None, gap_s: float) -> None:
+    @rule(cpu=borderline_temps, nvme=borderline_temps | st.none(), pause_s=st.floats(6, 1000))
+    def sleep(self, cpu: float, nvme: float | None, pause_s: float) -> None:
         self.cool_since_s = None
-        self.check(cpu, nvme, gap_s)
+        self.check(cpu, nvme, pause_s)
 
     @rule(manual=duties, for_s=st.none() | st.floats(0.1, 20))
     def lease(self, manual: int, for_s: float | None) -> None:
@@ -692,7 +696,8 @@ class AnyEvents(RuleBasedStateMachine):
     def reload(self, config: Config) -> None:
         lease = self.loop.controller.lease
         self.loop.reload(config)
-        assert self.loop.controller.lease == lease
+        after = self.loop.controller.lease
+        assert (after and (after.until_s, after.asked_percent)) == (lease and (lease.until_s, lease.asked_percent))
         self.cool_since_s = None
 
     def check(self, cpu: float | None, nvme: float | None, after_s: float | None = None) -> None:

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.config.settings import Config, SensorConfig
-from a1d.temperature.controller import Controller, Decision, Reading, curve_of
+from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.curve import curve_of
+from a1d.temperature.reading import Reading, gap_s
 from a1d.temperature.rise import CONFIRM_MAX_S, SLACK_CELSIUS, Rise
 
 CRITICAL = 80.0
@@ -50,7 +52,7 @@ class Loop:
             elif sensor.name in self.last:
                 last = self.last[sensor.name]
                 self.last[sensor.name] = last._replace(error="no answer", missed=last.missed + 1)
-        return self.controller.step(self.now_s, list(self.last.values()))
+        return self.controller.step(self.now_s, list(self.last.values()), gap=after_s > gap_s(self.config))
 
     def run(self, seconds: float, *temps: float) -> Decision:
         for _ in range(round(seconds / 0.5) - 1):

@@ -8,7 +8,8 @@ import numpy as np
 
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config, FanConfig
-from a1d.temperature.controller import Controller, Reading
+from a1d.temperature.controller import Controller
+from a1d.temperature.reading import Reading
 from tests.bench.control.laws import Law
 
 # What a1d 0.3 had for defaults, before there was a calm rise.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from a1d.config.settings import Config
-from a1d.temperature.controller import Reading
 from a1d.temperature.cooling import CoolingCheck
+from a1d.temperature.reading import Reading
 from tests.bench.control import loads, machine, race
 from tests.bench.control.a1d_law import A1dLaw
 from tests.bench.control.laws import Law

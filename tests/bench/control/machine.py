@@ -88,7 +88,8 @@ class Machine:
     def read(self, noise: np.ndarray) -> np.ndarray:
         """Celsius as in sysfs; ``noise`` is standard normal, one a draw."""
         raw = self.die + noise * self.d["jitter"]
-        return np.round(np.round(raw / SENSOR_STEP) * SENSOR_STEP, 3)
+        shown: np.ndarray = np.round(np.round(raw / SENSOR_STEP) * SENSOR_STEP, 3)
+        return shown
 
     def step(self, load: float, duty: np.ndarray) -> None:
         d = self.d

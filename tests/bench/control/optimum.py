@@ -77,7 +77,7 @@ class Plan:
 
     def mean_celsius(self) -> np.ndarray:
         """A quick run of the plan."""
-        case, level, total = self.start, np.zeros(self.lanes, int), 0.0
+        case, level, total = self.start, np.zeros(self.lanes, int), np.zeros(self.lanes)
         for k in range(self.steps):
             level = self.choose(k, case, level)
             end = self.d["ambient"] + self.watts[k] / self.g[level, self._lane]

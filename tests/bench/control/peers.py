@@ -207,7 +207,7 @@ class Fan2go(Law):
 
     def decide(self, now_s: float, mask: np.ndarray, temp: np.ndarray) -> None:
         self._window = [*self._window[-3:], temp]
-        wanted = line(self.points, sum(self._window) / len(self._window))
+        wanted = line(self.points, np.mean(self._window, axis=0))
         self._smooth += (wanted - self._smooth) * (1 - np.exp(-0.5 / 2.5))
         self.duty[:] = np.where(self._smooth < 1, 0, np.round(self._smooth * 2.55) / 2.55)
 

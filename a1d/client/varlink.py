@@ -1,0 +1,152 @@
+"""The one Varlink client: for a1d-ctl, the tests and the hardware suite. What answers is not trusted.
+
+Whatever listens at the socket, a call ends in bounded time and memory, with a reply or with an error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import struct
+import time
+
+from a1d.errors import NoDaemonError, RefusedError
+from a1d.paths import RUN_DIR, SOCKET_NAME, simulation_run_dir
+
+WAIT_MAX_S = 15.0  # a monitor may be silent for a tick and a half; a tick may be 5 s long
+MESSAGE_MAX = 1024 * 1024  # the largest honest one, the curves of 16 sensors, is about 84 KB
+_READ_SIZE = 65536
+_HOW_TO_START = """
+  start the service:            sudo systemctl start a1d
+  or try it without hardware:   a1d --simulate"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Reply = dict[str, Any]
+
+
+def call(path: str, method: str, parameters: Reply | None = None, *, wait_max_s: float = WAIT_MAX_S) -> Reply:
+    """The reply's parameters. ``method`` is a full name: ``org.a1d.control.GetStatus``.
+
+    ``wait_max_s`` bounds everything together: connecting, sending and the whole reply.
+
+    Raises NoDaemonError if nobody answers in that time or the answer is not Varlink, RefusedError if the
+    answer is an error.
+    """
+    with socket.socket(socket.AF_UNIX) as sock:
+        deadline_s = time.monotonic() + wait_max_s
+        _send(sock, path, {"method": method, "parameters": parameters or {}}, deadline_s)
+        return _parameters(_receive(sock, path, bytearray(), deadline_s))
+
+
+def replies(
+    path: str, method: str, parameters: Reply | None = None, *, wait_max_s: float = WAIT_MAX_S
+) -> Iterator[Reply]:
+    """Each reply's parameters, for a method that goes on, such as ``org.a1d.control.Monitor``.
+
+    There may be any number of them, for ever; ``wait_max_s`` bounds the time to each whole one. The
+    iterator ends after a reply that says it is the last.
+
+    Raises as ``call`` does, NoDaemonError also when the daemon goes away.
+    """
+    with socket.socket(socket.AF_UNIX) as sock:
+        deadline_s = time.monotonic() + wait_max_s
+        _send(sock, path, {"method": method, "parameters": parameters or {}, "more": True}, deadline_s)
+        data = bytearray()
+        goes_on = True
+        while goes_on:
+            message = _receive(sock, path, data, deadline_s)
+            goes_on = message.get("continues") is True
+            yield _parameters(message)
+            deadline_s = time.monotonic() + wait_max_s
+
+
+def find_socket() -> str:
+    """The service's socket, or that of this user's simulated case if there is no service."""
+    service = os.path.join(RUN_DIR, SOCKET_NAME)
+    simulation = os.path.join(simulation_run_dir(), SOCKET_NAME)
+    return simulation if not os.path.exists(service) and _is_own(simulation) else service
+
+
+def _is_own(path: str) -> bool:
+    """Anybody may make a directory under /tmp; what listens there may not be what it seems."""
+    try:
+        return os.lstat(os.path.dirname(path)).st_uid == os.lstat(path).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _send(sock: socket.socket, path: str, request: Reply, deadline_s: float) -> None:
+    """Connect and send."""
+    # A socket with a time-out of Python's is non-blocking, and such a one is refused at once while others
+    # are waiting to be accepted. The kernel's time-out lets it wait in line. Whole seconds in 16 bytes are
+    # read alike by every kernel, and 0 would mean for ever.
+    wait_s = max(1, math.ceil(deadline_s - time.monotonic()))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("qq", wait_s, 0))
+    try:
+        sock.connect(path)
+        _limit(sock, deadline_s)
+        sock.sendall(json.dumps(request).encode() + b"\0")
+    except (BlockingIOError, TimeoutError):
+        raise NoDaemonError(f"the daemon at {path} is too busy to listen; see 'journalctl -u a1d'") from None
+    except PermissionError:
+        text = f"no daemon at {path} (Permission denied)"
+        raise NoDaemonError(f"{text}\n  may you enter each of the directories that lead there?") from None
+    except OSError as error:
+        raise NoDaemonError(f"no daemon at {path} ({error.strerror or error}){_HOW_TO_START}") from None
+
+
+def _receive(sock: socket.socket, path: str, data: bytearray, deadline_s: float) -> Reply:
+    """The next message; ``data`` holds what has come of those after it."""
+    seen = 0
+    while (end := data.find(b"\0", seen)) < 0:
+        seen = len(data)
+        if seen > MESSAGE_MAX:
+            raise NoDaemonError(f"what listens at {path} sends more than a1d ever would")
+        try:
+            _limit(sock, deadline_s)
+            chunk = sock.recv(_READ_SIZE)
+        except TimeoutError:
+            raise NoDaemonError(f"the daemon at {path} does not answer; see 'journalctl -u a1d'") from None
+        except OSError:
+            chunk = b""
+        if not chunk:
+            raise NoDaemonError(f"the daemon at {path} has gone away")
+        data += chunk
+    raw = data[:end].decode("utf-8", "replace")
+    del data[: end + 1]
+    try:
+        message = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict):
+        raise NoDaemonError(f"what listens at {path} does not answer as a1d would")
+    return message
+
+
+def _limit(sock: socket.socket, deadline_s: float) -> None:
+    """The next operation must be over by then. TimeoutError if it is too late already."""
+    left_s = deadline_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    sock.settimeout(left_s)
+
+
+def _parameters(message: Reply) -> Reply:
+    error, parameters = message.get("error"), message.get("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    if error is None:
+        return parameters
+    name = error if isinstance(error, str) else "an error without a name"
+    reason, reasons = parameters.get("reason"), parameters.get("reasons")
+    lines = reasons if isinstance(reasons, list) else [reason]
+    raise RefusedError(name, parameters, "\n".join(line for line in lines if isinstance(line, str)) or name)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

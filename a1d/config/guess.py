@@ -1,0 +1,50 @@
+"""What a configuration seems to say of the case, for when it cannot be read properly. Standard library only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from typing import NamedTuple
+
+SIZE_MAX = 16 * 1024  # bytes; a longer file is no a1d configuration
+_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
+# A key at the start of a line or within braces, perhaps in quotes; a tag or an anchor may stand before its value.
+_SETTING = r"(?:^|[{{,\r])[ \t]*(?P<quote>[\"']?){}(?P=quote)[ \t]*:\s*(?:[&!]\S*\s+)?[\"']?{}"
+_LEGACY, _REGISTER, _BUS = (
+    re.compile(_SETTING.format(key, value), re.MULTILINE | re.IGNORECASE)
+    for key, value in (("protocol", "l"), ("protocol", "r"), ("bus", r"(?P<bus>\d{1,2})\b"))
+)
+
+
+class CaseGuess(NamedTuple):
+    """The protocol ("register" or "legacy") and the bus (0..99); None where the text says nothing."""
+
+    protocol: str | None
+    bus: int | None
+
+
+def guess_case(data: bytes) -> CaseGuess:
+    """What the first SIZE_MAX bytes seem to say, whatever else is wrong with them.
+
+    A text that names both protocols counts as legacy: a V3 ignores that one, but register reads can hang an
+    old case (L1).
+    """
+    # Without NULs, UTF-16 reads like ASCII.
+    text = _COMMENT.sub("", data[:SIZE_MAX].decode("utf-8", "replace").replace("\0", ""))
+    protocol = "legacy" if _LEGACY.search(text) else "register" if _REGISTER.search(text) else None
+    bus = _BUS.search(text)
+    return CaseGuess(protocol, int(bus["bus"]) if bus else None)
+
+
+def read_bounded(path: str, flags: int = 0) -> bytes:
+    """What is in a regular file, at most SIZE_MAX + 1 bytes. OSError if it is none or cannot be read."""
+    # O_NONBLOCK: opening a FIFO must not wait for a writer.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return os.read(fd, SIZE_MAX + 1)
+    finally:
+        os.close(fd)

@@ -1,0 +1,104 @@
+"""What is told of the daemon: the Status and Curve types of org.a1d.control, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from a1d import __version__
+from a1d.button.pulses import Gesture
+from a1d.temperature.curve import curve_of
+
+if TYPE_CHECKING:
+    from a1d.button.watcher import ButtonWatcher
+    from a1d.case.fan import Fan
+    from a1d.config.settings import Config, SensorConfig
+    from a1d.service.health import Health
+    from a1d.temperature.controller import Decision, Lease
+    from a1d.temperature.sensors import Sensor
+
+# A curve is told for each whole degree of this range.
+_CURVE_CELSIUS = range(20, 101)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The daemon's parts, as they are at the moment of asking."""
+
+    simulated: bool
+    started_s: float
+    health: Health
+    button: ButtonWatcher
+    fan: Fan
+    sensors: Sequence[Sensor]
+    lease: Lease | None
+    decision: Decision | None
+    power_error: str | None  # why a gesture's action failed
+
+
+def status_of(parts: Parts, now_s: float) -> dict[str, Any]:
+    """The Status type of org.a1d.control."""
+    lease, decision, fan, button = parts.lease, parts.decision, parts.fan, parts.button
+    return {
+        "version": __version__,
+        "simulated": parts.simulated,
+        "uptime_s": round(now_s - parts.started_s, 3),
+        "health": {"state": parts.health.state, "problems": parts.health.problems},
+        "mode": "manual" if lease else "automatic",
+        "duty_percent": decision.duty_percent if decision else None,
+        "duty_confirmed_percent": fan.confirmed_percent if fan.readable else None,
+        "manual_percent": lease.duty_percent if lease else None,
+        "manual_remaining_s": round(max(0.0, lease.until_s - now_s), 3) if lease and lease.until_s else None,
+        "reason": decision.reason if decision else "starting",
+        "temp_celsius": hottest_celsius(parts.sensors),
+        "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors],
+        "button": {
+            "watching": button.source is not None,
+            "double_presses": button.counts[Gesture.DOUBLE_PRESS],
+            "holds": button.counts[Gesture.HOLD],
+            "pulses_ignored": button.ignored,
+        },
+        "bus_errors": fan.errors,
+    }
+
+
+def summary_of(parts: Parts) -> str:
+    """One line for ``systemctl status``."""
+    temp_celsius, decision = hottest_celsius(parts.sensors), parts.decision
+    temp = "no temperature" if temp_celsius is None else f"{temp_celsius:.0f} C"
+    if decision is None:
+        return f"{temp}, starting, {parts.health.state}"
+    mode = "manual" if decision.manual else "automatic"
+    return f"{temp}, fan {decision.duty_percent} %, {mode}, {parts.health.state}"
+
+
+def hottest_celsius(sensors: Sequence[Sensor]) -> float | None:
+    """The highest temperature that is up to date; None if there is none."""
+    return max((sensor.last.temp_celsius for sensor in sensors if sensor.last and not sensor.error), default=None)
+
+
+def curves_of(config: Config) -> list[dict[str, Any]]:
+    """The Curve type of org.a1d.control, for each sensor."""
+    return [_curve(config, sensor) for sensor in config.sensors]
+
+
+def _sensor(sensor: Sensor, now_s: float) -> dict[str, Any]:
+    last = sensor.last
+    return {
+        "name": sensor.name,
+        "temp_celsius": last.temp_celsius if last else None,
+        "age_s": round(max(0.0, now_s - last.at_s), 3) if last else None,
+        "error": sensor.error,
+    }
+
+
+def _curve(config: Config, sensor: SensorConfig) -> dict[str, Any]:
+    curve = curve_of(config, sensor)
+    points = config.fan.curve if sensor.curve is None else sensor.curve
+    return {
+        "sensor": sensor.name,
+        "critical_celsius": curve.critical_celsius,
+        "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points],
+        "duties_percent": [curve.duty_percent(temp) for temp in _CURVE_CELSIUS],
+    }

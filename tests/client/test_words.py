@@ -1,0 +1,180 @@
+"""A status in words: what is checked, what is said, and that all of it is printable."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a1d.client import words
+from a1d.client.words import CURVE, STATUS, check, describe, describe_curve, one_line, printable
+
+GOOD: dict[str, Any] = {
+    "version": "1.0",
+    "simulated": False,
+    "uptime_s": 5.0,
+    "health": {"state": "ok", "problems": []},
+    "mode": "automatic",
+    "duty_percent": 40,
+    "duty_confirmed_percent": 40,
+    "manual_percent": None,
+    "manual_remaining_s": None,
+    "reason": "the curve of cpu",
+    "temp_celsius": 60.0,
+    "sensors": [{"name": "cpu", "temp_celsius": 60.0, "age_s": 0.1, "error": None}],
+    "button": {"watching": True, "double_presses": 1, "holds": 2, "pulses_ignored": 3},
+    "bus_errors": 0,
+}
+GOOD_CURVE: dict[str, Any] = {
+    "sensor": "cpu",
+    "critical_celsius": 80,
+    "duties_percent": list(range(20, 101)),
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("\x1b[2J\x7f\u202e"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(sorted(GOOD)), inner),
+    max_leaves=8,
+)
+
+
+def paths(value: Any) -> list[tuple[Any, ...]]:
+    """The way to each value inside ``value``."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    return [(), *((key, *rest) for key, inner in items for rest in paths(inner))]
+
+
+@st.composite
+def tampered(draw: st.DrawFn, good: Any) -> Any:
+    """``good`` with up to three values of anything in it, or without some of its keys."""
+    value = copy.deepcopy(good)
+    for *way, last in draw(st.lists(st.sampled_from(paths(good)[1:]), max_size=3)):
+        inner = value
+        for key in way:
+            inner = inner[key] if isinstance(inner, dict) and key in inner else inner
+        if isinstance(inner, dict):
+            if draw(st.booleans()):
+                inner[last] = draw(JSON)
+            else:
+                inner.pop(last, None)
+    return value
+
+
+def with_(**changes: object) -> dict[str, Any]:
+    return {**GOOD, **changes}
+
+
+# -- the check -------------------------------------------------------------------------------------------
+
+
+def test_what_is_as_it_should_be_is_handed_on() -> None:
+    assert check(GOOD, STATUS, "status") is GOOD
+    assert check([GOOD_CURVE], [CURVE], "curves") == [GOOD_CURVE]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "status: found None, expected dict"),
+        ([], "status: found list, expected dict"),
+        ({}, "status.version: found None, expected str"),
+        (with_(duty_percent=1e13), "status.duty_percent: found 10000000000000.0, expected a number from 0 to 100"),
+        (with_(duty_percent=float("inf")), "status.duty_percent: found inf, expected a number from 0 to 100"),
+        (with_(duty_percent=True), "status.duty_percent: found True, expected a number"),
+        (with_(temp_celsius="hot\x1b[2J"), "status.temp_celsius: found 'hot\\x1b[2J', expected a number from -300"),
+        (with_(health={"state": "ok", "problems": "none"}), "status.health.problems: found 'none', expected list"),
+        (with_(health={"state": "ok", "problems": [5]}), "status.health.problems: found 5, expected str"),
+        (with_(sensors=[{"name": "x"}, {}]), "status.sensors.name: found None, expected str"),
+        (with_(manual_remaining_s=1e300), "status.manual_remaining_s: found 1e+300, expected a number from 0 to 1e+09"),
+        (with_(reason="x" * 1000, mode=["x" * 1000]), "status.mode: found list, expected str"),
+    ],
+    ids=lambda value: repr(value)[-40:],
+)
+def test_the_first_thing_that_is_wrong_is_named(value: object, text: str) -> None:
+    with pytest.raises(ValueError, match="found") as caught:
+        check(value, STATUS, "status")
+    assert str(caught.value).startswith(text)
+    assert len(str(caught.value)) < 200
+
+
+@given(tampered(GOOD) | JSON)
+def test_what_passes_the_check_can_be_said_and_printed(value: Any) -> None:
+    try:
+        status = check(value, STATUS, "status")
+    except ValueError as error:
+        assert str(error).isprintable()
+        return
+    assert all(line.isprintable() for line in describe(status, colour=False).split("\n"))
+    assert one_line(status, colour=False).isprintable()
+
+
+@given(tampered(GOOD_CURVE) | JSON)
+def test_a_curve_that_passes_the_check_can_be_drawn(value: Any) -> None:
+    try:
+        curve = check(value, CURVE, "curve")
+    except ValueError as error:
+        assert str(error).isprintable()
+        return
+    assert all(line.isprintable() for line in describe_curve(curve).split("\n"))
+
+
+# -- the words ---------------------------------------------------------------------------------------------
+
+
+@given(st.text())
+def test_printable_text_is_left_alone_and_the_rest_is_escaped(text: str) -> None:
+    assert printable(text).isprintable()
+    if text.isprintable():
+        assert printable(text) == text
+    assert all(line.isprintable() for line in words.lines(text))
+
+
+def test_escapes_look_as_in_python() -> None:
+    assert printable("\x1b[31mäß\x07\u202e\ud800\x9b") == "\\x1b[31mäß\\x07\\u202e\\ud800\\x9b"
+
+
+def test_a_calm_status() -> None:
+    assert describe(GOOD, colour=False) == (
+        "temperature  60.0 C\n"
+        "fan          40 %\n"
+        "mode         automatic\n"
+        "because      the curve of cpu\n"
+        "health       ok\n"
+        "button       watched; 1 double presses, 2 holds, 3 other pulses"
+    )
+    assert one_line(GOOD, colour=False) == "60.0 C  fan 40 %  automatic  ok  the curve of cpu"
+
+
+def test_everything_that_may_be_unknown() -> None:
+    status = with_(duty_percent=None, duty_confirmed_percent=None, temp_celsius=None, mode="manual")
+    assert describe(status, colour=False).splitlines()[:3] == [
+        "temperature  unknown",
+        "fan          unknown, not confirmed by the case",
+        "mode         manual, unknown until 'a1d-ctl fan auto'",
+    ]
+
+
+def test_what_the_case_has_not_done_yet_and_the_time_that_is_left() -> None:
+    status = with_(duty_confirmed_percent=10, mode="manual", manual_percent=40, manual_remaining_s=89.6)
+    text = describe(status, colour=False)
+    assert "fan          40 %, the case still at 10 %\n" in text
+    assert "mode         manual, 40 % for another 1m30s\n" in text
+
+
+def test_problems_are_lines_below_health_or_one_line_instead_of_the_reason() -> None:
+    status = with_(health={"state": "failsafe", "problems": ["one\ntwo", "three\x1b[2J"]}, simulated=True)
+    text = describe(status, colour=True)
+    assert "\x1b[31mfailsafe\x1b[0m\n             - one\n             - two\n             - three\\x1b[2J\n" in text
+    assert text.endswith("\ncase         simulated")
+    assert one_line(status, colour=False).endswith("  failsafe  one two; three\\x1b[2J")
+
+
+def test_a_state_that_nobody_knows_has_no_colour() -> None:
+    assert words.health(with_(health={"state": "\x1b", "problems": []}), colour=True) == "\\x1b"
+
+
+@pytest.mark.parametrize(("value", "filled"), [(-5, 0), (0, 0), (1, 0), (2, 1), (50, 20), (100, 40), (1000, 40)])
+def test_a_bar(value: float, filled: int) -> None:
+    assert words.bar(value, 100) == "[" + "#" * filled + "." * (40 - filled) + "]"
