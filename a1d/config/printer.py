@@ -31,7 +31,7 @@ def _section(section: Any, indent: str) -> Iterator[str]:
             # What is the preset's stays a comment, or another preset written above it would change nothing.
             preset = PRESETS[section.preset] if isinstance(section, FanConfig) else {}
             is_preset = field.name in preset and preset[field.name] == value
-            yield f"{indent}{'# ' if is_preset else ''}{_setting(field, value)}"
+            yield f"{'#' if is_preset else ''}{indent}{_setting(field, value)}"
             continue
         if isinstance(value, tuple):
             yield "# Each has:"

@@ -22,7 +22,7 @@ def _section(default: object, doc: str) -> Any:
 # What fan.preset stands for; how each fares is in docs/performance.md.
 PRESETS: dict[str, dict[str, Any]] = {
     "quiet": {"curve": ((50.0, 10.0), (60.0, 15.0), (68.0, 45.0), (75.0, 100.0)), "hold_s": 120.0, "rise_s": 30.0},
-    "balanced": {"curve": ((48.0, 15.0), (58.0, 20.0), (66.0, 75.0), (70.0, 100.0)), "hold_s": 60.0, "rise_s": 30.0},
+    "balanced": {"curve": ((48.0, 15.0), (57.0, 20.0), (64.0, 70.0), (68.0, 100.0)), "hold_s": 60.0, "rise_s": 30.0},
     "cool": {"curve": ((45.0, 20.0), (55.0, 35.0), (65.0, 100.0)), "hold_s": 60.0, "rise_s": 10.0},
 }
 _BALANCED = PRESETS["balanced"]

@@ -14,6 +14,9 @@ from a1d.temperature.reading import Reading
 
 _MEAN_S = 10.0
 _CRITICAL_FOR_S = 60.0
+# Readings scatter. It counts as critical while what they were above it outweighs what they were below since it began;
+# but no more than this is remembered, in degrees times seconds.
+_ABOVE_MAX_CELSIUS_S = 40.0
 _OVER_BELOW_CELSIUS = 3.0  # below critical by this much it is over
 # The second sign. In every machine of the bench with a fan that turns, such a step moves 55 C by more than 0.3 C.
 _STEP_PERCENT = 50
@@ -59,7 +62,8 @@ class _SensorCheck:
     def forget(self) -> None:
         self._mean_celsius = math.nan
         self._last_s = 0.0
-        self._critical_since_s: float | None = None
+        self._critical_since_s = 0.0
+        self._above_celsius_s = 0.0
         self._stays_critical = False
         self._duty_percent: int | None = None
         self._settle()
@@ -74,10 +78,9 @@ class _SensorCheck:
     def step(self, now_s: float, duty_percent: int, temp_celsius: float) -> str | None:
         if math.isnan(self._mean_celsius):
             self._mean_celsius, self._last_s = temp_celsius, now_s
-        share = 1 - math.exp(-max(0.0, now_s - self._last_s) / _MEAN_S)
-        self._mean_celsius += (temp_celsius - self._mean_celsius) * share
-        self._last_s = now_s
-        self._watch_critical(now_s, duty_percent)
+        elapsed_s, self._last_s = max(0.0, now_s - self._last_s), now_s
+        self._mean_celsius += (temp_celsius - self._mean_celsius) * (1 - math.exp(-elapsed_s / _MEAN_S))
+        self._watch_critical(now_s, duty_percent, (temp_celsius - self._critical_celsius) * elapsed_s)
         self._watch_steps(now_s, duty_percent)
         if self._stays_critical:
             return f"the fan runs at 100 % and {self._name} stays at {self._mean_celsius:.0f} C: {_ASK}"
@@ -87,12 +90,14 @@ class _SensorCheck:
             return f"{went} and {self._name} stays at {self._mean_celsius:.0f} C: {_ASK}"
         return None
 
-    def _watch_critical(self, now_s: float, duty_percent: int) -> None:
+    def _watch_critical(self, now_s: float, duty_percent: int, above_celsius_s: float) -> None:
         if self._mean_celsius < self._critical_celsius - _OVER_BELOW_CELSIUS:
             self._stays_critical = False
-        if duty_percent < 100 or self._mean_celsius < self._critical_celsius:
-            self._critical_since_s = None
-        elif self._critical_since_s is None:
+        was_below = self._above_celsius_s == 0
+        self._above_celsius_s = min(_ABOVE_MAX_CELSIUS_S, max(0.0, self._above_celsius_s + above_celsius_s))
+        if duty_percent < 100:
+            self._above_celsius_s = 0.0
+        elif was_below:
             self._critical_since_s = now_s
         elif now_s - self._critical_since_s >= _CRITICAL_FOR_S:
             self._stays_critical = True

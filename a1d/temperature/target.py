@@ -11,16 +11,18 @@ from collections.abc import Mapping
 
 from a1d.config.settings import Config
 from a1d.temperature.curve import curve_of
+from a1d.temperature.rise import SLACK_CELSIUS
 
 _MEAN_S = 10.0
 _GAIN_PERCENT_PER_CELSIUS = 2.0
 _RESET_S = 800.0
-_STEP_PERCENT = 5  # duties are multiples of it, so that the law does not hunt
+_STEP_PERCENT = 5  # duties are multiples of it; it falls by two at least, so that it does not hunt between two
 _OFF_BELOW_CELSIUS = 8.0
 _START_BELOW_CELSIUS = 3.0  # a fan that stands starts only here: off and on lie 5 C apart
 _RAMP_BELOW_CELSIUS = 8.0
 _START_PERCENT_MAX = 50
-_STEP_MAX_S = 10.0  # a longer pause counts as this
+_PAUSE_MAX_S = 10.0  # a longer one counts as this
+_TEMP_MIN_CELSIUS = -50.0
 
 
 class TargetLaw:
@@ -37,15 +39,16 @@ class TargetLaw:
         self._integral_percent = float(min(duty_percent, _START_PERCENT_MAX))
         self._mean_celsius = math.nan
         self._last_s = math.nan
-        self._is_on = duty_percent > 0
+        self._held_percent = duty_percent
 
     def duty_percent(self, now_s: float, temp_celsius: float, rising_celsius: float) -> int:
         """0..100 %, for any float. ``rising_celsius`` is the calm temperature (rise.py), which no lone leap moves."""
         if not rising_celsius < self._critical_celsius:
             return 100
-        elapsed_s = 0.0 if math.isnan(self._last_s) else min(max(0.0, now_s - self._last_s), _STEP_MAX_S)
+        elapsed_s = 0.0 if math.isnan(self._last_s) else min(max(0.0, now_s - self._last_s), _PAUSE_MAX_S)
         self._last_s = now_s
-        temp_celsius = min(temp_celsius, self._critical_celsius)  # NaN and what nobody has confirmed included
+        # What has not been confirmed counts for little, and NaN and the infinities spoil no mean.
+        temp_celsius = max(_TEMP_MIN_CELSIUS, min(self._critical_celsius, rising_celsius + SLACK_CELSIUS, temp_celsius))
         if math.isnan(self._mean_celsius):
             self._mean_celsius = temp_celsius
         self._mean_celsius += (temp_celsius - self._mean_celsius) * (1 - math.exp(-elapsed_s / _MEAN_S))
@@ -58,11 +61,13 @@ class TargetLaw:
         if asked < 100 if above_celsius > 0 else asked > 0:
             self._integral_percent += _GAIN_PERCENT_PER_CELSIUS * above_celsius * elapsed_s / _RESET_S
             self._integral_percent = min(100.0, max(0.0, self._integral_percent))
-        self._is_on = above_celsius >= -(_OFF_BELOW_CELSIUS if self._is_on else _START_BELOW_CELSIUS)
-        if not self._is_on:
-            return 0
-        duty = math.ceil(asked / _STEP_PERCENT) * _STEP_PERCENT
-        return max(self._duty_min_percent, min(100, max(duty, 1)))
+        if above_celsius < -(_OFF_BELOW_CELSIUS if self._held_percent else _START_BELOW_CELSIUS):
+            self._held_percent = 0
+        else:
+            step = max(_STEP_PERCENT, min(100, math.ceil(asked / _STEP_PERCENT) * _STEP_PERCENT))
+            if not self._held_percent - _STEP_PERCENT <= step <= self._held_percent:
+                self._held_percent = step
+        return max(self._held_percent, self._duty_min_percent) if self._held_percent else 0
 
     def _ramp(self, rising_celsius: float) -> int:
         share = 1 - (self._critical_celsius - rising_celsius) / _RAMP_BELOW_CELSIUS

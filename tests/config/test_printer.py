@@ -186,7 +186,7 @@ def test_a_setting_stands_right_below_its_meaning() -> None:
     for made_by, key, doc in OPTIONS:
         if made_by is not SensorConfig and key not in ("fan", "sensors", "case", "button"):
             last = f"# {doc[-1]}".strip()
-            assert any(above == last and below.removeprefix("# ").startswith(f"{key}:") for above, below in pairs)
+            assert any(above == last and below.lstrip("# ").startswith(f"{key}:") for above, below in pairs)
 
 
 def test_a_preset_written_into_the_printed_configuration_takes_effect() -> None:
