@@ -22,7 +22,7 @@ from a1d.sim.mcu import BusFault
 from a1d.temperature.controller import Decision
 from a1d.temperature.curve import curve_of
 from a1d.temperature.reading import Reading
-from tests.virtual import VirtualRig
+from tests.virtual import PROMPT_FAN, VirtualRig
 
 MakeRig = Callable[..., VirtualRig]
 KICK_S = 0.6
@@ -179,11 +179,11 @@ def test_reload_takes_a_good_file_keeps_the_old_for_a_bad_one_and_keeps_the_leas
     make_rig: MakeRig, tmp_path: Path
 ) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("fan: {curve: {40: 30, 70: 100}}\n")
+    path.write_text("fan: {curve: {40: 30, 70: 100}, hold: 10s}\n")
     rig = make_rig(lambda: read_config(str(path)))
     settle_at(rig, 40.0)
     assert rig.fan_percent == 30
-    path.write_text("fan: {curve: {40: 50, 70: 100}}\n")
+    path.write_text("fan: {curve: {40: 50, 70: 100}, hold: 10s}\n")
     rig.daemon.reload()
     rig.run(1)
     assert rig.fan_percent == 50
@@ -191,7 +191,7 @@ def test_reload_takes_a_good_file_keeps_the_old_for_a_bad_one_and_keeps_the_leas
     path.write_text("fan: {curve: nonsense}\n")
     with pytest.raises(ConfigError, match=r"config.yaml:1: fan.curve"):
         rig.daemon.reload()
-    path.write_text("fan: {curve: {40: 20, 70: 100}}\n")
+    path.write_text("fan: {curve: {40: 20, 70: 100}, hold: 10s}\n")
     rig.daemon.reload()
     rig.run(1)
     assert rig.fan_percent == 90
@@ -209,7 +209,7 @@ def test_nvme_with_its_own_curve_can_ask_for_more(make_rig: MakeRig) -> None:
 
 
 def test_legacy_protocol_follows_too(make_rig: MakeRig) -> None:
-    config = Config()
+    config = Config(fan=PROMPT_FAN)
     rig = make_rig(replace(config, case=replace(config.case, protocol="legacy")), legacy=True)
     rig.case.fixed_celsius = 65.0
     rig.run(2)
@@ -573,7 +573,7 @@ def test_in_an_emergency_a_manual_duty_is_answered_with_what_the_fan_gets(rig: V
 
 
 def test_debug_logs_each_transfer_reading_and_decision_and_a_reload_ends_it(make_rig: MakeRig) -> None:
-    chosen = [replace(Config(), log_level="debug")]
+    chosen = [replace(Config(fan=PROMPT_FAN), log_level="debug")]
     rig = make_rig(lambda: chosen[0])
     rig.run(5)
     rig.log_lines.clear()
@@ -668,7 +668,7 @@ def test_a_change_of_protocol_at_a_reload_ends_every_read(make_rig: MakeRig) -> 
 @pytest.mark.parametrize("interval_s", [0.5, 2.0, 5.0])
 def test_a_changed_duty_is_said_however_far_apart_the_ticks_are(make_rig: MakeRig, interval_s: float) -> None:
     """It is healed 0.6 s after it was noticed, so no tick may ever see it."""
-    rig = make_rig(Config(interval_s=interval_s))
+    rig = make_rig(Config(interval_s=interval_s, fan=PROMPT_FAN))
     settle_at(rig, 45.0)
     rig.case.bus_faults.add(BusFault.NO_ANSWER)
     rig.case.fixed_celsius = 65.0
