@@ -60,7 +60,6 @@ class TargetLaw:
         # The integral stands still while the fan can do no more of what it would add to.
         if asked < 100 if above_celsius > 0 else asked > 0:
             self._integral_percent += _GAIN_PERCENT_PER_CELSIUS * above_celsius * elapsed_s / _RESET_S
-            self._integral_percent = min(100.0, max(0.0, self._integral_percent))
         if above_celsius < -(_OFF_BELOW_CELSIUS if self._held_percent else _START_BELOW_CELSIUS):
             self._held_percent = 0
         else:

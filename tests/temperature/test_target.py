@@ -69,9 +69,15 @@ def test_hours_of_heat_that_no_fan_can_cool_leave_nothing_to_unwind() -> None:
     for k in range(36_000, 36_000 + 100):
         duty = one.duty_percent(k, 49.0, 49.0)
     assert duty == 0
-    for k in range(36_100, 40_000):
-        duty = one.duty_percent(k, 57.0, 57.0)
-    assert duty <= 100
+
+
+def test_what_was_beyond_full_speed_is_not_gathered() -> None:
+    one = law()
+    for k in range(36_000):
+        one.duty_percent(k, 75.0, 75.0)
+    for k in range(36_000, 36_060):
+        duty = one.duty_percent(k, TARGET, TARGET)
+    assert duty <= 75, "2 % for each of 17 C above the target were enough for the rest"
 
 
 def test_after_a_long_cool_spell_it_rises_without_delay() -> None:
