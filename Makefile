@@ -1,4 +1,4 @@
-# The commands that README.md promises.
+# The commands that README.md names.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint types unit bench bench-control hil-virtual hil-case hil-case-hands install install-files uninstall clean
+.PHONY: run test lint types unit bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -32,14 +32,14 @@ bench-control: $(BENCH)  ## how quiet and how cool: a1d, its peers and the optim
 	$(BIN)/python -m tests.bench.control $(BENCH_ARGS)
 
 SUITE ?= trixie
-hil-virtual: $(STAMP)  ## every promise in a virtual machine with a virtual case (root): hil/README.md
+hil-virtual: $(STAMP)  ## every check in virtual machines with a virtual case (root): hil/README.md
 	$(BIN)/python -m hil.host --suite '$(SUITE)' --only '$(ONLY)'
 
 # With the installed a1d's own Python: it has all that is needed. -B: root leaves nothing in the sources.
-hil-case hil-case-hands:  ## on a real Pi in its case (root), all that needs no hands, and the rest: hil/README.md
+hil-case hil-case-operator:  ## on a real Pi in its case (root), without and with an operator: hil/README.md
 	@test -x '$(or $(PREFIX),/opt/a1d)/bin/python' || { echo 'a1d is not installed: sudo make install' >&2; exit 1; }
 	@'$(or $(PREFIX),/opt/a1d)/bin/python' -B -m hil.suite --rig case --only '$(ONLY)' \
-	    $(if $(filter %-hands,$@),--hands) $(if $(YES),--yes)
+	    $(if $(filter %-operator,$@),--operator) $(if $(YES),--yes)
 
 install install-files uninstall:  ## the service on this system (root); DESTDIR, PREFIX: systemd/install.sh
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' PYTHON='$(PYTHON)' sh systemd/install.sh $@

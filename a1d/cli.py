@@ -122,12 +122,17 @@ def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:
     """Make the run directory if need be, and be its only owner for as long as this process lives."""
     try:
         with contextlib.suppress(FileExistsError):
-            os.makedirs(run_dir, mode=0o755)
-        fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        stack.callback(os.close, fd)
-        if os.fstat(fd).st_uid != os.geteuid():
+            os.makedirs(run_dir, mode=0o711)
+        directory = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        stack.callback(os.close, directory)
+        if os.fstat(directory).st_uid != os.geteuid():
             raise A1dError(f"{run_dir} belongs to another user; name another directory with --run-dir")
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A file that nobody else may open: whoever can open a file can lock it.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        lock = os.open("lock", flags, 0o600, dir_fd=directory)
+        stack.callback(os.close, lock)
+        os.fchmod(lock, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise DaemonRunningError(
             f"another a1d already runs with {run_dir}; stop it first, or name another directory with --run-dir"
@@ -157,4 +162,5 @@ def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack, *, hangup_ends:
         signal.signal(number, lambda _number, _frame: None)
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     stack.callback(signal.set_wakeup_fd, -1)
+    daemon.loop.urgent.add(on_signal)
     daemon.loop.selector.register(ours, 1, on_signal)  # 1 is EVENT_READ

@@ -24,13 +24,14 @@ from a1d.hardware import Hardware
 from a1d.log import Log
 from a1d.loop import Loop
 from a1d.paths import SOCKET_NAME
-from a1d.service.access import steering_gid
+from a1d.service.access import may_steer, steering_gid
 from a1d.service.health import Health
 from a1d.service.methods import methods
 from a1d.service.publisher import Publisher
+from a1d.service.server import Server
 from a1d.service.status import Parts, curves_of, status_of
 from a1d.service.systemd import Notifier
-from a1d.service.varlink import Parameters, Server
+from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller, Decision
 from a1d.temperature.reading import gap_s
 from a1d.temperature.sensors import open_sensors, read_all
@@ -80,7 +81,7 @@ class Daemon:
         self._save_stop_settings()
         self.actions = Actions(hardware.power, self.log)
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
-        self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop.selector, self.log)
+        self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self.log)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
         self.sensors = open_sensors(self.config, hardware.sysfs)
         self.server = self._open_server()
@@ -142,6 +143,8 @@ class Daemon:
         self._log_firmware()
         self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=self._is_alive)
         self.publisher.tick(now_s, parts, self.server)
+        if self.server is not None:
+            self.server.tick()
         self._power_button.tick(now_s)  # after the fan and READY: at the start it has a library to import
 
     def _control(self, now_s: float, gap: bool) -> None:
@@ -236,6 +239,7 @@ class Daemon:
         self.log.debugging = config.log_level == "debug"
         self.health.report("configuration", None)
         steering_gid.cache_clear()
+        steering_gid()
         if config.sensors != old.sensors or config.interval_s != old.interval_s:
             for sensor in self.sensors:
                 sensor.close()
@@ -269,11 +273,11 @@ class Daemon:
         control = methods(
             self.status, lambda: curves_of(self.config), self.set_manual, self.resume_automatic, self.reload
         )
+        service = Service([control, *self._hardware.interfaces()], info, self.log)
         path = os.path.join(self._run_dir, SOCKET_NAME)
+        steering_gid()  # looking a group up can take long: now, and not when the first client comes
         try:
-            return Server(
-                path, [control, *self._hardware.interfaces()], info, self.loop.selector, self.clock, log=self.log
-            )
+            return Server(path, service, self.loop.selector, self.clock, may_steer)
         except OSError as error:
             self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
             return None

@@ -11,6 +11,8 @@ class Loop:
 
     ``tick`` takes the time in seconds; ``poll_fan`` gives the time at which it wants to be called again. Nothing that
     is called may wait for longer than one transfer on the bus. The owner sets ``fan_due_s`` after a tick.
+
+    What is in ``urgent`` is called before all others; these take turns, so that nobody waits for ever.
     """
 
     def __init__(
@@ -22,10 +24,13 @@ class Loop:
     ) -> None:
         self.interval_s = interval_s
         self.selector = selectors.DefaultSelector()
+        self.urgent: set[Callable[[], None]] = set()
         self.fan_due_s = self._next_tick_s = clock()
         self._clock = clock
         self._tick = tick
         self._poll_fan = poll_fan
+        self._turns = 0
+        self._last_turn: dict[int, int] = {}  # by descriptor
 
     @property
     def wake_s(self) -> float:
@@ -38,7 +43,11 @@ class Loop:
 
     def run_once(self) -> None:
         """Wait for the next thing to happen and deal with it."""
-        for key, _events in self.selector.select(max(0.0, self.wake_s - self._clock())):
+        ready = [key for key, _events in self.selector.select(max(0.0, self.wake_s - self._clock()))]
+        ready.sort(key=lambda key: (key.data not in self.urgent, self._last_turn.get(key.fd, 0)))
+        for key in ready:
+            self._turns += 1
+            self._last_turn[key.fd] = self._turns
             key.data()
             if self._clock() >= self._next_tick_s:
                 break  # the fan comes first; what is ready stays ready

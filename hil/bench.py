@@ -1,4 +1,4 @@
-"""The case while a1d is stopped: the fan is a script's to play with, and is never left to itself."""
+"""The case while a1d is stopped. A script sets the fan, and in the end the fan is at a safe duty."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Answer = dict[str, Any]
 
 
 class Bench:
-    """What a question may use. Nothing but duties can be written: RegisterBus has no other write."""
+    """What a question may use. It can write duties only: RegisterBus has no other write."""
 
     def __init__(self, bus: RegisterBus) -> None:
         self._bus = bus
-        # Keeps the answer so far, before something that may end the machine.
+        # Stores the answer so far, before something that may end the machine.
         self.save: Callable[[Answer], None] = lambda _answer: None
 
     def write(self, duty_percent: int) -> None:
-        """Now; whether it is too soon is the asker's business. OSError if the bus fails."""
+        """Write at once, however soon after the last write. OSError if the bus fails."""
         self._bus.write_duty(duty_percent)
 
     def read(self) -> int:
-        """What the controller last processed."""
+        """The duty that the controller last processed."""
         return try_for(_TRY_S, self._bus.read_duty, time.monotonic, time.sleep)
 
     def read_firmware(self) -> int:
@@ -41,19 +41,19 @@ class Bench:
         return try_for(_TRY_S, self._bus.read_firmware, time.monotonic, time.sleep)
 
     def set(self, duty_percent: int) -> None:
-        """Write, give it time to kick, and write again: the first may have fallen into a kick."""
-        check_guard()  # without it a1d has the fan again
+        """Write twice, with the time of a kick-start between: the controller drops a write during a kick-start."""
+        check_guard()  # without the guard a1d controls the fan again
         for _ in range(2):
             try_for(_TRY_S, lambda: self.write(duty_percent), time.monotonic, time.sleep)
             time.sleep(SETTLE_S)
 
     def power_off(self) -> None:
-        """The ordinary way, and wait for it."""
+        """Power off the ordinary way, and wait for it."""
         subprocess.run(["systemctl", "poweroff"], check=False)
         time.sleep(90)
 
     def power_off_now(self, answer: Answer) -> None:
-        """Because the case will cut the power in seconds; keep ``answer`` if there is time left."""
+        """Power off because the case cuts the power in seconds. Store ``answer`` if there is time left."""
         subprocess.run(["systemctl", "poweroff", "--ignore-inhibitors"], check=False)
         with contextlib.suppress(OSError):
             self.save(answer)
@@ -61,10 +61,10 @@ class Bench:
 
 
 class Question(NamedTuple):
-    """``hands``: it needs a person. ``ends``: it ends with the power cut."""
+    """``needs_operator``: a person must be at the case. ``ends``: it ends with the power cut."""
 
     text: str
-    hands: bool
+    needs_operator: bool
     ends: bool
     ask: Callable[[Bench], Answer]
 
@@ -72,18 +72,18 @@ class Question(NamedTuple):
 QUESTIONS: list[Question] = []
 
 
-def question(text: str, *, hands: bool = False, ends: bool = False) -> Callable[[Callable[[Bench], Answer]], None]:
-    """Register what finds the answer: a dict with a sentence under "answer", and the figures."""
+def question(text: str, *, operator: bool = False, ends: bool = False) -> Callable[[Callable[[Bench], Answer]], None]:
+    """Register a function that finds the answer: a dict with a sentence under "answer", and the figures."""
 
     def register(ask: Callable[[Bench], Answer]) -> None:
-        QUESTIONS.append(Question(text, hands, ends, ask))
+        QUESTIONS.append(Question(text, operator, ends, ask))
 
     return register
 
 
 @contextlib.contextmanager
 def on_the_bench(bus: int) -> Iterator[Bench]:
-    """a1d is stopped in here, and started in the end. Within ``guarded`` only."""
+    """a1d is stopped in here, and started again at the end. Use it within ``guarded`` only."""
     subprocess.run(["systemctl", "stop", SERVICE], check=True)
     try:
         with contextlib.closing(RegisterBus(open_smbus(bus, 0))) as registers:

@@ -1,4 +1,4 @@
-"""Every transfer to the case, whoever makes it, by the kernel's own i2c tracepoints; the bus is not touched."""
+"""Records every transfer to the case, by any program, with the kernel's i2c tracepoints. The bus is not touched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from a1d.case.bus import ADDRESS
 from hil.rig import NotHere, Transfer
 
 TRACING = Path("/sys/kernel/tracing")
-# One of our own: whatever else is traced on this machine goes on as it was.
+# A trace instance of our own, so that other tracing on this machine is not disturbed.
 INSTANCE = TRACING / "instances/a1d-hil"
 EVENTS = ("i2c_write", "i2c_read", "i2c_reply", "i2c_result")
 _LINE = re.compile(r"\s(\d+\.\d+): (i2c_(?:write|read|reply|result)): i2c-(\d+) (.*)")
@@ -55,10 +55,10 @@ def _transfer(time_s: float, messages: list[_Message], is_ok: bool) -> Transfer:
 
 
 class BusTrace:
-    """Transfers since the last ``clear``, all but this process's own."""
+    """Transfers since the last ``clear``, without this process's own."""
 
     def __init__(self, bus: int) -> None:
-        """NotHere if this kernel does not tell."""
+        """NotHere if this kernel has no i2c tracepoints."""
         self._bus = bus
         if not (TRACING / "events/i2c/i2c_write").exists():
             raise NotHere(f"nothing records this bus: no i2c tracepoints in {TRACING}")
@@ -70,7 +70,7 @@ class BusTrace:
         self.clear()
 
     def transfers(self) -> list[Transfer]:
-        """Oldest first."""
+        """The transfers, the oldest first."""
         return parse((INSTANCE / "trace").read_text(), self._bus)
 
     def clear(self) -> None:

@@ -1,7 +1,7 @@
-"""A real Pi 5 in its case, in use by its owner: the promises that can be tried there without a trace.
+"""A real Pi 5 in its case, in use by its owner: the checks that leave nothing behind there.
 
-a1d runs from a drop-in in /run, with a configuration and a temperature of our own: a file is mounted over the
-sensor, in the service's mount namespace alone. The guard takes the drop-in away again, a reboot does too.
+a1d runs with a drop-in in /run, with the suite's own configuration and temperature: a file is mounted over the
+sensor, in the service's mount namespace only. The guard removes the drop-in again, and so does a reboot.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hil.guard import DROP_IN, RUN, check_guard
 from hil.installed import program
 from hil.rig import SERVICE, NotHere, Rig, Transfer
 
-# What these do to a machine has been looked at with an owner's eyes; a module that is not listed is not tried.
+# Only these modules run on a real machine: each was reviewed for what it does to one.
 MODULES = ("button", "control", "cost", "ends", "faults", "sandbox")
 _TEMP, _CONFIG = RUN / "temp", RUN / "config.yaml"
 _READ_PAUSE_S = 0.1
@@ -49,15 +49,15 @@ class CaseRig(Rig):
         self.out(f"systemctl restart {SERVICE}")
 
     def write_config(self, text: str) -> None:
-        """Ours, not the owner's."""
+        """The suite's configuration. The owner's file is not touched."""
         if self._bus_number != CaseConfig().bus and "case:" not in re.sub("#.*", "", text):
             text += f"\ncase: {{bus: {self._bus_number}}}\n"
         _CONFIG.write_text(text)
         _CONFIG.chmod(0o644)
 
     def program(self, there: bool) -> None:
-        """By the drop-in, so that no file of the program is touched."""
-        check_guard()  # or nobody would take it away again
+        """Changes the drop-in only, so that no file of the program is touched."""
+        check_guard()  # without the guard nothing would remove the drop-in
         DROP_IN.parent.mkdir(parents=True, exist_ok=True)
         path = self._program if there else RUN / "no-such-program"
         # "-": should it be left behind, a1d and a1d-failsafe can start all the same.
@@ -68,13 +68,13 @@ class CaseRig(Rig):
         self.out("systemctl daemon-reload")
 
     def run_out_of_memory(self, pid: int) -> None:
-        """Not on somebody's machine."""
+        """Not done on somebody's machine."""
         raise NotHere("the kernel's out-of-memory killer might take something of yours instead")
 
-    def calm(self) -> None:
-        """45 degrees, as far as a1d knows."""
+    def set_up(self) -> None:
+        """Tell a1d 45 C, and wait until the fan is off and health is ok."""
         self.heat_to(45)
-        super().calm()
+        super().set_up()
         self.call("ResumeAutomatic")
         self.wait_fan(0, 30)
         self.wait("health ok", lambda: self.health() == "ok", 30)
@@ -83,12 +83,12 @@ class CaseRig(Rig):
             self._trace.clear()
 
     def heat_to(self, celsius: float) -> None:
-        """What a1d reads; the guard goes on reading the truth."""
+        """Set the value that a1d reads. The guard still reads the real temperature."""
         self._temp = f"{round(celsius * 1000)}"
         self._write_temp(self._temp)
 
     def _write_temp(self, text: str) -> None:
-        # In place and always as long: the same file is mounted there, and may be read at any moment.
+        # In place and always with the same length: this very file is mounted there, and a1d may read it at any moment.
         fd = os.open(_TEMP, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             os.pwrite(fd, f"{text:<8}\n".encode(), 0)
@@ -96,7 +96,7 @@ class CaseRig(Rig):
             os.close(fd)
 
     def fan_percent(self) -> int:
-        """What the controller says it was last told; it has no tachometer, and kicks do not show."""
+        """The last duty, as the controller reports it. There is no tachometer, and kick-starts do not show."""
         for attempt in range(5):
             time.sleep(max(0.0, self._read_s + _READ_PAUSE_S - self.now_s()))
             self._read_s = self.now_s()
@@ -108,19 +108,19 @@ class CaseRig(Rig):
         raise AssertionError
 
     def transfers(self) -> list[Transfer]:
-        """Since this promise began, but for this process's own reads."""
+        """Since this check began, without this process's own reads."""
         if self._trace is None:
             raise NotHere("nothing records this bus: its kernel has no i2c tracepoints")
         return self._trace.transfers()
 
     def sensor_fault(self, name: str) -> None:
-        """Nonsense in place of a number is all that a file can do."""
+        """Only nonsense in place of a number is possible with a file."""
         if name not in ("none", "garbage"):
             raise NotHere("the sensor of a real machine cannot be made to fail so")
         self._write_temp("nonsense" if name == "garbage" else self._temp)
 
     def forbidden_writes(self) -> int:
-        """Of anybody, over all promises so far."""
+        """By any program, over all checks so far."""
         return self._forbidden + self._count_forbidden()
 
     def _count_forbidden(self) -> int:

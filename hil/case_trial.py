@@ -1,7 +1,7 @@
-"""However a run on somebody's machine ends, everything is as it was: tried in the virtual machine, from outside.
+"""A check: however a run for a real case ends, everything is put back. It runs in the virtual machine.
 
-``python -m hil.case_trial`` is the part in the machine, where the time counts. Each run is ended at the worst moment:
-while a1d's drop-in names a program that does not exist, and the processor is hot.
+``python -m hil.case_trial`` is the part inside the machine, because the timing matters there. Each run is ended at
+the worst moment: while a1d's drop-in names a program that does not exist, and the processor is hot.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hil.guard import DROP_IN, GUARD, RUN
-from hil.power import SOURCE, promise
+from hil.power import SOURCE, check
 from hil.rig import CONFIG, SERVICE, VirtualRig
 from hil.virtual.vm import Vm
 
@@ -28,7 +28,7 @@ _SUITE = [PYTHON, "-B", "-m", "hil.suite", "--rig", "case", "--yes", "--report",
 _TRIED = "a program that cannot start"
 
 
-@promise("a run on somebody's machine puts everything back: SIGTERM, kill -9 of it and of its guard, heat")
+@check("a run on somebody's machine puts everything back: SIGTERM, kill -9 of it and of its guard, heat")
 def puts_everything_back(vm: Vm) -> str:
     """One after the other, each timed in the machine."""
     done = vm.run(f"cd {SOURCE} && {PYTHON} -B -m hil.case_trial", timeout=1800, host_timeout=1800)
@@ -95,7 +95,7 @@ def _try_end(
     says: str,
     least_percent: int,
 ) -> str:
-    rig.calm()
+    rig.set_up()
     rig.heat_to(HOT_CELSIUS)
     rig.wait_fan(HOT_PERCENT, 5)
     command, config = _command(rig), CONFIG.read_bytes()

@@ -1,8 +1,8 @@
-"""Whatever becomes of a program that plays with somebody's fan, a1d is in charge again within seconds.
+"""However the suite ends on somebody's machine, a1d controls the fan again within seconds.
 
-A unit of systemd's own, ``a1d-hil-guard``, watches that program and the real temperature; its ExecStopPost= lines
-put everything back, so it does not matter how either of them ends. They are plain commands: neither the clone nor
-Python need to be there any more. What is changed lives in /run: if the machine ends, that is gone too.
+A systemd unit, ``a1d-hil-guard``, watches the suite and the real temperature. Its ExecStopPost= lines put everything
+back, however the suite or the guard ends. They are plain commands that need neither the clone nor Python. All changes
+are in /run, so a power failure undoes them too.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from hil.rig import SERVICE
 RUN = Path("/run/a1d-hil")
 DROP_IN = Path("/run/systemd/system/a1d.service.d/zz-a1d-hil.conf")
 GUARD = "a1d-hil-guard.service"
-# While it is there, nothing can be written until the machine starts anew (hil/read_only.py).
+# While this file exists, no disk can be written until the machine restarts (hil/read_only.py).
 READ_ONLY = RUN / "read-only"
 _HOT = RUN / "hot"
 _BUS = RUN / "bus"
-# Not at once: the case may be about to cut the power, and that must not fall into a start.
+# Not at once: the case may be about to cut the power, and it must not do so while the machine starts.
 _RESTART = f"test ! -e {READ_ONLY} || systemd-run --on-active=60 systemctl reboot --force --force"
 _UNDO = (
     f"rm -f {DROP_IN}",
@@ -44,21 +44,21 @@ _UNDO = (
 )
 
 
-class RefusedError(Exception):
-    """This machine is not in a state to be tried; the text says what to do."""
+class CannotBeginError(Exception):
+    """The suite cannot begin on this machine. The text says what to do."""
 
 
 def _undo() -> list[list[str]]:
-    """What puts everything back; each does no harm if there is nothing to put back, or the one before failed."""
+    """The commands that put everything back. Each is harmless if nothing is to be put back or an earlier one failed."""
     commands = [shlex.split(each) for each in _UNDO]
     return [[shutil.which(each[0]) or f"/bin/{each[0]}", *each[1:]] for each in commands]
 
 
 @contextlib.contextmanager
 def guarded(bus: int) -> Iterator[None]:
-    """In here a1d may be stopped, killed and lied to. RefusedError if another run is under way."""
+    """In here a1d may be stopped, killed and given false values. CannotBeginError if another run is under way."""
     if trouble := RealHeat(owners_config()).trouble():
-        raise RefusedError(f"{trouble}. Mend that, or let the machine cool, and try again")
+        raise CannotBeginError(f"{trouble}. Mend that, or let the machine cool, and try again")
 
     def end(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
@@ -72,7 +72,7 @@ def guarded(bus: int) -> Iterator[None]:
         unit += ["-p", f"ExecStopPost=-{shlex.join(command)}"]
     watch = [sys.executable, "-B", "-m", "hil.guard", str(os.getpid())]
     if subprocess.run([*unit, *watch], check=False).returncode:
-        raise RefusedError(f"another run is under way, or its end failed: systemctl status {GUARD}")
+        raise CannotBeginError(f"another run is under way, or its end failed: systemctl status {GUARD}")
     try:
         RUN.mkdir(mode=0o755, exist_ok=True)
         _BUS.write_text(str(bus))
@@ -80,27 +80,27 @@ def guarded(bus: int) -> Iterator[None]:
     finally:
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
-        # Waits until everything is as it was.
+        # Waits until everything is put back.
         subprocess.run(["systemctl", "stop", GUARD], check=False, stderr=subprocess.DEVNULL)
-        # If the guard ended earlier than we heard of it, we may have gone on after it had put everything back.
+        # If the guard ended without our noticing, we may have changed something after it had put everything back.
         if DROP_IN.exists() or RUN.exists():
             for command in _undo():
                 subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
 
 def check_guard() -> None:
-    """Go no further without it."""
+    """End the run with KeyboardInterrupt if the guard does not run."""
     if subprocess.run(["systemctl", "is-active", "--quiet", GUARD], check=False).returncode:
         raise KeyboardInterrupt(why_ended() or "its guard was stopped")
 
 
 def why_ended() -> str:
-    """Why the guard has put an end to this, or nothing."""
+    """Why the guard ended the run; empty if it did not."""
     return _HOT.read_text() if _HOT.exists() else ""
 
 
 def in_charge() -> str:
-    """Whether a1d has the fan again, in words."""
+    """Whether a1d controls the fan again, as a sentence."""
     if DROP_IN.exists() or subprocess.run(["systemctl", "is-active", "--quiet", SERVICE], check=False).returncode:
         remedy = f"sudo rm -f {DROP_IN}; sudo systemctl daemon-reload; sudo systemctl restart {SERVICE}"
         return f"a1d does NOT run as it did: {remedy}"
@@ -126,7 +126,7 @@ def _watch(pid: int) -> None:
 
 
 def _full_speed() -> None:
-    # Again after 0.7 s: one that falls into a kick is dropped (docs/hardware.md M7).
+    # Twice, 0.7 s apart: the controller drops a write during a kick-start (docs/hardware.md M7).
     for _ in range(2):
         with (
             contextlib.suppress(OSError, ValueError),

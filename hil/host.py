@@ -1,4 +1,8 @@
-"""``python3 -m hil.host``: the whole suite in virtual machines: build, boot, install as README says, try, tell."""
+"""``python3 -m hil.host``: the whole suite in virtual machines.
+
+It builds the image, boots the machines, installs a1d as README says, runs each check in whichever machine is free,
+and prints a table. The last line is the count: ``68 passed, 0 failed, 0 skipped``.
+"""
 
 from __future__ import annotations
 
@@ -13,34 +17,35 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import hil.case_trial  # noqa: F401 - registers a promise
-from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_PROMISES, SOURCE, calm
-from hil.promise import Outcome
+import hil.case_trial  # noqa: F401 - registers a check
+from hil.check import Outcome, count
+from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_CHECKS, SOURCE, set_up
 from hil.virtual.image import CACHE, build
 from hil.virtual.vm import SHARE, SUITES, BuildError, Vm, boot
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
-# What takes minutes; begun first, so that no machine waits for it in the end.
-LONG = ("upgrade", "soak")
-# Of the host's time. A guest that does nothing but wait gets through an hour in a moment.
-PROMISE_MAX_S = 1800.0
+# These take minutes. They begin first, so that at the end no machine waits for another.
+LONG = ("upgrade", "soak", "a run on somebody's machine")
+# In host time. A guest that only waits gets through an hour of its own time in a moment.
+CHECK_MAX_S = 1800.0
 
 
 def share(suite: str) -> Path:
-    """What the guest gets to see: the sources, and the wheels that a Pi would fetch from the network."""
+    """The directory that the guest can read: the sources, and the wheels that a Pi would download."""
     place = CACHE / suite / "share"
-    asked = (ROOT / "pyproject.toml").read_text()
+    project = (ROOT / "pyproject.toml").read_text()
     wheels = place / "wheels"
-    if not (wheels / "asked.toml").exists() or (wheels / "asked.toml").read_text() != asked:
+    if not (wheels / "pyproject.toml").exists() or (wheels / "pyproject.toml").read_text() != project:
         new = place / "wheels.new"
         for old in (new, wheels):
             shutil.rmtree(old, ignore_errors=True)
-        _download(new, suite, tomllib.loads(asked))
-        (new / "asked.toml").write_text(asked)
+        _download(new, suite, tomllib.loads(project))
+        (new / "pyproject.toml").write_text(project)
         new.rename(wheels)
     shutil.rmtree(place / "source", ignore_errors=True)
     for name in source_files():
@@ -61,32 +66,32 @@ def _download(place: Path, suite: str, project: dict[str, Any]) -> None:
 
 
 def source_files() -> list[str]:
-    """What git has of the sources, and what it would take."""
-    # Root may try what belongs to somebody else.
+    """The files that git tracks or would add."""
+    # The clone may belong to another user than root.
     git = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(git, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     return [name for name in listed.split("\0") if name and (ROOT / name).exists()]
 
 
 class Job(NamedTuple):
-    """A promise to try in whichever machine is free."""
+    """A check to run in whichever machine is free."""
 
-    promise: str
+    check: str
     try_it: Callable[[Vm], Outcome]
 
 
 def install(vm: Vm) -> None:
-    """The third command of README.md."""
-    # While the guest waits for the host, its clock runs on: on a busy host these waits look very long from inside.
-    vm.run(f"cp -r {SHARE}/source {SOURCE}", timeout=3600, host_timeout=PROMISE_MAX_S, check=True)
+    """Install a1d as README.md says: ``make install``."""
+    # The guest's clock goes on while it waits for the host. On a busy host these waits look very long from inside.
+    vm.run(f"cp -r {SHARE}/source {SOURCE}", timeout=3600, host_timeout=CHECK_MAX_S, check=True)
     where = f"PIP_NO_INDEX=1 PIP_FIND_LINKS={SHARE}/wheels"
-    done = vm.run(f"cd {SOURCE} && {where} make install", timeout=7200, host_timeout=PROMISE_MAX_S, check=True)
+    done = vm.run(f"cd {SOURCE} && {where} make install", timeout=7200, host_timeout=CHECK_MAX_S, check=True)
     print(done.stdout, flush=True)
     vm.put(CLOCK, CLOCK_TEXT, 0o755)
 
 
 def jobs(only: str) -> list[Job]:
-    """Every promise that contains ``only``; those that take longest first, and then those that boot."""
+    """Every check that contains ``only``: the longest first, then those that reboot the machine."""
     listed = subprocess.run(
         [sys.executable, "-m", "hil.suite", "--rig", "virtual", "--list"],
         cwd=ROOT,
@@ -95,9 +100,9 @@ def jobs(only: str) -> list[Job]:
         text=True,
     )
     inside = [Job(text, _from_inside(text, number)) for number, text in enumerate(json.loads(listed.stdout))]
-    outside = [Job(text, _from_outside(text, check)) for text, check in POWER_PROMISES]
-    found = [job for job in outside + inside if only in job.promise]
-    return sorted(found, key=lambda job: not job.promise.startswith(LONG))
+    outside = [Job(text, _from_outside(text, function)) for text, function in POWER_CHECKS]
+    found = [job for job in outside + inside if only in job.check]
+    return sorted(found, key=lambda job: not job.check.startswith(LONG))
 
 
 def _from_inside(text: str, number: int) -> Callable[[Vm], Outcome]:
@@ -105,25 +110,25 @@ def _from_inside(text: str, number: int) -> Callable[[Vm], Outcome]:
         done = vm.run(
             f"cd {SOURCE} && python3 -m hil.suite --rig virtual --number {number}",
             timeout=36000,
-            host_timeout=PROMISE_MAX_S,
+            host_timeout=CHECK_MAX_S,
         )
         if not done.stdout:
-            return Outcome(text, "BROKEN", f"no result: {done.stderr[-300:]}", 0)
+            return Outcome(text, "FAILED", f"no result: {done.stderr[-300:]}", 0)
         return Outcome(**json.loads(done.stdout))
 
     return try_it
 
 
-def _from_outside(text: str, check: Callable[[Vm], str]) -> Callable[[Vm], Outcome]:
+def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm], Outcome]:
     def try_it(vm: Vm) -> Outcome:
-        calm(vm)
-        return Outcome(text, "kept", check(vm), 0)
+        set_up(vm)
+        return Outcome(text, "passed", function(vm), 0)
 
     return try_it
 
 
 def work(suite: str, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], machines: list[Vm]) -> None:
-    """One machine, until nothing waits. Whatever ends it early is a broken promise, too."""
+    """Run checks in one machine until none is left. Whatever ends the machine early counts as a failed check."""
     try:
         with boot(suite, icount=True, share=CACHE / suite / "share", cmdline=CMDLINE) as vm:
             machines.append(vm)
@@ -132,9 +137,9 @@ def work(suite: str, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], m
             while True:
                 outcome = try_one(waiting.get_nowait(), vm)
                 outcomes.append(outcome)
-                show(outcome)
-                if outcome.result == "BROKEN":
-                    # Whatever it left behind must not be the next one's fault.
+                print(outcome.row(), flush=True)
+                if outcome.result == "FAILED" and not waiting.empty():
+                    # A fresh start, so that this failure does not cause the next one.
                     vm.power_cut()
                     vm.start()
                     vm.wait_boot()
@@ -142,17 +147,17 @@ def work(suite: str, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], m
     except queue.Empty:
         pass
     except Exception as error:
-        outcomes.append(Outcome("a machine boots, and a1d installs", "BROKEN", _in_words(error), 0))
-        show(outcomes[-1])
+        outcomes.append(Outcome("a machine boots, and a1d installs", "FAILED", _in_words(error), 0))
+        print(outcomes[-1].row(), flush=True)
 
 
 def try_one(job: Job, vm: Vm) -> Outcome:
-    """An error of any kind is a broken promise."""
+    """An error of any kind is a failed check."""
     begin_s = time.monotonic()
     try:
         outcome = job.try_it(vm)
     except Exception as error:
-        outcome = Outcome(job.promise, "BROKEN", _in_words(error), 0)
+        outcome = Outcome(job.check, "FAILED", _in_words(error), 0)
     return outcome._replace(remark=" ".join(outcome.remark.split()), took_s=time.monotonic() - begin_s)
 
 
@@ -160,33 +165,30 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[-400:]
 
 
-def show(outcome: Outcome) -> None:
-    """A row of the table."""
-    print(f"| {outcome.promise} | {outcome.result} | {outcome.remark} | {outcome.took_s:.0f} s |", flush=True)
-
-
 def main() -> int:
-    """Exit code 0 if no promise is broken."""
+    """Exit code 0 if at least one check passed and none failed, 130 after Ctrl-C, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="hil.host", description=__doc__)
     parser.add_argument("--suite", choices=SUITES, default="trixie")
-    parser.add_argument("--only", default="", metavar="TEXT", help="promises that contain this")
-    parser.add_argument("--machines", type=int, default=2, metavar="N", help="at once (2)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only checks that contain this text")
+    parser.add_argument("--machines", type=int, default=2, metavar="N", help="how many run at once (2)")
     options = parser.parse_args()
     begin_s = time.monotonic()
     found = jobs(options.only)
     if not found:
-        parser.error(f"no promise contains {options.only!r}")
+        parser.error(f"no check contains {options.only!r}")
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in found:
         waiting.put(job)
-    source_files()  # fails at once, if it does
+    source_files()  # if git is missing, fail before the build
     try:
-        build(options.suite)
+        with ThreadPoolExecutor(1) as pool:
+            shared = pool.submit(share, options.suite)  # it waits for the network; the build needs the processor
+            build(options.suite)
+            shared.result()
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    share(options.suite)
-    print(f"| promise | {options.suite} | remark | took |\n|---|---|---|---|", flush=True)
+    print(f"| check | {options.suite} | remark | took |\n|---|---|---|---|", flush=True)
     outcomes: list[Outcome] = []
     machines: list[Vm] = []
     workers = [
@@ -204,14 +206,13 @@ def main() -> int:
             vm.close()
         return 130
     while not waiting.empty():
-        outcomes.append(Outcome(waiting.get().promise, "BROKEN", "not tried: no machine was left", 0))
-    broken = [outcome for outcome in outcomes if outcome.result == "BROKEN"]
-    kept = sum(outcome.result == "kept" for outcome in outcomes)
-    skipped = len(outcomes) - kept - len(broken)
-    print(f"{kept} kept, {len(broken)} broken, {skipped} skipped in {time.monotonic() - begin_s:.0f} s")
-    for outcome in broken:
-        print(f"BROKEN: {outcome.promise}: {outcome.remark}")
-    return int(bool(broken) or not kept)
+        outcomes.append(Outcome(waiting.get().check, "FAILED", "not run: no machine was left", 0))
+    failed = [outcome for outcome in outcomes if outcome.result == "FAILED"]
+    print(f"took {time.monotonic() - begin_s:.0f} s")
+    for outcome in failed:
+        print(f"FAILED: {outcome.check}: {outcome.remark}")
+    print(count(outcomes), flush=True)
+    return int(bool(failed) or all(outcome.result == "skipped" for outcome in outcomes))
 
 
 if __name__ == "__main__":

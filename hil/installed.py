@@ -1,4 +1,4 @@
-"""Which a1d is tried, and whether this clone is the one it was installed from."""
+"""Which a1d is installed, and whether it was installed from this clone as it is now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def installed_package(program: str) -> Path | None:
     python = Path(program).with_name("python")
     if not python.exists():
         return None
-    # -I: the a1d that is beside this file is not meant.
+    # -I: the installed package is meant, not the one in this clone.
     done = subprocess.run([python, "-I", "-c", _WHERE], cwd="/", check=False, capture_output=True, text=True)
     return Path(done.stdout.strip()) if done.returncode == 0 else None
 
@@ -39,7 +39,7 @@ def differing(installed: Path, ours: Path = ROOT / "a1d") -> list[str]:
 
 def clone_version() -> str:
     """As git describes this clone, with -dirty if something was changed in it."""
-    # Root looks at what is somebody else's: it must neither be refused nor leave an index of its own.
+    # Root reads another user's clone: git must not refuse that, and must not write an index as root.
     git = ["git", "-c", "safe.directory=*", "--no-optional-locks"]
 
     def say(*arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""The promises about the power: they take the machine down, so they are tried from outside. Each leaves it running."""
+"""The checks of the power. They take the machine down, so they run on the host. Each leaves the machine running."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from hil.virtual.vm import End, Vm
 
-# How long after a hold the case cuts the power by itself; far too long to be mistaken for what a1d asks for.
+# The case's own power cut after a hold comes so late that it cannot be mistaken for the cut that a1d asks for.
 CMDLINE = "a1d_case.log_transfers=1 a1d_case.hold_cut_delay_ms=900000"
 CLOCK = "/usr/lib/systemd/system-shutdown/hil-clock"
 CLOCK_TEXT = b"#!/bin/sh\necho '<4>hil: the hooks begin' >/dev/kmsg\n"
-# After the hooks have begun: on a sound bus, and on one that fails every second time.
+# From the first shutdown hook to the request for the cut: on a good bus, and when every second transfer fails.
 HOOK_MAX_S, HOOK_RETRIES_MAX_S = 0.3, 0.5
 CONFIG = "/etc/a1d/config.yaml"
-SOURCE = "/root/a1d"  # of the installation, in the machine
+SOURCE = "/root/a1d"  # in the machine; a1d is installed from here
 
 EARLY = "/etc/systemd/system/hil-early.service"
-# Only the pulses: after a real hold the case would cut the power in the middle of a later promise.
+# Only the pulses: after a real hold the case would cut the power in the middle of a later check.
 EARLY_TEXT = b"""[Unit]
 Before=a1d.service
 [Service]
@@ -28,30 +28,30 @@ ExecStart=/bin/sh -c 'for i in 20000 40000 20000; do echo $$i >/sys/kernel/debug
 RequiredBy=a1d.service
 """
 
-Check = Callable[[Vm], str]
-POWER_PROMISES: list[tuple[str, Check]] = []
+PowerCheckFunction = Callable[[Vm], str]
+POWER_CHECKS: list[tuple[str, PowerCheckFunction]] = []
 
 
-def promise(text: str) -> Callable[[Check], Check]:
-    """Register a check under the sentence that it holds true."""
+def check(text: str) -> Callable[[PowerCheckFunction], PowerCheckFunction]:
+    """Register a function under the sentence that it checks."""
 
-    def register(check: Check) -> Check:
-        POWER_PROMISES.append((text, check))
-        return check
+    def register(function: PowerCheckFunction) -> PowerCheckFunction:
+        POWER_CHECKS.append((text, function))
+        return function
 
     return register
 
 
-def calm(vm: Vm) -> None:
-    """As every one of these finds it: as installed, cool, and listening to the button."""
+def set_up(vm: Vm) -> None:
+    """What each of these checks begins with: a1d as installed, cool, and listening to the button."""
     vm.set_case("temp_millicelsius", 45000)
     vm.run(f"cp {SOURCE}/systemd/config.yaml {CONFIG} && systemctl reload a1d", check=True)
-    listening(vm)
+    wait_listening(vm)
 
 
-def listening(vm: Vm) -> None:
-    """Until a1d holds the button's line: it asks for it after READY, and a press before that is lost."""
-    vm.run("until a1d-ctl status | grep -q watched; do sleep 1; done", timeout=60, check=True)
+def wait_listening(vm: Vm) -> None:
+    """Until a1d watches the button. It opens the line after READY, and a press before that is lost."""
+    vm.run("until a1d-ctl status | grep -q '^button *watched'; do sleep 1; done", timeout=60, check=True)
 
 
 def _reboots(vm: Vm, begin: Callable[[], object]) -> str:
@@ -84,7 +84,7 @@ def _is_cut(vm: Vm, begin: Callable[[], object], within_s: float = HOOK_MAX_S) -
 
 
 def _command(vm: Vm, text: str) -> Callable[[], object]:
-    # Not waited for: it may go down before it can answer.
+    # Not waited for: the machine may be down before it can answer.
     return lambda: vm.run(f"systemd-run -q --on-active=1 {text}", check=True)
 
 
@@ -101,62 +101,62 @@ def _log_in(vm: Vm) -> None:
     )
 
 
-@promise("a double press reboots, and the power is not cut")
+@check("a double press reboots, and the power is not cut")
 def double_press(vm: Vm) -> str:
-    """The MCU's 20 ms."""
+    """The MCU sends a pulse of 20 ms."""
     return _reboots(vm, _press(vm, "double"))
 
 
-@promise("a double press reboots with somebody logged in")
+@check("a double press reboots with somebody logged in")
 def double_press_in_session(vm: Vm) -> str:
-    """Polkit has another action for that."""
+    """polkit asks for another permission then."""
     _log_in(vm)
     return _reboots(vm, _press(vm, "double"))
 
 
-@promise("a hold powers off, and the cut is asked for last")
+@check("a hold powers off, and the cut is asked for last")
 def hold(vm: Vm) -> str:
-    """The MCU's 40 ms."""
+    """The MCU sends a pulse of 40 ms."""
     return _is_cut(vm, _press(vm, "hold"))
 
 
-@promise("a hold powers off with somebody logged in")
+@check("a hold powers off with somebody logged in")
 def hold_in_session(vm: Vm) -> str:
-    """As above."""
+    """polkit asks for another permission then."""
     _log_in(vm)
     return _is_cut(vm, _press(vm, "hold"))
 
 
-@promise("a hold powers off while something inhibits shutdowns")
+@check("a hold powers off while something inhibits shutdowns")
 def hold_inhibited(vm: Vm) -> str:
-    """The case would cut the power anyway."""
+    """After a hold the case cuts the power in any case, so a1d must not wait."""
     vm.run("systemd-run -q systemd-inhibit --what=shutdown --mode=block sleep infinity", check=True)
     return _is_cut(vm, _press(vm, "hold"))
 
 
-@promise("a hold powers off while every third transfer hangs, and the cut is asked for all the same")
+@check("a hold powers off while every third transfer hangs, and the cut is asked for all the same")
 def hold_while_bus_hangs(vm: Vm) -> str:
-    """A time-out costs 0.3 s, and the hook has two seconds for four transfers and the waits between them."""
+    """A time-out takes 0.3 s. The hook has 2 s for four transfers and the waits between them."""
     vm.set_case("fault_every", 3)
     vm.set_case("fault", "timeout")
     return _is_cut(vm, _press(vm, "hold"), 1.5)
 
 
-@promise("systemctl poweroff cuts the power")
+@check("systemctl poweroff cuts the power")
 def poweroff(vm: Vm) -> str:
-    """Whoever asks for it."""
+    """Without a press of the button."""
     return _is_cut(vm, _command(vm, "systemctl poweroff"))
 
 
-@promise("systemctl halt cuts the power")
+@check("systemctl halt cuts the power")
 def halt(vm: Vm) -> str:
-    """Likewise."""
+    """Without a press of the button."""
     return _is_cut(vm, _command(vm, "systemctl halt"))
 
 
-@promise("systemctl poweroff cuts the power with every second transfer failing and no readable configuration")
+@check("systemctl poweroff cuts the power with every second transfer failing and no readable configuration")
 def poweroff_in_trouble(vm: Vm) -> str:
-    """Nor what the daemon left for the hook."""
+    """And without the settings file that the daemon leaves for the hook."""
     vm.put(CONFIG, b"{{{")
     vm.run("rm /run/a1d/stop.json", check=True)
     vm.set_case("fault_every", 2)
@@ -164,16 +164,16 @@ def poweroff_in_trouble(vm: Vm) -> str:
     return _is_cut(vm, _command(vm, "systemctl poweroff"), HOOK_RETRIES_MAX_S)
 
 
-@promise("systemctl reboot does not cut the power; a press at boot, before a1d listens, is lost and does nothing later")
+@check("systemctl reboot does not cut the power; a press at boot, before a1d listens, is lost and does nothing later")
 def reboot(vm: Vm) -> str:
-    """Nobody can hear it. (After a hold a real case cuts the power all the same.)"""
+    """No program listens yet. (After a hold a real case still cuts the power.)"""
     boots = vm.boots
     vm.put(EARLY, EARLY_TEXT)
     vm.run("systemctl enable -q hil-early", check=True)
     _reboots(vm, _command(vm, "systemctl reboot"))
     pressed = vm.run("systemctl show -p ActiveState --value hil-early; systemctl disable -q hil-early", check=True)
     assert pressed.stdout == "active\n", pressed.stdout
-    listening(vm)
+    wait_listening(vm)
     button = vm.run("a1d-ctl status | grep ^button", check=True).stdout
     assert "0 double presses, 0 holds" in button, button
     assert vm.boots == boots + 1, "it acted on a press that came before it listened"

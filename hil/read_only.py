@@ -1,4 +1,4 @@
-"""Every file system closed to writing before the power is cut. Only a new start opens them, and it always comes."""
+"""Make every file system read-only before the power is cut. Only a restart undoes it, and there is always a restart."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from hil.guard import READ_ONLY
-from hil.hands import tell
+from hil.operator import tell
 from hil.rig import NotHere
 
-# From a hold to the power cut it takes the case 17 s at most (docs/hardware.md B3).
+# The case cuts the power 17 s after a hold at the latest (docs/hardware.md B3).
 WAIT_S = 60
 _SYSRQ = Path("/proc/sysrq-trigger")
 _MOUNTS = Path("/proc/mounts")
@@ -24,13 +24,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTERM, signa
 
 
 def say(text: str) -> None:
-    """As ``tell``, but a connection that is lost stops nothing."""
+    """As ``tell``, but a lost connection does not end the run."""
     with contextlib.suppress(OSError):
         tell(text)
 
 
 def writable(mounts: str) -> list[str]:
-    """Where something on a disk can still be written, by the text of /proc/mounts."""
+    """The mount points of disks that can still be written, from the text of /proc/mounts."""
     found = []
     for line in mounts.splitlines():
         device, place, _kind, options = line.split(" ")[:4]
@@ -41,9 +41,9 @@ def writable(mounts: str) -> list[str]:
 
 @contextlib.contextmanager
 def read_only() -> Iterator[None]:
-    """In here no disk is written, no signal but SIGKILL counts, and the end is a new start of the machine.
+    """In here no disk can be written and every signal but SIGKILL is ignored. At the end the machine restarts.
 
-    NotHere, and nothing is changed, if the kernel cannot do that. The guard sees to the start after a kill -9.
+    NotHere, and nothing is changed, if the kernel cannot do that. After a kill -9 the guard restarts the machine.
     """
     if not _SYSRQ.exists():
         raise NotHere("this kernel has no sysrq, so the file systems cannot be closed before the power cut")
@@ -60,8 +60,8 @@ def read_only() -> Iterator[None]:
             time.sleep(0.1)
         yield
     except Exception as error:
-        say(f"{error}. The machine starts anew in {WAIT_S} s.")
-        time.sleep(WAIT_S)  # whatever went wrong, a power cut may be on its way and must not fall into a start
+        say(f"{error}. The machine restarts in {WAIT_S} s.")
+        time.sleep(WAIT_S)  # a power cut may be about to come, and it must not come while the machine starts
     finally:
         _restart()
 

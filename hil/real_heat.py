@@ -1,4 +1,4 @@
-"""How hot the machine really is, whatever a1d is told, and how hot it may get while somebody plays with its fan."""
+"""How hot the machine really is, whatever a1d is told, and how hot it may get during a run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MARGIN_CELSIUS = 5.0
 
 
 def owners_config() -> Config:
-    """As a1d reads it when nobody lies to it. ConfigError if it cannot be used."""
+    """The owner's own configuration. ConfigError if it cannot be used."""
     return read_config(CONFIG_PATH) if os.path.lexists(CONFIG_PATH) else Config()
 
 
 class RealHeat:
-    """Every sensor that the owner configured, and processor and drives even if they are none of them."""
+    """Every sensor that the owner configured, and the processor and the NVMe drive in any case."""
 
     def __init__(self, config: Config, sysfs: str = "/sys") -> None:
         critical = [each.critical_celsius for each in config.sensors if each.critical_celsius is not None]
@@ -30,9 +30,9 @@ class RealHeat:
         self._config, self._sysfs = config, sysfs
 
     def trouble(self) -> str:
-        """Why the fan must not be played with now: too hot, or a sensor that cannot be read; nothing if it may."""
+        """Why the fan must not be changed now: too hot, or a sensor cannot be read. Empty if it may be changed."""
         config = dataclasses.replace(self._config, sensors=(*self._config.sensors, *self._more()))
-        # Opened anew each time: no memory, so no value is kept after an error or counts as frozen.
+        # Opened again each time, so that no value is reused after an error or counts as frozen.
         for sensor in open_sensors(config, self._sysfs):
             reading = sensor.read(0.0)
             sensor.close()

@@ -1,4 +1,4 @@
-"""The file that a volunteer can send us: what was tried and found, and nothing about who they are."""
+"""The file that a volunteer can send us: what was tried and what was found, and nothing about the person."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from hil.bench import Answer
-from hil.guard import RefusedError
+from hil.check import Outcome
+from hil.guard import CannotBeginError
 from hil.installed import clone_version
-from hil.promise import Outcome
 
 NAME = "a1d-hil-report.json"
 
 
 def scrub(text: str, hostname: str) -> str:
-    """Without home directories and the machine's name, should an error message hold them."""
+    """Remove home directories and the machine's name, which an error message may contain."""
     text = re.sub(r"/home/[^/\s'\"]+", "/home/...", text)
     return re.sub(rf"\b{re.escape(hostname)}\b", "...", text) if hostname else text
 
 
 def _scrub_values(data: Any, hostname: str) -> Any:
-    """Texts only: names of keys and the form of the file are not the machine's."""
+    """Only values are changed: the keys are ours."""
     if isinstance(data, dict):
         return {key: _scrub_values(value, hostname) for key, value in data.items()}
     if isinstance(data, list | tuple):
@@ -35,7 +35,7 @@ def _scrub_values(data: Any, hostname: str) -> Any:
 
 
 def facts(daemon: str) -> dict[str, str]:
-    """What a result depends on; ``daemon`` is the version that the running one gives."""
+    """What a result depends on. ``daemon``: the version that the running daemon reports."""
     model = Path("/proc/device-tree/model")
     system = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
     return {
@@ -50,24 +50,24 @@ def facts(daemon: str) -> dict[str, str]:
 
 
 class Report:
-    """Each result is on the disk as soon as it is there; a second run replaces what it tries again."""
+    """Each result is on the disk at once. A second run replaces the results of what it tries again."""
 
     def __init__(self, path: Path, daemon: str) -> None:
-        """Goes on with the file, if there is one; RefusedError if it is damaged. ``daemon`` as of ``facts``."""
+        """Continues an existing file. CannotBeginError if it is damaged. ``daemon``: as in ``facts``."""
         self._path = path
         self._data = _load(path)
         self._data["facts"] = facts(daemon)
-        self.promises: dict[str, dict[str, str]] = self._data.setdefault("promises", {})
+        self.checks: dict[str, dict[str, str]] = self._data.setdefault("checks", {})
         self.answers: dict[str, Answer] = self._data.setdefault("answers", {})
         self._save()
 
-    def promise(self, outcome: Outcome) -> None:
-        """Keep it."""
-        self.promises[outcome.promise] = {"result": outcome.result, "remark": outcome.remark}
+    def outcome(self, outcome: Outcome) -> None:
+        """Store what a check came to."""
+        self.checks[outcome.check] = {"result": outcome.result, "remark": outcome.remark}
         self._save()
 
     def answer(self, question: str, answer: Answer) -> None:
-        """Keep it."""
+        """Store the answer to a question."""
         self.answers[question] = answer
         self._save()
 
@@ -90,6 +90,6 @@ def _load(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text())
     except ValueError:
         data = None
-    if not isinstance(data, dict) or not all(isinstance(data.get(key, {}), dict) for key in ("promises", "answers")):
-        raise RefusedError(f"{path} is damaged: move it away, and try again")
+    if not isinstance(data, dict) or not all(isinstance(data.get(key, {}), dict) for key in ("checks", "answers")):
+        raise CannotBeginError(f"{path} is damaged: move it away, and try again")
     return data

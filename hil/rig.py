@@ -1,16 +1,16 @@
-"""The machine under test, as the promises see it. They run in it, as root: on a Pi, or in the virtual machine."""
+"""The machine under test, as the checks see it. The checks run on it as root: on a Pi, or in the virtual machine."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from a1d.client.varlink import call
 
 CASE = Path("/sys/kernel/debug/a1d_case")
 SERVICE = "a1d.service"
@@ -21,7 +21,7 @@ PROMPT_FAN = "fan: {curve: {50: 10, 60: 40, 70: 100}, hysteresis_celsius: 3, hol
 
 
 class NotHere(Exception):
-    """This rig cannot do what a promise needs; the text says why."""
+    """This rig cannot do what a check needs; the text says why."""
 
 
 class Transfer(NamedTuple):
@@ -40,7 +40,7 @@ class Rig:
     """What any rig can do."""
 
     name = "?"
-    counts_instructions = False  # a nanosecond of CPU time is an instruction, whatever the machine
+    counts_instructions = False  # each instruction takes one nanosecond of CPU time, on any host
 
     # -- the system ------------------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ class Rig:
         )
 
     def out(self, command: str) -> str:
-        """What a command prints; it must succeed."""
+        """A shell command's output. AssertionError if it fails."""
         done = self.sh(command)
         assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}"
         return done.stdout.strip()
@@ -61,7 +61,7 @@ class Rig:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def wait(self, what: str, true: Callable[[], bool], within_s: float) -> float:
-        """Until it is true; how long that took. AssertionError if it takes longer than ``within_s``."""
+        """Wait until ``true()``. Returns how long that took, in seconds. AssertionError after ``within_s``."""
         begin_s = self.now_s()
         while not true():
             assert self.now_s() - begin_s < within_s, f"not within {within_s:g} s: {what}"
@@ -70,23 +70,16 @@ class Rig:
 
     # -- a1d -------------------------------------------------------------------------------------
 
-    def call(self, method: str, *, may_fail: bool = False, **parameters: Any) -> dict[str, Any]:
-        """The daemon's whole answer; AssertionError if it is an error, unless it ``may_fail``."""
-        request = json.dumps({"method": f"org.a1d.control.{method}", "parameters": parameters})
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
-            sock.connect(SOCKET)
-            sock.sendall(request.encode() + b"\0")
-            data = b""
-            while not data.endswith(b"\0"):
-                data += sock.recv(65536) or b"\0"
-        answer: dict[str, Any] = json.loads(data[:-1])
-        assert may_fail or "error" not in answer, f"{request}: {answer}"
-        return answer
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """The parameters of the daemon's reply.
+
+        Raises NoDaemonError if there is none within 10 s, RefusedError if the reply is an error.
+        """
+        return call(SOCKET, f"org.a1d.control.{method}", parameters, wait_max_s=10)
 
     def status(self) -> dict[str, Any]:
         """As ``a1d-ctl status --json``, without the cost of starting it."""
-        return dict(self.call("GetStatus")["parameters"]["status"])
+        return dict(self.call("GetStatus")["status"])
 
     def health(self) -> str:
         """ok, degraded or failsafe."""
@@ -115,15 +108,15 @@ class Rig:
         self.out(f"mv {away} {here}" if there else f"mv {here} {away}")
 
     def run_out_of_memory(self, pid: int) -> None:
-        """The kernel's own killer, pointed at the one that it would otherwise leave for last."""
+        """Call the kernel's out-of-memory killer, and make this process the first that it kills."""
         self.out(f"echo 1000 >/proc/{pid}/oom_score_adj; echo f >/proc/sysrq-trigger")
 
     def journal(self) -> str:
         """What the service has said since boot."""
         return self.out(f"journalctl -b -u {SERVICE} --no-pager -o cat")
 
-    def calm(self) -> None:
-        """As every promise finds it: a fan that follows promptly, all else by default, service up, cool, no fault."""
+    def set_up(self) -> None:
+        """What each check begins with: a fan that follows promptly, all else by default, service up, cool, no fault."""
         self.write_config(PROMPT_FAN)
         pid = self.pid()
         if pid:
@@ -131,22 +124,22 @@ class Rig:
         else:
             self.out(f"systemctl start {SERVICE}")
 
-    # -- the case; what a rig has of it ------------------------------------------------------------
+    # -- the case, as far as the rig can reach it ------------------------------------------------------------
 
     def heat_to(self, celsius: float) -> None:
         """Give the CPU this temperature."""
         raise NotHere("the temperature of this machine cannot be set")
 
     def fan_percent(self) -> int:
-        """What the fan really does, by its wire."""
+        """The duty on the fan's wire, in percent."""
         raise NotHere("this case has no tachometer")
 
     def wait_fan(self, percent: int, within_s: float) -> float:
-        """Until the fan does this; how long that took."""
+        """Wait until the fan has this duty. Returns how long that took, in seconds."""
         return self.wait(f"the fan at {percent} %", lambda: self.fan_percent() == percent, within_s)
 
     def transfers(self) -> list[Transfer]:
-        """What the case has seen, oldest first; a bounded number."""
+        """The latest transfers, the oldest first. Their number is bounded."""
         raise NotHere("nothing records this bus")
 
     def fault(self, name: str) -> None:
@@ -162,11 +155,11 @@ class Rig:
         raise NotHere("this bus cannot be taken away")
 
     def reset_mcu(self) -> None:
-        """As if the case had just been plugged in."""
+        """Reset the case's controller, as after power-on."""
         raise NotHere("unplugging the case ends this machine")
 
     def protocol(self, name: str) -> None:
-        """``register`` or ``legacy``: what the case speaks."""
+        """Which protocol the case speaks: ``register`` or ``legacy``."""
         raise NotHere("a case speaks one protocol")
 
     def pulse(self, milliseconds: float) -> None:
@@ -174,7 +167,7 @@ class Rig:
         raise NotHere("the button of a case cannot be pressed by a program")
 
     def forbidden_writes(self) -> int:
-        """How often somebody wrote where nobody may."""
+        """The number of writes that must never happen, by any program."""
         raise NotHere("nothing records this bus")
 
 
@@ -194,14 +187,14 @@ class VirtualRig(Rig):
         finally:
             os.close(fd)
 
-    def calm(self) -> None:
+    def set_up(self) -> None:
         """No fault, 45 degrees."""
         self._set("fault", "none")
         self._set("sensor_fault", "none")
         self._set("bus", 1)
         self._set("protocol", "register")
         self.heat_to(45)
-        super().calm()
+        super().set_up()
         self.call("ResumeAutomatic")
         self.wait_fan(0, 30)
         self.wait("health ok", lambda: self.health() == "ok", 30)

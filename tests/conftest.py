@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,3 +46,12 @@ def make_rig(tmp_path: Path) -> Iterator[Callable[..., VirtualRig]]:
 def rig(make_rig: Callable[..., VirtualRig]) -> VirtualRig:
     """A daemon with the built-in configuration, on a case whose chip is held at 45 C."""
     return make_rig()
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """Room for a thousand connections in this process; the limit is put back at the end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096 if hard == resource.RLIM_INFINITY else min(hard, 4096), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -247,10 +247,10 @@ def test_without_a_run_directory_of_its_own_it_says_how_to_start(tmp_path: Path)
     assert "a1d --simulate" in done.stderr
 
 
-def test_a_run_directory_that_is_locked_is_refused_without_touching_it(tmp_path: Path) -> None:
+def test_a_run_directory_of_another_a1d_is_refused_without_touching_it(tmp_path: Path) -> None:
     socket = tmp_path / SOCKET_NAME
     socket.touch()
-    fd = os.open(tmp_path, os.O_RDONLY)
+    fd = os.open(tmp_path / "lock", os.O_RDONLY | os.O_CREAT)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         done = a1d("--run-dir", str(tmp_path))
@@ -258,8 +258,31 @@ def test_a_run_directory_that_is_locked_is_refused_without_touching_it(tmp_path:
         os.close(fd)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"a1d: error: another a1d already runs with {tmp_path}")
-    assert os.listdir(tmp_path) == [SOCKET_NAME]
+    assert sorted(os.listdir(tmp_path)) == sorted([SOCKET_NAME, "lock"])
     assert socket.is_file()
+
+
+def test_a_strangers_lock_keeps_nobody_from_starting(simulate: Simulate) -> None:
+    """Who may open a file may lock it, so the lock is a file that nobody else may open."""
+    first = simulate()
+    first.wait_until_ready()
+    first.end()
+    lock = first.run_dir / "lock"
+    assert lock.stat().st_mode & 0o777 == 0o600
+    fd = os.open(first.run_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        simulate().wait_until_ready()
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_something_else_at_the_locks_place_is_refused_in_words(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "lock")
+    done = a1d("--simulate", "--run-dir", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"a1d: error: {tmp_path} cannot be used: ")
 
 
 def test_a_path_too_long_for_a_socket_is_named_as_such(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_a_slow_sensor_that_is_lost_is_tried_each_tick_and_soon_counts_as_hot(ma
     assert rig.fan_percent == 100
 
 
-def test_a_duty_changed_behind_our_back_is_said(rig: VirtualRig) -> None:
+def test_a_duty_changed_by_another_program_is_said(rig: VirtualRig) -> None:
     settle_at(rig, 65.0)
     rig.log_lines.clear()
     rig.case.mcu.set_duty(0)
@@ -503,6 +503,43 @@ def test_once_a_tick_is_due_the_fan_comes_before_whatever_else_is_ready(
     rig.daemon.loop.run_once()
     assert happened[:3] == ["handled", "tick", "handled"]
     for ours, theirs in pairs:
+        rig.daemon.loop.selector.unregister(ours)
+        ours.close()
+        theirs.close()
+
+
+def test_whoever_waits_gets_a_turn_and_signals_and_the_button_go_first(rig: VirtualRig) -> None:
+    """64 connections that always want something once kept a signal and the button waiting for 10 s."""
+    rig.run(5)
+    served: list[str] = []
+
+    def handler(name: str) -> Callable[[], None]:
+        def handle() -> None:
+            served.append(name)
+            rig.clock.sleep(0.1)
+
+        return handle
+
+    pairs = {name: socket.socketpair() for name in [*map(str, range(64)), "signal"]}
+    for name, (ours, theirs) in pairs.items():
+        handle = handler(name)
+        if name == "signal":
+            rig.daemon.loop.urgent.add(handle)
+        rig.daemon.loop.selector.register(ours, selectors.EVENT_READ, handle)
+        if name != "signal":
+            theirs.send(b"x")
+    while len(served) < 20:
+        rig.daemon.loop.run_once()
+    pairs["signal"][1].send(b"x")
+    before = len(served)
+    rig.daemon.loop.run_once()
+    assert served[before] == "signal"
+    pairs["signal"][0].recv(1)
+    while len(served) < 140:
+        rig.daemon.loop.run_once()
+    turns = [name for name in served if name != "signal"][:128]
+    assert {turns.count(str(index)) for index in range(64)} == {2}
+    for ours, theirs in pairs.values():
         rig.daemon.loop.selector.unregister(ours)
         ours.close()
         theirs.close()

@@ -101,7 +101,7 @@ def test_a_clean_stop_says_so_and_leaves_nothing_but_what_the_stop_programs_need
     daemon.wait_notified("STOPPING=1")
     out, err = daemon.close()
     assert daemon.process.returncode == 0
-    assert os.listdir(daemon.run_dir) == ["stop.json"]
+    assert os.listdir(daemon.run_dir) == ["lock", "stop.json"]
     assert json.loads((daemon.run_dir / "stop.json").read_text())["on_stop"] == "keep"
     assert "Traceback" not in err
     assert re.search(r"^\d+\.\d C  fan \d+ %  automatic  ok", out, re.MULTILINE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selectors import EVENT_READ, BaseSelector
+from selectors import EVENT_READ
 from typing import TYPE_CHECKING
 
 from a1d.button.pulses import Gesture
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from a1d.button.watcher import ButtonWatcher, EdgeSource
     from a1d.config.settings import ButtonConfig
     from a1d.log import Log
+    from a1d.loop import Loop
 
 
 class PowerButton:
     """``tick`` once a tick; what comes between is handled when the line's descriptor is ready."""
 
-    def __init__(
-        self, watcher: ButtonWatcher, actions: Actions, config: ButtonConfig, selector: BaseSelector, log: Log
-    ) -> None:
+    def __init__(self, watcher: ButtonWatcher, actions: Actions, config: ButtonConfig, loop: Loop, log: Log) -> None:
         self._watcher = watcher
         self._actions = actions
         self._config = config
-        self._selector = selector
+        self._selector = loop.selector
+        loop.urgent.add(self._on_edges)
         self._log = log
         self._selected: EdgeSource | None = None
         self._selected_fd: int | None = None

@@ -2,7 +2,7 @@
 
 No method here sends a register or value that is not listed in docs/hardware.md M1-M8 and L1: there is
 no generic write. ``arm_power_cut`` lives with the power-cut program. Standard library and smbus2 only,
-because the two small programs that systemd calls stand on this too.
+because the two small programs that systemd calls use this too.
 """
 
 from __future__ import annotations
@@ -33,19 +33,34 @@ _TRANSIENT = {errno.EREMOTEIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EIO, errno.E
 
 
 class SmbusLike(Protocol):
-    """What a1d needs of ``smbus2.SMBus``; the simulated case offers the same."""
+    """The I2C bus as a1d needs it: this much of ``smbus2.SMBus``, or the simulated case's.
+
+    Implement these four methods and hand a1d something that opens the bus, for example::
+
+        class OtherBus:
+            def __init__(self, number: int) -> None: ...  # OSError if it cannot be opened
+            def write_byte_data(self, i2c_addr: int, register: int, value: int) -> None: ...
+            # and the other three
+
+        case = open_case("register", lambda: OtherBus(1))
+
+    All calls come from one thread, one after another, and only to ADDRESS. Each makes one transfer and does not try
+    again: pace and retries are a1d's. It may block for the adapter's time-out (``case.timeout``, 0..1 s) and no longer.
+    It raises OSError with the kernel's errno if the transfer fails, whether or not the case took it. After an error
+    a1d calls ``close`` and opens a new one.
+    """
 
     def write_byte_data(self, i2c_addr: int, register: int, value: int) -> None:
-        """SMBus write byte data."""
+        """SMBus write byte data: 0..255 to a register. Called for each duty, and to arm the power cut (M2, M8)."""
 
     def read_byte_data(self, i2c_addr: int, register: int) -> int:
-        """SMBus read byte data."""
+        """SMBus read byte data: a register, 0..255. Called to verify, 0.6 s after a write; never for an old case."""
 
     def write_byte(self, i2c_addr: int, value: int) -> None:
-        """SMBus send byte."""
+        """SMBus send byte: 0..255 without a register. Called for old cases only (L1)."""
 
     def close(self) -> None:
-        """Give the bus back."""
+        """Give the bus back. Called once, also after an error; OSError is of no consequence."""
 
 
 class RegisterBus:
@@ -57,7 +72,10 @@ class RegisterBus:
         self._smbus = smbus
 
     def write_duty(self, duty_percent: int) -> None:
-        """Ask for a duty, 0..100 %. OSError if the bus fails; acknowledged is not yet processed (M7)."""
+        """Ask for a duty, a whole number of 0..100 % (M2). That it was acknowledged does not mean processed (M7).
+
+        ValueError for anything else, OSError if the bus fails.
+        """
         self._smbus.write_byte_data(ADDRESS, REGISTER_DUTY, checked_duty(duty_percent))
 
     def read_duty(self) -> int:
@@ -69,7 +87,7 @@ class RegisterBus:
         return self._smbus.read_byte_data(ADDRESS, REGISTER_FIRMWARE)
 
     def close(self) -> None:
-        """Close the bus device."""
+        """Close the bus device. OSError if that fails."""
         self._smbus.close()
 
 
@@ -82,11 +100,11 @@ class LegacyBus:
         self._smbus = smbus
 
     def write_duty(self, duty_percent: int) -> None:
-        """Ask for a duty, 0..100 %. OSError if the bus fails."""
+        """Ask for a duty, a whole number of 0..100 % (L1). ValueError for anything else, OSError if the bus fails."""
         self._smbus.write_byte(ADDRESS, checked_duty(duty_percent))
 
     def close(self) -> None:
-        """Close the bus device."""
+        """Close the bus device. OSError if that fails."""
         self._smbus.close()
 
 
@@ -101,12 +119,15 @@ def checked_duty(duty_percent: int) -> int:
 
 
 def open_case(protocol: str, open_smbus: Callable[[], SmbusLike]) -> CaseBus:
-    """A bus that speaks ``protocol`` ("register" or "legacy"). OSError if the device cannot be opened."""
+    """A bus that speaks ``protocol`` ("register" or "legacy"); nothing is sent. OSError if it cannot be opened."""
     return (LegacyBus if protocol == "legacy" else RegisterBus)(open_smbus())
 
 
 def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
-    """``/dev/i2c-<bus>``, with the kernel told to give a hung transfer up after ``timeout_s`` (0: its own 1 s)."""
+    """``/dev/i2c-<bus>`` (0..99), with the kernel told to give a hung transfer up after ``timeout_s`` (0: its own 1 s).
+
+    OSError if it cannot be opened.
+    """
     import smbus2
 
     smbus = smbus2.SMBus()
@@ -124,7 +145,7 @@ def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
 
 
 def describe_bus_error(error: OSError, bus: int) -> BusError:
-    """The same error in words that name the remedy."""
+    """The same error (M11, L2) in words that name the remedy; returned, not raised."""
     number = error.errno or 0
     name = f"/dev/i2c-{bus}"
     what = f"{name}: {error.strerror or error}"
@@ -153,5 +174,5 @@ def describe_bus_error(error: OSError, bus: int) -> BusError:
 
 
 def is_transient(error: OSError) -> bool:
-    """True for what a healthy case shows now and then, so that one of them is not worth a message."""
+    """True for what a healthy case shows now and then, so that one of them is not worth a message (M11)."""
     return error.errno in _TRANSIENT

@@ -28,9 +28,11 @@ def apply_failsafe(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> str:
-    """Set max(present duty, failsafe), or ``exact_percent``, and verify it; what was done, in words.
+    """Set max(present duty, failsafe), or ``exact_percent`` (each 0..100 %), and verify it; what was done, in words.
 
-    A present duty that cannot be read counts as 100 %. OSError if the case stays out of reach.
+    A present duty that cannot be read counts as 100 %; a legacy case is written to once and confirms nothing (L1).
+    ``open_bus`` raises OSError if the bus cannot be opened. OSError if the case cannot be reached or does not confirm
+    the duty within 1.9 s, ValueError for a duty that is no whole number of 0..100.
     """
     present: int | None = None
     is_written = False  # kept from try to try, or a bus that fails every second time would never let us finish
@@ -62,7 +64,7 @@ def apply_failsafe(
 
 
 def stopped_cleanly(environ: dict[str, str]) -> bool:
-    """Whether systemd says that the daemon stopped as it was told to. No word counts as a crash."""
+    """Whether systemd says that the daemon stopped as it was told to. Without SERVICE_RESULT it counts as a crash."""
     return environ.get("SERVICE_RESULT") == "success"
 
 
@@ -70,7 +72,11 @@ def main() -> int:
     """Exit code 0 if the fan is known to be safe, 1 otherwise."""
     # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
     hangs = b"<3>a1d-failsafe: the bus hangs; the fan could not be made safe\n"
-    bound_time(TIME_MAX_S + 1.0, lambda: os.write(2, hangs))
+    with bound_time(TIME_MAX_S + 1.0, lambda: os.write(2, hangs)):
+        return _run()
+
+
+def _run() -> int:
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )

@@ -96,7 +96,7 @@ class Fan:
         return problems
 
     def close(self) -> None:
-        """Give the bus back and forget what was set; the next ``poll`` opens it again and writes."""
+        """Give the bus back and forget what was set; the next ``poll`` opens it again and writes. Raises nothing."""
         self._pending = self.confirmed_percent = None
         self._may_stand = True
         bus, self._bus = self._bus, None
@@ -213,7 +213,7 @@ class Fan:
 
 
 def describe_firmware(firmware: int | None) -> str | None:
-    """A remark on a firmware id that nobody has described yet, None for the known one (M3)."""
+    """A remark on a firmware id (0..255) that nobody has described yet; None for the known one or if not read (M3)."""
     if firmware is None or firmware == FIRMWARE_KNOWN:
         return None
     return f"the case's firmware id is 0x{firmware:02x}, the known one is 0x{FIRMWARE_KNOWN:02x}; carrying on"

@@ -37,12 +37,12 @@ class LegacyPowerCut(LegacyBus):
     """The older cases' protocol, likewise."""
 
     def arm_power_cut(self) -> None:
-        """As above. OSError if the bus fails."""
+        """The same, with a bare byte (L1). OSError if the bus fails."""
         self._smbus.write_byte(ADDRESS, LEGACY_ARM)
 
 
 def open_power_cut(protocol: str, smbus: SmbusLike) -> RegisterPowerCut | LegacyPowerCut:
-    """The bus for ``protocol``, with the power cut."""
+    """The bus for ``protocol`` ("register" or "legacy"), with the power cut; nothing is sent."""
     return LegacyPowerCut(smbus) if protocol == "legacy" else RegisterPowerCut(smbus)
 
 
@@ -54,7 +54,7 @@ def cut_power(
 ) -> int:
     """Duty 0, then the request, each again until the bus has taken it; the number of tries it took.
 
-    OSError if it did not work in time. While the MCU kicks the fan it drops what it is sent (M7), and only
+    OSError if it did not work within 2 s. While the MCU kicks the fan it drops what it is sent (M7), and only
     after 0.6 s can anybody tell (M4): so ask again then. Nothing cancels the first request (P3).
     """
     tries = 0
@@ -93,7 +93,11 @@ def main() -> int:
     if sys.argv[1] not in _VERBS:
         return 0
     # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
-    bound_time(TIME_MAX_S + 1.5, lambda: _say(3, _HANGS))
+    with bound_time(TIME_MAX_S + 1.5, lambda: _say(3, _HANGS)):
+        return _run(sys.argv[1])
+
+
+def _run(verb: str) -> int:
     settings = read_stop_settings(
         os.environ.get("RUNTIME_DIRECTORY", RUN_DIR), os.environ.get("A1D_CONFIG", CONFIG_PATH)
     )
@@ -103,7 +107,7 @@ def main() -> int:
         why = describe_bus_error(error, settings.bus).strerror
         _say(3, f"the power may stay on, because the case could not be asked to cut it: {why}; use the case's button")
         return 1
-    _say(5, f"asked the case to cut the power ({sys.argv[1]}, try {tries})")
+    _say(5, f"asked the case to cut the power ({verb}, try {tries})")
     return 0
 
 

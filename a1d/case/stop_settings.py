@@ -6,10 +6,11 @@ configuration to be readable when it runs. Whatever is missing or out of range g
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from a1d.case.bus import PACE_S
@@ -29,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class StopSettings(NamedTuple):
-    """The part of the configuration that outlives the daemon."""
+    """The part of the configuration that outlives the daemon; ranges as in a1d.config.limits."""
 
     protocol: str = "register"
     bus: int = 1
@@ -82,7 +83,7 @@ def _is_duty(value: object) -> bool:
 def try_for(
     seconds: float, attempt: Callable[[], Result], clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Result:
-    """What ``attempt`` returns, begun again while it raises OSError; after ``seconds`` its last OSError."""
+    """What ``attempt`` returns, begun again 0.1 s later while it raises OSError; after ``seconds`` its last OSError."""
     deadline_s = clock() + seconds
     while True:
         try:
@@ -93,8 +94,9 @@ def try_for(
         sleep(PACE_S)
 
 
-def bound_time(seconds: float, say: Callable[[], object]) -> None:
-    """End this process with exit code 1 after ``seconds``, in whatever it hangs, and ``say`` so."""
+@contextlib.contextmanager
+def bound_time(seconds: float, say: Callable[[], object]) -> Iterator[None]:
+    """End this process with exit code 1 if the block takes longer, in whatever it hangs, and ``say`` so."""
 
     def end(_number: int, _frame: object) -> None:
         try:
@@ -104,3 +106,8 @@ def bound_time(seconds: float, say: Callable[[], object]) -> None:
 
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        # Python ends slowly on a busy machine, and without its handlers: an alarm then would look like a crash.
+        signal.setitimer(signal.ITIMER_REAL, 0)

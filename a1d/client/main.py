@@ -10,24 +10,13 @@ import os
 import sys
 
 from a1d import __version__
+from a1d.client import words
 from a1d.client.varlink import call, find_socket, replies
-from a1d.client.words import (
-    CURVE,
-    PERCENT,
-    STATUS,
-    check,
-    describe,
-    describe_curve,
-    lines,
-    one_line,
-    printable,
-    wants_colour,
-)
 from a1d.config.limits import LEASE_MAX_S
 from a1d.duration import format_duration, parse_duration_s
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
-FINE, NOT_FINE, USAGE, NO_DAEMON = 0, 1, 2, 3
+FINE, NOT_FINE, NO_DAEMON = 0, 1, 3  # argparse ends with 2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +51,7 @@ def main() -> int:
         code = NO_DAEMON
         complaint = f"the daemon's answer cannot be understood ({error}); is it of another version?"
     if complaint is not None:
-        print("a1d-ctl: " + "\n".join(lines(complaint)), file=sys.stderr)
+        print("a1d-ctl: " + "\n".join(words.lines(complaint)), file=sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:
@@ -71,9 +60,16 @@ def main() -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """With help 80 columns wide: to ask the terminal, for every argument, argparse would load shutil in 3 ms."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80), **options)
+
+
 def _parser() -> argparse.ArgumentParser:
     epilog = "Exit codes: 0 fine, 1 degraded or refused, 2 wrong usage, 3 no daemon."
-    parser = argparse.ArgumentParser("a1d-ctl", description="Watch and steer a1d.", epilog=epilog, allow_abbrev=False)
+    parser = _Parser("a1d-ctl", description="Watch and steer a1d.", epilog=epilog, allow_abbrev=False)
     parser.add_argument("--socket", metavar="PATH", default=os.environ.get("A1D_SOCKET"), help="the daemon's socket")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -116,26 +112,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def _status(options: argparse.Namespace) -> int:
     status = _get_status(options)
-    print(_json(status) if options.json else describe(status, wants_colour(sys.stdout)))
+    print(_json(status) if options.json else words.describe(status, words.wants_colour(sys.stdout)))
     return FINE if status["health"]["state"] == "ok" else NOT_FINE
 
 
 def _watch(options: argparse.Namespace) -> None:
-    begin, end = ("\r\x1b[K", "") if sys.stdout.isatty() and not options.json else ("", "\n")
+    rewrites = sys.stdout.isatty() and not options.json  # one line, again and again
     for reply in replies(_path(options), "org.a1d.control.Monitor"):
-        status = check(reply.get("status"), STATUS, "status")
-        print(
-            begin + (_json(status) if options.json else one_line(status, wants_colour(sys.stdout))), end=end, flush=True
-        )
+        status = words.check(reply.get("status"), words.STATUS, "status")
+        text = _json(status) if options.json else words.one_line(status, words.wants_colour(sys.stdout))
+        print(f"\r\x1b[K{text}" if rewrites else text, end="" if rewrites else "\n", flush=True)
     raise NoDaemonError("the daemon says that it has nothing more to report")
 
 
 def _fan_set(options: argparse.Namespace) -> int:
     reply = _call(options, "SetFan", duty_percent=options.percent, for_s=options.for_s)
-    held = check(reply.get("duty_percent"), PERCENT, "duty_percent")
+    held = words.check(reply.get("duty_percent"), words.PERCENT, "duty_percent")
     how_long = f"for {format_duration(options.for_s)}" if options.for_s else "until 'a1d-ctl fan auto'"
     if reply.get("overridden") is not None:
-        why = printable(check(reply["overridden"], str, "overridden"))
+        why = words.printable(words.check(reply["overridden"], str, "overridden"))
         print(f"{options.percent} % is set by hand {how_long}, but not in force yet: {why}")
         return NOT_FINE
     raised = f" (raised from {options.percent} %: below that it may stand still)" if held != options.percent else ""
@@ -149,8 +144,8 @@ def _fan_auto(options: argparse.Namespace) -> None:
 
 
 def _curve(options: argparse.Namespace) -> None:
-    curves = check(_call(options, "GetCurves").get("curves"), [CURVE], "curves")
-    print(_json(curves) if options.json else "\n".join(map(describe_curve, curves)))
+    curves = words.check(_call(options, "GetCurves").get("curves"), [words.CURVE], "curves")
+    print(_json(curves) if options.json else "\n".join(map(words.describe_curve, curves)))
 
 
 def _reload(options: argparse.Namespace) -> None:
@@ -160,7 +155,7 @@ def _reload(options: argparse.Namespace) -> None:
 
 def _version(options: argparse.Namespace) -> None:
     print(f"a1d-ctl {__version__}")
-    print(f"a1d     {printable(_get_status(options)['version'])}")
+    print(f"a1d     {words.printable(_get_status(options)['version'])}")
 
 
 def _sim_press(options: argparse.Namespace) -> None:
@@ -193,7 +188,7 @@ def _call(options: argparse.Namespace, method: str, interface: str = "control", 
 
 
 def _get_status(options: argparse.Namespace) -> Reply:
-    status: Reply = check(_call(options, "GetStatus").get("status"), STATUS, "status")
+    status: Reply = words.check(_call(options, "GetStatus").get("status"), words.STATUS, "status")
     return status
 
 
@@ -202,8 +197,8 @@ def _path(options: argparse.Namespace) -> str:
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    """ASCII only; JSON leaves one control character as it is."""
-    return json.dumps(value, allow_nan=False, indent=indent).replace("\x7f", "\\u007f")
+    """Printable ASCII. ValueError for an infinity: 1e999 is one, and is not JSON when it is written back."""
+    return json.dumps(value, allow_nan=False, indent=indent)
 
 
 # -- what a word of the command line may be ---------------------------------------------------------

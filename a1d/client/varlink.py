@@ -6,10 +6,9 @@ Whatever listens at the socket, a call ends in bounded time and memory, with a r
 from __future__ import annotations
 
 import json
-import math
 import os
 import socket
-import struct
+import sys
 import time
 
 from a1d.errors import NoDaemonError, RefusedError
@@ -38,10 +37,7 @@ def call(path: str, method: str, parameters: Reply | None = None, *, wait_max_s:
     Raises NoDaemonError if nobody answers in that time or the answer is not Varlink, RefusedError if the
     answer is an error.
     """
-    with socket.socket(socket.AF_UNIX) as sock:
-        deadline_s = time.monotonic() + wait_max_s
-        _send(sock, path, {"method": method, "parameters": parameters or {}}, deadline_s)
-        return _parameters(_receive(sock, path, bytearray(), deadline_s))
+    return next(_replies(path, {"method": method, "parameters": parameters or {}}, wait_max_s))
 
 
 def replies(
@@ -54,16 +50,7 @@ def replies(
 
     Raises as ``call`` does, NoDaemonError also when the daemon goes away.
     """
-    with socket.socket(socket.AF_UNIX) as sock:
-        deadline_s = time.monotonic() + wait_max_s
-        _send(sock, path, {"method": method, "parameters": parameters or {}, "more": True}, deadline_s)
-        data = bytearray()
-        goes_on = True
-        while goes_on:
-            message = _receive(sock, path, data, deadline_s)
-            goes_on = message.get("continues") is True
-            yield _parameters(message)
-            deadline_s = time.monotonic() + wait_max_s
+    return _replies(path, {"method": method, "parameters": parameters or {}, "more": True}, wait_max_s)
 
 
 def find_socket() -> str:
@@ -81,13 +68,26 @@ def _is_own(path: str) -> bool:
         return False
 
 
+def _replies(path: str, request: Reply, wait_max_s: float) -> Iterator[Reply]:
+    with socket.socket(socket.AF_UNIX) as sock:
+        deadline_s = time.monotonic() + wait_max_s
+        _send(sock, path, request, deadline_s)
+        data = bytearray()
+        goes_on = True
+        while goes_on:
+            message = _receive(sock, path, data, deadline_s)
+            goes_on = message.get("continues") is True
+            yield _parameters(message)
+            deadline_s = time.monotonic() + wait_max_s
+
+
 def _send(sock: socket.socket, path: str, request: Reply, deadline_s: float) -> None:
     """Connect and send."""
     # A socket with a time-out of Python's is non-blocking, and such a one is refused at once while others
-    # are waiting to be accepted. The kernel's time-out lets it wait in line. Whole seconds in 16 bytes are
-    # read alike by every kernel, and 0 would mean for ever.
-    wait_s = max(1, math.ceil(deadline_s - time.monotonic()))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("qq", wait_s, 0))
+    # are waiting to be accepted. The kernel's time-out lets it wait in line. 0 would mean for ever.
+    wait_s = max(0, int(deadline_s - time.monotonic())) + 1
+    timeval = wait_s.to_bytes(8, sys.byteorder) + bytes(8)  # 0 microseconds; 32-bit kernels read the first half
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
     try:
         sock.connect(path)
         _limit(sock, deadline_s)

@@ -22,7 +22,10 @@ class WrongParts(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What YAML gave is accepted if ``is_good``, and then made the setting's value; both may raise ValueError."""
+    """What YAML gave is accepted if ``is_good``, and then made the setting's value; both may raise ValueError.
+
+    ``expected`` is what an error says was expected; ``show`` turns the value back into what YAML can hold.
+    """
 
     expected: str
     is_good: Callable[[Any], bool]
@@ -30,7 +33,7 @@ class Kind:
     show: Callable[[Any], object] = lambda value: value
 
     def convert(self, value: object) -> Any:
-        """The setting's value for what YAML gave; ValueError if it is not accepted."""
+        """The setting's value for what YAML gave; ValueError if it is not accepted, WrongParts if parts are not."""
         if not self.is_good(value):
             raise ValueError(self.expected)
         return self.make(value)

@@ -17,7 +17,7 @@ _COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
 
 
 def read_config(path: str) -> Config:
-    """The configuration in the file at ``path``; ConfigError with every problem it has."""
+    """The configuration in the file at ``path``. ConfigError with every problem, and what it names of the case."""
     data = b""
     try:
         data = read_bounded(path)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from a1d.service.status import Parts, status_of, summary_of
 
 if TYPE_CHECKING:
+    from a1d.service.server import Server
     from a1d.service.systemd import Notifier
-    from a1d.service.varlink import Parameters, Server
+    from a1d.service.varlink import Parameters
 
 _INTERVAL_S = 1.0
 

@@ -1,1 +1,1 @@
-"""What only a real case can tell (docs/hardware.md): one module for each question."""
+"""The open questions of docs/hardware.md that only a real case can answer, a module for each."""

@@ -1,4 +1,4 @@
-"""M13: the lowest duty at which the fan turns. There is no tachometer, so a person listens."""
+"""M13: the lowest duty at which the fan turns. There is no tachometer, so the operator listens."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 from hil.bench import REST_PERCENT, Answer, Bench, question
-from hil.hands import tell, yes
+from hil.operator import tell, yes
 
 HIGHEST = 40
 
 
 def lowest(turns: Callable[[int], bool], highest: int = HIGHEST) -> int | None:
-    """The lowest duty from 1 on that turns it, if that is one and all above do; None if ``highest`` does not."""
+    """The lowest duty above 0 that turns the fan; None if ``highest`` does not. Every duty above it must turn it."""
     if not turns(highest):
         return None
     low, high = 0, highest
@@ -26,9 +26,9 @@ def _say(found: int | None) -> str:
     return f"{found} %" if found else f"more than {HIGHEST} %"
 
 
-@question("what is the lowest duty that keeps the fan turning, and the lowest that starts it?", hands=True)
+@question("what is the lowest duty that keeps the fan turning, and the lowest that starts it?", operator=True)
 def duty(bench: Bench) -> Answer:
-    """Each try from a turning fan, and then each from one that stands still."""
+    """First every try begins with a turning fan, then with one that stands still."""
     tell("Listen to the fan, or feel the air at the case. Each try takes ten seconds.")
 
     def turns(duty_percent: int, first: int) -> bool:

@@ -1,4 +1,4 @@
-"""M3: the firmware's id."""
+"""M3: the id of the firmware."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from hil.bench import Answer, Bench, question
 
 @question("which firmware is it (register 0x81)?")
 def firmware(bench: Bench) -> Answer:
-    """The only thing to do is to read it."""
+    """Read the register."""
     found = bench.read_firmware()
     return {"answer": f"0x{found:02x}, {'the known one' if found == FIRMWARE_KNOWN else 'a new one'}"}

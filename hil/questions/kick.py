@@ -27,7 +27,7 @@ def judge(tries: list[tuple[float, bool]]) -> str:
 
 @question("is a write during the kick-start dropped, and until when?")
 def kick(bench: Bench) -> Answer:
-    """0, then a duty, then another one a little later: which of them is it?"""
+    """Write 0, then a duty, then another one a little later, and read which of them took effect."""
     tries: list[tuple[float, bool]] = []
     for after_s in AFTER_S * TRIES:
         bench.set(0)

@@ -1,4 +1,4 @@
-"""M9: how fast may writes follow each other? None of these falls into a kick: the fan turns throughout."""
+"""M9: how fast may writes follow each other? No write comes during a kick-start: the fan turns all the time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BURSTS, WRITES = 6, 8
 
 
 def judge(lost: dict[int, int], bursts: int) -> str:
-    """``lost``: for each pace in ms, after how many bursts the last write was not what is read back."""
+    """``lost``: for each pace in ms, the number of bursts whose last write was not read back."""
     bad = {pace_ms: count for pace_ms, count in lost.items() if count}
     if not bad:
         return f"nothing was lost down to {min(lost)} ms"
@@ -22,7 +22,7 @@ def judge(lost: dict[int, int], bursts: int) -> str:
 
 @question("how fast may repeated writes come?")
 def pace(bench: Bench) -> Answer:
-    """Bursts between 60 and 100 %, and what is read back after each."""
+    """Write bursts of duties between 60 and 100 %, and read back after each."""
     lost = {}
     for pace_ms in PACES_MS:
         lost[pace_ms] = 0

@@ -1,4 +1,4 @@
-"""B1 to B4: what reaches the Pi when somebody presses the button, by the kernel's own time stamps."""
+"""B1 to B4: which pulses each press of the button sends, by the kernel's time stamps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from a1d.button.gpiod import GpiodEdges
 from a1d.button.pulses import Edge, PulseDecoder
 from a1d.config.settings import ButtonConfig
 from hil.bench import Answer, Bench, question
-from hil.hands import ask, countdown, tell
+from hil.operator import ask, countdown, tell
 
 LISTEN_S = 8.0
 DOUBLE_MS, HOLD_MS = ButtonConfig().double_press_window_ms, ButtonConfig().hold_window_ms
@@ -25,7 +25,7 @@ PRESSES = (
 
 
 def widths_ms(edges: list[Edge]) -> list[float]:
-    """How long each pulse was; an edge without its partner is none."""
+    """The width of each pulse. A single edge is not a pulse."""
     return [
         round((fall.timestamp_ns - rise.timestamp_ns) / 1e6, 2)
         for rise, fall in itertools.pairwise(edges)
@@ -34,18 +34,18 @@ def widths_ms(edges: list[Edge]) -> list[float]:
 
 
 def gestures(edges: list[Edge]) -> list[str]:
-    """What a1d would take them for."""
+    """The gestures that a1d would recognise."""
     decoder = PulseDecoder(DOUBLE_MS, HOLD_MS)
     return [gesture.value for edge in edges if (gesture := decoder.feed(edge))]
 
 
 def is_hold(widths: list[float]) -> bool:
-    """Whether one of them means that the case is about to cut the power."""
+    """Whether one of the pulses is a hold, after which the case cuts the power."""
     return any(HOLD_MS[0] <= width <= HOLD_MS[1] for width in widths)
 
 
 def listen(line: GpiodEdges, seconds: float) -> list[Edge]:
-    """All edges of that time; it ends early with a hold."""
+    """All edges of that time. It ends early after a hold."""
     end_s = time.monotonic() + seconds
     edges: list[Edge] = []
     while (left_s := end_s - time.monotonic()) > 0 and not is_hold(widths_ms(edges)):
@@ -54,9 +54,9 @@ def listen(line: GpiodEdges, seconds: float) -> list[Edge]:
     return edges
 
 
-@question("what does each press of the button send?", hands=True)
+@question("what does each press of the button send?", operator=True)
 def press(bench: Bench) -> Answer:
-    """Its pulses in milliseconds."""
+    """The widths of the pulses, in milliseconds."""
     answer: Answer = {"answer": ""}
     with contextlib.closing(GpiodEdges(ButtonConfig())) as line:
         for name, text in PRESSES:

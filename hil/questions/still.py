@@ -1,4 +1,4 @@
-"""T5: how long can the processor's temperature stand still? a1d takes half an hour for a broken sensor."""
+"""T5: how long can the processor's temperature stand still? After half an hour a1d counts the sensor as broken."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def judge(samples: list[tuple[float, int]]) -> Answer:
 
 @question(f"how long does the temperature stand still ({MINUTES} minutes)?")
 def still(_bench: Bench) -> Answer:
-    """With the fan as it is between two questions."""
+    """The fan is steady at the duty that it has between two questions."""
     path = Path(find_zone("/sys", "cpu-thermal")[0])
     begin_s = time.monotonic()
     samples = []

@@ -17,11 +17,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     options = parser.parse_args()
     rig = VirtualRig()
-    rig.calm()
+    rig.set_up()
     try:
         print(Soak(rig, options.seed, options.minutes).run())
     except AssertionError as error:
-        print(f"BROKEN: {error}")
+        print(f"FAILED: {error}")
         return 1
     return 0
 

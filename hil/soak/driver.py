@@ -1,4 +1,4 @@
-"""Does what the plan says to a daemon, writes down what happens, and says what the judge finds."""
+"""Carries out the plan, records what happens, and reports what the judge finds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from a1d.errors import RefusedError
 from hil.rig import CASE, CONFIG, SERVICE, Rig
 from hil.soak.judge import Finding, findings
 from hil.soak.plan import CONFIGS, Action, plan
@@ -18,15 +19,15 @@ from hil.soak.spans import Look, Record, Write
 
 ADDRESS, DUTY, FIRMWARE = 0x1A, 0x80, 0x81
 PRESSED = Path("/run/a1d/pressed")
-# The case remembers so many transfers, and on the worst bus there are some 20 a second.
+# The case stores this many transfers. On the worst bus there are about 20 a second.
 KEPT, DRAIN_S = 8192, 100.0
-# Each failure is said when it begins and when it ends; a bad file in two lines.
+# The most lines in the journal for each action. A failure is logged when it begins and when it ends.
 LINES = {"bus": 1, "sensor": 1, "press": 1, "reset": 2, "tamper": 2, "reload": 1, "hangup": 1}
 LAST_ACTIONS = 20
 
 
 class Soak:
-    """One soak of the daemon on ``rig``. ``run`` gives a remark, or raises AssertionError with all that is known."""
+    """One soak of the daemon on ``rig``. ``run`` returns a remark, or raises AssertionError with the findings."""
 
     def __init__(self, rig: Rig, seed: int, minutes: float) -> None:
         self._rig = rig
@@ -39,10 +40,10 @@ class Soak:
         self.record = Record(0)
 
     def run(self) -> str:
-        """From a daemon that has just started, so that its ticks and the plan fit together as they did last time."""
+        """Restart the daemon first, so that the plan meets its intervals at the same moments each time."""
         name = f"seed {self._seed}"
         print(f"soak: {name}, {len(self._actions)} actions", file=sys.stderr, flush=True)
-        self._rig.fault("none")  # NotHere, before anything has happened
+        self._rig.fault("none")  # raises NotHere before anything has happened
         try:
             return f"{name}: {self._run()}"
         except Exception as error:
@@ -61,7 +62,7 @@ class Soak:
             with contextlib.suppress(Exception):
                 self._drain()
         finally:
-            self._make_well()
+            self._end_faults()
         self.record.end_s = self._now_s()
         wrong = sorted([*self._wrong, *findings(self.record)])
         assert not wrong, _report(wrong, self.record.actions)
@@ -86,9 +87,9 @@ class Soak:
     def _end(self) -> str:
         rig, record = self._rig, self.record
         self._drain()
-        assert rig.pid() == self._pid, "it was started anew"
+        assert rig.pid() == self._pid, "it was restarted"
         restarts = rig.out(f"systemctl show -p NRestarts --value {SERVICE}")
-        assert restarts == self._restarts, "systemd has started it anew"
+        assert restarts == self._restarts, "systemd has restarted it"
         assert rig.forbidden_writes() == 0, f"{rig.forbidden_writes()} forbidden writes"
         said = rig.out(f"journalctl _SYSTEMD_UNIT={SERVICE} --after-cursor '{self._cursor}' -o cat -q | wc -l")
         counts = Counter(action.what for action in record.actions)
@@ -103,7 +104,7 @@ class Soak:
             f"{text}; Rss {rss_kb[0]} to {max(rss_kb)}, in the end {rss_kb[-1]} kB; done {late_ms:.0f} ms late at worst"
         )
 
-    def _make_well(self) -> None:
+    def _end_faults(self) -> None:
         for what in ("bus", "sensor"):
             with contextlib.suppress(OSError):
                 self._do(Action(0.0, what, "none"))
@@ -145,8 +146,12 @@ class Soak:
 
     def _reload(self, action: Action) -> None:
         CONFIG.write_text(CONFIGS[str(action.value)])
-        answer = self._rig.call("Reload", may_fail=True)
-        assert ("error" in answer) == (action.value == "refused"), f"reload: {answer}"
+        refusal = ""
+        try:
+            self._rig.call("Reload")
+        except RefusedError as error:
+            refusal = str(error)
+        assert bool(refusal) == (action.value == "refused"), f"reload: {refusal or 'accepted'}"
 
     def _hangup(self, action: Action) -> None:
         CONFIG.write_text(CONFIGS[str(action.value)])
@@ -177,7 +182,7 @@ class Soak:
     # -- reading -------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        """Read what the case has seen since the last time."""
+        """Read the case's record of transfers since the last call."""
         seen = self._rig.transfers()
         assert len(seen) < KEPT or seen[0].time_s <= self._drained_until_s, "transfers were lost"
         for each in seen:

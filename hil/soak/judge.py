@@ -1,4 +1,4 @@
-"""What the fan must have done, given what was done to it, and where it did not. Pure; knows no controller."""
+"""Compares a soak's record with what the fan had to do. Pure, and independent of a1d's own controller."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from hil.soak.spans import FAN, Hand, Record, Span, Warmth, between, duties, faults, hands, warmths
+from hil.soak.spans import FAN, ManualDuty, Record, Span, Warmth, between, duties, faults, manual_duties, warmths
 
-# A shorter temperature may fall between two looks at it: half a second, and a time-out of the bus.
+# The daemon may not see a shorter temperature: it reads every 0.5 s, and a time-out of the bus delays it.
 SEEN_S = 1.0
-# From a change to the duty on the wire: a tick, and the verification of an earlier duty that may have kicked.
+# From a change to the write: one interval, and the verification of an earlier duty that may have caused a kick-start.
 CHANGE_S = 1.5
-# To be as slow as it should be: a hold that had begun before, one more from the duty that this led to, and ticks.
+# Until the fan is as slow as it should be: a hold that was running, one more for the duty after it, and intervals.
 SLOW_S = 2 * FAN.hold_s + 2.5
-# Three readings missed, and the same.
+# Three missed readings, and the same.
 LOST_S = 2.5
-# From the end of a bus fault to the duty that is right then.
+# From the end of a bus fault to the right duty.
 BUS_S = 1.0
-# A duty that was changed behind a1d's back: at full speed it looks every 5 s, else at its refresh.
+# Until a duty that another program changed is put right: at full speed a1d reads every 5 s, else at its refresh.
 FULL_SPEED_HEAL_S, HEAL_S = 6.6, FAN.refresh_s + 2
 HEALTH_S = 3.0
 PACE_S = 0.1
@@ -27,14 +27,14 @@ RSS_KB, EARLY_S = 512, 300.0
 
 
 class Finding(NamedTuple):
-    """Something that should not have been."""
+    """Something that should not have happened."""
 
     at_s: float
     what: str
 
 
 class Bound(NamedTuple):
-    """A duty that the fan may not be below (or above) for a time."""
+    """The lowest (or highest) duty that the fan may have during ``span``."""
 
     span: Span
     percent: int
@@ -42,12 +42,12 @@ class Bound(NamedTuple):
 
 
 def findings(record: Record) -> list[Finding]:
-    """All of them, the earliest first."""
+    """All findings, the earliest first."""
     return sorted([*_fan(record), *_wire(record), *_health(record), *_presses(record), *_memory(record)])
 
 
 def emergencies(record: Record, warm: list[Warmth]) -> list[Span]:
-    """When no manual duty counted, as far as that is certain."""
+    """When an emergency certainly overruled a manual duty."""
     spans = [each for each in faults(record.actions, "sensor", record.end_s) if each.length_s >= LOST_S]
     spans = [Span(each.begin_s + LOST_S, each.end_s + FAN.hold_s) for each in spans]
     for each in warm:
@@ -57,9 +57,9 @@ def emergencies(record: Record, warm: list[Warmth]) -> list[Span]:
 
 
 def floors(record: Record) -> list[Bound]:
-    """What the fan must be at least, if the bus allows it; no write may ask for less even if it does not."""
-    warm, manual = list(warmths(record.actions, record.end_s)), hands(record.actions, record.end_s)
-    automatic = between([hand.span for hand in manual], record.end_s)
+    """The lowest duties. They bound the fan while the bus works, and every write even while it does not."""
+    warm, manual = list(warmths(record.actions, record.end_s)), manual_duties(record.actions, record.end_s)
+    automatic = between([duty.span for duty in manual], record.end_s)
     found = [Bound(span, 100, "an emergency") for span in emergencies(record, warm)]
     found += [Bound(Span(s.begin_s + CHANGE_S, s.end_s), percent, "set by hand") for s, percent in manual]
     for each in warm:
@@ -67,7 +67,7 @@ def floors(record: Record) -> list[Bound]:
         for span in automatic:
             seen = each.span.cut(span)
             if seen.length_s >= SEEN_S:
-                # It slows only after the hold; but a hand may set it at once.
+                # It slows only after the hold, but a manual duty takes effect at once.
                 held_s = (each.held_s if seen.end_s == each.span.end_s else seen.end_s) + FAN.hold_s
                 found.append(
                     Bound(Span(seen.begin_s + CHANGE_S, min(held_s, span.end_s)), percent, f"{each.celsius} C")
@@ -76,43 +76,43 @@ def floors(record: Record) -> list[Bound]:
 
 
 def ceilings(record: Record) -> list[Bound]:
-    """What it may be at most once all has been steady for longer than the hold."""
-    warm, manual = list(warmths(record.actions, record.end_s)), hands(record.actions, record.end_s)
+    """The highest duties, once the temperature has been steady for longer than the hold."""
+    warm, manual = list(warmths(record.actions, record.end_s)), manual_duties(record.actions, record.end_s)
     found = []
     for each in warm:
         percent = each.curve.duty_percent(each.celsius + FAN.hysteresis_celsius)
         steady = Span(each.span.begin_s + SLOW_S, each.span.end_s)
-        for span in between([hand.span for hand in manual], record.end_s):
+        for span in between([duty.span for duty in manual], record.end_s):
             found.append(Bound(steady.cut(Span(span.begin_s + SLOW_S, span.end_s)), percent, "steady"))
         if each.celsius < FAN.critical_celsius - FAN.hysteresis_celsius:
-            found += [_by_hand(hand, steady) for hand in manual]
+            found += [_while_manual(duty, steady) for duty in manual]
     return found
 
 
-def _by_hand(hand: Hand, steady: Span) -> Bound:
-    return Bound(steady.cut(Span(hand.span.begin_s + CHANGE_S, hand.span.end_s)), hand.percent, "set by hand")
+def _while_manual(duty: ManualDuty, steady: Span) -> Bound:
+    return Bound(steady.cut(Span(duty.span.begin_s + CHANGE_S, duty.span.end_s)), duty.percent, "set by hand")
 
 
 def _unhealed(record: Record) -> list[Span]:
-    """When the duty may be one that was set behind a1d's back, at the longest."""
+    """The longest time for which a duty that another program set may remain."""
     return [Span(each.at_s, each.at_s + HEAL_S) for each in record.actions if each.what in ("reset", "tamper")]
 
 
 def _trusted(record: Record, low: list[Bound]) -> list[Span]:
-    """When the bus was well, and the duty not changed behind a1d's back so lately that it need not know."""
+    """When the bus worked, and a1d must have noticed any duty that another program set."""
     found = []
     full = [bound.span for bound in low if bound.percent == 100]
-    for well in between(faults(record.actions, "bus", record.end_s), record.end_s):
-        begin_s = well.begin_s + BUS_S
+    for healthy in between(faults(record.actions, "bus", record.end_s), record.end_s):
+        begin_s = healthy.begin_s + BUS_S
         for at_s, heal_s in _unhealed(record):
-            if at_s < well.end_s and heal_s > begin_s:
+            if at_s < healthy.end_s and heal_s > begin_s:
                 sure = Span(at_s - 3, at_s + FULL_SPEED_HEAL_S)
-                is_full = any(s.cut(sure) == sure for s in full) and well.cut(sure) == sure
+                is_full = any(s.cut(sure) == sure for s in full) and healthy.cut(sure) == sure
                 healed_s = sure.end_s if is_full else heal_s
                 written_s = [w.at_s for w in record.writes if not w.dropped and w.at_s > at_s]
-                found.append(Span(begin_s, min(at_s, well.end_s)))
+                found.append(Span(begin_s, min(at_s, healthy.end_s)))
                 begin_s = max(begin_s, min([healed_s, *written_s]))
-        found.append(Span(begin_s, well.end_s))
+        found.append(Span(begin_s, healthy.end_s))
     return [span for span in found if span.length_s > 0]
 
 
@@ -123,8 +123,8 @@ def _fan(record: Record) -> Iterator[Finding]:
     low, high = ([each for each in bounds if each.span.length_s > 0] for bounds in (low, high))
     for bounds, is_wrong, than in ((low, int.__lt__, "slower than"), (high, int.__gt__, "faster than")):
         for bound in bounds:
-            for well in trusted:
-                span = bound.span.cut(well)
+            for healthy in trusted:
+                span = bound.span.cut(healthy)
                 first = bisect_right(told, span.begin_s, key=lambda each: each[0].end_s)
                 for duty_span, percent in told[first:]:
                     wrong = span.cut(duty_span)
@@ -151,10 +151,10 @@ def _wire(record: Record) -> Iterator[Finding]:
         if write.dropped and not any(s.begin_s <= write.at_s <= s.end_s for s in sick):
             yield Finding(write.at_s, "written while the case kicked the fan")
         last_s = write.at_s
-    for well in between(bus, record.end_s):
-        begin_s = well.begin_s + BUS_S
-        here_s = [write.at_s for write in record.writes if begin_s < write.at_s < well.end_s]
-        for at_s, next_s in pairwise([begin_s, *here_s, well.end_s]):
+    for healthy in between(bus, record.end_s):
+        begin_s = healthy.begin_s + BUS_S
+        here_s = [write.at_s for write in record.writes if begin_s < write.at_s < healthy.end_s]
+        for at_s, next_s in pairwise([begin_s, *here_s, healthy.end_s]):
             if next_s - at_s > HEAL_S:
                 yield Finding(at_s + HEAL_S, f"nothing was written for {next_s - at_s:.1f} s")
     told = duties(record)
@@ -191,7 +191,7 @@ def _presses(record: Record) -> Iterator[Finding]:
 
 
 def _memory(record: Record) -> Iterator[Finding]:
-    """Compared where nothing is wrong: an open bus and an open sensor are two descriptors."""
+    """Compared between faults: an open bus and an open sensor are a descriptor each."""
     early_s = min(EARLY_S, record.end_s / 3)
     early, late = [k for k in record.looks if k.at_s <= early_s], record.looks[-5:]
     if not early or record.looks[-1].at_s < early_s * 2:

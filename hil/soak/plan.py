@@ -1,4 +1,4 @@
-"""What a soak does and when: pure, the same for the same seed."""
+"""What a soak does and when. Pure: the same seed gives the same plan."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 BUS_FAULTS = ("nak", "timeout", "arbitration", "io", "stretch", "lost-writes", "wrong-read-back", "absent", "gone")
 SENSOR_FAULTS = ("error", "vanish", "garbage")
-# Each episode ends with so long a calm that a duty that was changed behind a1d's back has been healed, the fan has
-# slowed as far as it should, and a refresh is due.
+# Nothing is done in the last CALM_S of an episode. In that time a1d puts right a duty that another program set, the
+# fan slows as far as it should, and a refresh becomes due.
 EPISODE_MINUTES, CALM_S = 10, 90.0
-# A press so close to noise, to another press or to a line that is opened anew may rightly be lost.
+# A press so close to noise, to another press or to a reopened line may be lost without a fault of a1d.
 ALONE_S = 1.5
 NOISE_PULSES = 20
 
@@ -32,12 +32,12 @@ CONFIGS = {
 
 
 class Action(NamedTuple):
-    """One thing that is done to the daemon. ``at_s``: since the soak's beginning, as planned or as it was."""
+    """One thing that is done to the daemon. ``at_s``: seconds since the soak began, planned or real."""
 
     at_s: float
     what: str
     value: str | float = ""
-    for_s: float | None = None  # of a manual duty; None until ``auto``
+    for_s: float | None = None  # of a manual duty; None means until ``auto``
 
     def __str__(self) -> str:
         """As a report shows it."""
@@ -46,113 +46,113 @@ class Action(NamedTuple):
 
 
 def plan(seed: int, minutes: float) -> list[Action]:
-    """In the order of time; ``minutes`` are split into episodes."""
+    """The actions in the order of time. ``minutes`` are split into episodes."""
     episodes = max(1, round(minutes / EPISODE_MINUTES))
     length_s = minutes * 60 / episodes
     actions: list[Action] = []
     for number in range(episodes):
         for stream in (_heat, _bus, _sensor, _manual, _reload, _press, _noise, _tamper, _looks):
-            # A dice for each, so that one stream does not change when another is changed.
-            dice = random.Random(f"{seed} {number} {stream.__name__}")
-            for action in stream(dice, length_s - CALM_S):
+            # A generator for each stream, so that a change of one does not change the others.
+            rng = random.Random(f"{seed} {number} {stream.__name__}")
+            for action in stream(rng, length_s - CALM_S):
                 actions.append(action._replace(at_s=round(number * length_s + action.at_s, 3)))
     return _without_lost_presses(sorted(actions, key=lambda action: action.at_s))
 
 
-def _spell(dice: random.Random, short_s: float, long_s: float) -> float:
-    """Short or long, and seldom in between."""
-    return dice.uniform(0.2, short_s) if dice.random() < 0.4 else dice.uniform(short_s, long_s)
+def _duration_s(rng: random.Random, short_s: float, long_s: float) -> float:
+    """A short time with a probability of 0.4, else a long one."""
+    return rng.uniform(0.2, short_s) if rng.random() < 0.4 else rng.uniform(short_s, long_s)
 
 
-def _heat(dice: random.Random, end_s: float) -> Iterator[Action]:
+def _heat(rng: random.Random, end_s: float) -> Iterator[Action]:
     at_s, celsius = 0.0, 45.0
     while at_s < end_s:
-        kind = dice.random()
+        kind = rng.random()
         if kind < 0.4:
-            celsius = dice.uniform(35, 90)
+            celsius = rng.uniform(35, 90)
         elif kind < 0.7:
-            celsius = min(90.0, max(35.0, celsius + dice.uniform(-4, 4)))
+            celsius = min(90.0, max(35.0, celsius + rng.uniform(-4, 4)))
         else:
-            celsius = dice.choice((45.0, 50.0, 60.0, 65.0, 70.0, 77.0, 80.0)) + dice.uniform(-0.3, 0.3)
+            celsius = rng.choice((45.0, 50.0, 60.0, 65.0, 70.0, 77.0, 80.0)) + rng.uniform(-0.3, 0.3)
         yield Action(at_s, "heat", round(celsius, 3))
-        at_s += _spell(dice, 3, 45)
-    yield Action(end_s, "heat", round(dice.uniform(35, 58), 3))
+        at_s += _duration_s(rng, 3, 45)
+    yield Action(end_s, "heat", round(rng.uniform(35, 58), 3))
 
 
-def _bus(dice: random.Random, end_s: float) -> Iterator[Action]:
-    at_s = dice.uniform(1, 40)
+def _bus(rng: random.Random, end_s: float) -> Iterator[Action]:
+    at_s = rng.uniform(1, 40)
     while at_s < end_s:
-        name = dice.choice(BUS_FAULTS)
-        every = dice.choice((1, 1, 2, 3)) if name not in ("absent", "gone") else 1
+        name = rng.choice(BUS_FAULTS)
+        every = rng.choice((1, 1, 2, 3)) if name not in ("absent", "gone") else 1
         yield Action(at_s, "bus", name if every == 1 else f"{name}/{every}")
-        at_s = min(at_s + _spell(dice, 3, 40), end_s)
+        at_s = min(at_s + _duration_s(rng, 3, 40), end_s)
         yield Action(at_s, "bus", "none")
-        at_s += _spell(dice, 5, 60)
+        at_s += _duration_s(rng, 5, 60)
 
 
-def _sensor(dice: random.Random, end_s: float) -> Iterator[Action]:
-    at_s = dice.uniform(10, 60)
+def _sensor(rng: random.Random, end_s: float) -> Iterator[Action]:
+    at_s = rng.uniform(10, 60)
     while at_s < end_s:
-        yield Action(at_s, "sensor", dice.choice(SENSOR_FAULTS))
-        at_s = min(at_s + _spell(dice, 2, 30), end_s)
+        yield Action(at_s, "sensor", rng.choice(SENSOR_FAULTS))
+        at_s = min(at_s + _duration_s(rng, 2, 30), end_s)
         yield Action(at_s, "sensor", "none")
-        at_s += dice.uniform(10, 120)
+        at_s += rng.uniform(10, 120)
 
 
-def _manual(dice: random.Random, end_s: float) -> Iterator[Action]:
-    at_s = dice.uniform(5, 60)
+def _manual(rng: random.Random, end_s: float) -> Iterator[Action]:
+    at_s = rng.uniform(5, 60)
     while at_s < end_s:
-        for_s = dice.choice((None, round(dice.uniform(0.5, 40), 3)))
-        yield Action(at_s, "fan", dice.choice((0, 5, 10, 30, 50, 80, 100)), for_s)
-        at_s += _spell(dice, 2, 40)
-        if at_s < end_s and dice.random() < 0.8:
+        for_s = rng.choice((None, round(rng.uniform(0.5, 40), 3)))
+        yield Action(at_s, "fan", rng.choice((0, 5, 10, 30, 50, 80, 100)), for_s)
+        at_s += _duration_s(rng, 2, 40)
+        if at_s < end_s and rng.random() < 0.8:
             yield Action(at_s, "auto")
-            at_s += _spell(dice, 5, 60)
+            at_s += _duration_s(rng, 5, 60)
     yield Action(end_s, "auto")
 
 
-def _reload(dice: random.Random, end_s: float) -> Iterator[Action]:
-    at_s = dice.uniform(5, 30)
+def _reload(rng: random.Random, end_s: float) -> Iterator[Action]:
+    at_s = rng.uniform(5, 30)
     while at_s < end_s:
-        yield Action(at_s, dice.choice(("reload", "hangup")), dice.choice(sorted(CONFIGS)))
-        at_s += _spell(dice, 2, 60)
+        yield Action(at_s, rng.choice(("reload", "hangup")), rng.choice(sorted(CONFIGS)))
+        at_s += _duration_s(rng, 2, 60)
 
 
-def _press(dice: random.Random, end_s: float) -> Iterator[Action]:
+def _press(rng: random.Random, end_s: float) -> Iterator[Action]:
     at_s = 1.0
     while at_s < end_s:
-        # A millisecond from a window's end nobody can say what a pulse is.
-        yield Action(at_s, "press", round(dice.choice((20.0, 40.0, dice.uniform(11, 29), dice.uniform(31, 54))), 3))
-        at_s += dice.uniform(2, 30)
+        # Within a millisecond of a window's end a pulse may count as either.
+        yield Action(at_s, "press", round(rng.choice((20.0, 40.0, rng.uniform(11, 29), rng.uniform(31, 54))), 3))
+        at_s += rng.uniform(2, 30)
 
 
-def _noise(dice: random.Random, end_s: float) -> Iterator[Action]:
-    at_s = dice.uniform(10, 100)
+def _noise(rng: random.Random, end_s: float) -> Iterator[Action]:
+    at_s = rng.uniform(10, 100)
     while at_s < end_s:
-        phases_us = [dice.randint(100, 8000) for _ in range(2 * NOISE_PULSES - 1)]
+        phases_us = [rng.randint(100, 8000) for _ in range(2 * NOISE_PULSES - 1)]
         yield Action(at_s, "noise", ",".join(map(str, phases_us)))
-        at_s += dice.uniform(30, 200)
+        at_s += rng.uniform(30, 200)
 
 
-def _tamper(dice: random.Random, end_s: float) -> Iterator[Action]:
+def _tamper(rng: random.Random, end_s: float) -> Iterator[Action]:
     """The case forgets its duty, or another program sets one."""
-    at_s = dice.uniform(30, 150)
+    at_s = rng.uniform(30, 150)
     while at_s < end_s:
-        yield Action(at_s, "reset") if dice.random() < 0.5 else Action(at_s, "tamper", dice.randint(0, 100))
-        at_s += dice.uniform(70, 300)
+        yield Action(at_s, "reset") if rng.random() < 0.5 else Action(at_s, "tamper", rng.randint(0, 100))
+        at_s += rng.uniform(70, 300)
 
 
-def _looks(dice: random.Random, end_s: float) -> Iterator[Action]:
-    """In the calm, too."""
+def _looks(rng: random.Random, end_s: float) -> Iterator[Action]:
+    """Also while nothing else is done."""
     at_s = 0.5  # before any fault
     while at_s < end_s + CALM_S:
         yield Action(at_s, "look")
-        at_s += dice.uniform(4, 14)
+        at_s += rng.uniform(4, 14)
     yield Action(end_s + CALM_S, "look")
 
 
 def _without_lost_presses(actions: list[Action]) -> list[Action]:
-    """Presses that may rightly be lost tell nothing; an absent case has no button at all."""
+    """Leave out presses that may be lost without a fault of a1d. An absent case has no button at all."""
     busy_s = [action.at_s for action in actions if action.what in ("noise", "reset", "reload", "hangup")]
     kept: list[Action] = []
     pressed_s, absent_s, is_absent = -ALONE_S, -ALONE_S, False  # absent_s: when it last began or ended

@@ -1,4 +1,4 @@
-"""What was going on when: an account of a soak's actions as spans of time. Pure."""
+"""A soak's actions as spans of time: which fault, temperature and manual duty there was, and when. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CURVES = dict.fromkeys(("plain", "sensors", "line"), curve_of(FAN.curve)) | {
 
 
 class Write(NamedTuple):
-    """A duty that was acknowledged on the wire; one that was ``dropped`` had no effect."""
+    """A write that the case acknowledged. If it was ``dropped``, it had no effect."""
 
     at_s: float
     percent: int
@@ -34,21 +34,21 @@ class Write(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What was seen of the daemon at a time."""
+    """The state of the daemon at one moment."""
 
     at_s: float
     health: str
     fan_percent: int
-    pressed: tuple[str, ...]  # since the beginning
+    pressed: tuple[str, ...]  # since the soak began
     rss_kb: int
     fds: int
 
 
 @dataclass
 class Record:
-    """All that happened, in the order of time, in seconds since the soak's beginning."""
+    """All that happened, in the order of time. Times are seconds since the soak began."""
 
-    percent: int  # the fan's, in the beginning
+    percent: int  # of the fan, when the soak began
     end_s: float = 0.0
     actions: list[Action] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
@@ -56,39 +56,39 @@ class Record:
 
 
 class Span(NamedTuple):
-    """From a time to a time."""
+    """A time with a beginning and an end."""
 
     begin_s: float
     end_s: float
 
     def cut(self, other: Span) -> Span:
-        """What both have in common; nothing if ``length_s`` is not above 0."""
+        """The part that both have in common. There is none if its ``length_s`` is 0 or less."""
         return Span(max(self.begin_s, other.begin_s), min(self.end_s, other.end_s))
 
     @property
     def length_s(self) -> float:
-        """How long."""
+        """The length; below 0 if the end is before the beginning."""
         return self.end_s - self.begin_s
 
 
 class Warmth(NamedTuple):
-    """A temperature that a1d could read, and the curve that it had then."""
+    """A temperature that a1d could read, and the curve that was configured then."""
 
     span: Span
     celsius: float
     curve: Curve
-    held_s: float  # the end of ``span``, or that of a sensor fault right after it, in which the fan may not slow
+    held_s: float  # the end of ``span``; if a sensor fault follows, the end of that: the fan may not slow during it
 
 
-class Hand(NamedTuple):
-    """A manual duty."""
+class ManualDuty(NamedTuple):
+    """A duty that was set by hand, and for how long."""
 
     span: Span
     percent: int
 
 
 def faults(actions: Iterable[Action], what: str, end_s: float) -> list[Span]:
-    """When the ``bus`` or the ``sensor`` was not well."""
+    """When there was a fault of the ``bus`` or of the ``sensor``."""
     found, begin_s = [], None
     for action in actions:
         if action.what == what:
@@ -99,7 +99,7 @@ def faults(actions: Iterable[Action], what: str, end_s: float) -> list[Span]:
 
 
 def between(spans: list[Span], end_s: float) -> list[Span]:
-    """The rest of the time."""
+    """The time outside of ``spans``."""
     ends_s, begins_s = [0.0, *(span.end_s for span in spans)], [*(span.begin_s for span in spans), end_s]
     return [Span(*each) for each in zip(ends_s, begins_s, strict=True) if each[1] > each[0]]
 
@@ -107,7 +107,7 @@ def between(spans: list[Span], end_s: float) -> list[Span]:
 def warmths(actions: Iterable[Action], end_s: float) -> Iterator[Warmth]:
     """Each temperature that could be read, split at each reload."""
     celsius, curve, is_lost, begin_s = math.nan, CURVES["plain"], False, 0.0
-    waiting: Warmth | None = None  # a span before a sensor fault, whose end is still to come
+    waiting: Warmth | None = None  # a span that a sensor fault ended; the fault goes on
     for at_s, what, value, _for_s in [*actions, Action(end_s, "sensor", "none")]:
         if what not in ("heat", "sensor", "reload", "hangup"):
             continue
@@ -124,20 +124,20 @@ def warmths(actions: Iterable[Action], end_s: float) -> Iterator[Warmth]:
             curve = CURVES[str(value)]
 
 
-def hands(actions: Iterable[Action], end_s: float) -> list[Hand]:
-    """When the fan was set by hand, an emergency or not."""
-    found: list[Hand] = []
+def manual_duties(actions: Iterable[Action], end_s: float) -> list[ManualDuty]:
+    """When a duty was set by hand, whether or not an emergency overruled it."""
+    found: list[ManualDuty] = []
     for at_s, what, value, for_s in actions:
         if what in ("fan", "auto") and found and found[-1].span.end_s > at_s:
             found[-1] = found[-1]._replace(span=Span(found[-1].span.begin_s, at_s))
         if what == "fan":
             percent = int(value) and max(int(value), FAN.duty_min_percent)
-            found.append(Hand(Span(at_s, end_s if for_s is None else at_s + for_s), percent))
+            found.append(ManualDuty(Span(at_s, end_s if for_s is None else at_s + for_s), percent))
     return found
 
 
 def duties(record: Record) -> list[tuple[Span, int]]:
-    """What the fan was told, by the wire: what kicks it is left out."""
+    """The duty that the fan had, by the writes on the bus. Kick-starts are left out."""
     changes = [(write.at_s, write.percent) for write in record.writes if not write.dropped]
     written_s = [at_s for at_s, _percent in changes]
     for action in record.actions:

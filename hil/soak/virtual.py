@@ -1,4 +1,4 @@
-"""``python3 -m hil.soak.virtual``: boot a virtual machine, install a1d, and soak it; to repeat a seed."""
+"""``python3 -m hil.soak.virtual``: boot a virtual machine, install a1d, and run a soak, for example an earlier seed."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ _PATHS_LEFT_OUT = (
     *("*/kernel/arch/x86/*", "*/kernel/sound/*", *(f"*/kernel/drivers/{name}/*" for name in _DRIVERS_LEFT_OUT)),
     "/etc/kernel/postinst.d/initramfs-tools",  # boot_files.py makes the initrd
 )
-# What nobody here needs is masked: timers that would stir in the middle of a measurement, a getty on the console
-# that is ours to read, generators and early services that are half of an emulated boot. The time stamps say that
-# nothing is left for the first boot to do.
+# What is not needed here is masked: timers that would disturb a measurement, a getty on the console that we read, and
+# generators and early services that take half of an emulated boot. The two touched files say that the first boot has
+# nothing to update.
 _SET_UP = r"""
 groupadd --system i2c
 groupadd --system gpio
@@ -109,7 +109,7 @@ class _Builder:
             for name in ("image.py", "boot_files.py", "qemu.py", "init.c", "agent.py", "module", "guest")
             for part in _sources(name)
         ]
-        # A new name for a new image: a machine that runs, or will be switched on again, keeps the one it has.
+        # A new image has a new name, so that a running machine keeps its own, even when it is switched on again.
         self.image = directory / f"image-{_digest(self._root_key.encode(), *files)[:16]}"
 
     def build(self) -> None:

@@ -1,4 +1,4 @@
-"""The host's end of the wire to the guest's agent (agent.py)."""
+"""The host's side of the connection to the guest's agent (agent.py)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CommandFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command in the guest came to; ``timed_out`` says it was killed."""
+    """The result of a command in the guest. ``timed_out``: it was killed."""
 
     status: int
     stdout: str

@@ -1,4 +1,4 @@
-"""One virtual machine with a virtual case: start it, talk to it, see how it ends."""
+"""One virtual machine with a virtual case: start it, send it commands, see how it ends."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Vm:
         self._wait_boots(boots, timeout)
 
     def wait_up(self, timeout: float = _BOOT_S) -> str:
-        """Until systemd has started everything; its word for the state (``running``, ``degraded``)."""
+        """Until systemd has started everything. Returns its state, such as ``running`` or ``degraded``."""
         return self.run("systemctl is-system-running --wait", timeout=timeout).stdout.strip()
 
     @property

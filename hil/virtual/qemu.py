@@ -10,7 +10,7 @@ from pathlib import Path
 _KVM_GET_API_VERSION = 0xAE00
 KVM_ERROR = "KVM internal error"
 DISK_MB = 1024
-# Mitigations cost emulation a third of its speed and protect nobody here.
+# Mitigations cost a third of the emulation's speed, and nothing here needs protection.
 _CMDLINE = "root=/dev/pmem0 rw console=ttyS0 loglevel=6 systemd.show_status=no mitigations=off panic=-1 8250.nr_uarts=1"
 
 _kvm_has_failed = False
@@ -36,7 +36,7 @@ class Machine:
             accel += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
         share = f"local,path={self.share},mount_tag=share,security_model=none,readonly=on,multidevs=remap"
         return [
-            *("setpriv", "--pdeathsig", "KILL"),  # it has a session of its own, and would outlive us
+            *("setpriv", "--pdeathsig", "KILL"),  # it has its own session and would outlive this process
             *("qemu-system-x86_64", "-machine", "q35,nvdimm=on", *accel),
             *("-smp", str(1 if self.icount else self.cpus)),
             # The disk is memory: with -icount the guest's clock leaps ahead while it waits for a disk of the host's.
@@ -56,7 +56,7 @@ class Machine:
 
 
 def kvm_works() -> bool:
-    """Whether /dev/kvm can be opened and answers, and has not failed before; its being there means nothing."""
+    """Whether /dev/kvm can be opened, answers and has not failed before. That it exists is not enough."""
     if _kvm_has_failed:
         return False
     try:
@@ -72,6 +72,6 @@ def kvm_works() -> bool:
 
 
 def give_up_kvm() -> None:
-    """KVM turned out not to run the guest: there are machines that offer it and cannot. Nobody need try again."""
+    """Do not use KVM again: on some machines it is offered but cannot run the guest."""
     global _kvm_has_failed  # noqa: PLW0603 - it is a fact about the machine this runs on
     _kvm_has_failed = True

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from a1d.button import actions as actions_module
 from a1d.button.actions import Actions, spawn
@@ -404,3 +405,24 @@ def test_however_it_ends_each_verb_runs_once_at_a_time_and_is_retried_once_a_sec
             in_tick = True
             actions.tick(now_s)
             in_tick = False
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ours", "childs"), [("-900\n", "0"), ("0\n", "0\n"), ("300\n", "300\n"), ("", "")])
+def test_a_command_goes_early_when_memory_runs_out_and_the_daemon_as_late_as_before(
+    tmp_path: Path, mocker: MockerFixture, ours: str, childs: str
+) -> None:
+    """The real file takes negative numbers only from root; in the virtual machine (hil) it is the real one."""
+    score = tmp_path / "oom_score_adj"
+    score.write_text(ours)
+    mocker.patch.object(actions_module, "_OOM_SCORE", str(score))
+    seen: list[str] = []
+    mocker.patch("os.posix_spawnp", side_effect=lambda *_args, **_kwargs: seen.append(score.read_text()))
+    spawn(["true"])
+    assert seen == [childs]
+    mocker.patch("os.posix_spawnp", side_effect=FileNotFoundError(2, "gone"))
+    with pytest.raises(ActionError):
+        spawn(["true"])
+    assert score.read_text().strip() == ours.strip()

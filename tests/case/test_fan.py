@@ -265,7 +265,7 @@ def test_whatever_happened_the_refresh_makes_it_right(life: list[Step], legacy: 
     assert world.mcu.fan_percent == world.fan.target_percent == world.fan.confirmed_percent
 
 
-# -- single promises ---------------------------------------------------------------------------------------
+# -- single properties ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", [BusFault.NO_ANSWER, BusFault.TIME_OUT, BusFault.ARBITRATION, BusFault.NO_BUS])
@@ -378,6 +378,63 @@ def test_a_kick_is_waited_out_even_after_the_bus_was_given_back(world: World) ->
     world.run(2)
     assert world.mcu.fan_percent == 60
     assert all(transfer.taken for transfer in world.mcu.transfers)
+
+
+def test_a_duty_that_never_stops_changing_is_still_verified(world: World) -> None:
+    """A ramp of a write each 0.3 s: without a limit nothing would ever be read back."""
+    world.settle(20)
+    world.sent.clear()
+    for duty in range(21, 61):
+        world.fan.target_percent = duty
+        world.run(0.3)
+    verified = [transfer for transfer in world.sent if not transfer.is_write]
+    assert len(verified) >= 4
+    last_s = world.sent[0].start_s
+    for transfer in verified:
+        assert transfer.start_s - last_s < 4, "2 s of writes, and the wait for the last of them"
+        last_s = transfer.start_s
+
+
+@pytest.mark.parametrize("how", ["new", "closed", "another program", "0 on its way"])
+def test_where_the_fan_may_stand_a_kick_is_waited_out(world: World, how: str) -> None:
+    """Nobody has just read that it turns, so the first duty above 0 may have kicked it (M6, M7)."""
+    if how == "new":
+        world.fan.observing = False  # as after a bus that could not be read
+    elif how == "closed":
+        world.settle(50)
+        world.fan.close()
+        world.mcu.set_duty(0)
+    elif how == "another program":
+        world.settle(50)
+        world.mcu.set_duty(0)
+        world.clock.now_s = max(world.clock(), world.fan.due_s)
+        world.fan.poll()  # the look before a refresh
+        assert world.fan.mismatch is not None
+    else:
+        world.settle(50)
+        world.fan.target_percent = 0
+        world.fan.poll()
+        world.run(0.15)
+    world.mcu.transfers.clear()
+    world.fan.target_percent = 30
+    for _ in range(50):
+        world.run(0.02)
+        if world.mcu.is_kicking:
+            break
+    assert world.mcu.is_kicking
+    world.fan.target_percent = 60
+    world.run(2)
+    assert all(transfer.taken for transfer in world.mcu.transfers)
+    assert world.mcu.fan_percent == world.fan.confirmed_percent == 60
+
+
+def test_an_older_case_that_turns_is_not_waited_for(old_world: World) -> None:
+    old_world.fan.target_percent = 40
+    old_world.run(1)
+    for duty in (50, 60):
+        old_world.fan.target_percent = duty
+        old_world.run(PACE_S + ROUNDING_S)
+    assert old_world.mcu.fan_percent == 60
 
 
 def test_after_close_the_duty_is_written_again(world: World) -> None:
@@ -502,7 +559,7 @@ def test_writes_that_can_never_be_verified_are_an_error(world: World, number: in
 
 
 @pytest.mark.parametrize("fault", [BusFault.LOST_WRITES, BusFault.WRONG_READ_BACK])
-def test_an_mcu_that_says_otherwise_is_told_on_until_it_agrees(world: World, fault: BusFault) -> None:
+def test_an_mcu_that_reports_another_duty_is_a_problem_until_it_agrees(world: World, fault: BusFault) -> None:
     world.settle(20)
     world.faults.add(fault)
     world.fan.target_percent = 30

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import socket
@@ -40,6 +39,7 @@ from tests.client.hostile import Listener, listening, reply, slowly
 from tests.client.test_words import GOOD, GOOD_CURVE, JSON, tampered
 from tests.virtual import VirtualRig
 
+ROOT = str(Path(__file__).parents[2])
 CTL = [sys.executable, "-m", "a1d.client.main"]
 ENV = {name: value for name, value in os.environ.items() if name not in ("A1D_SOCKET", "PYTHONUNBUFFERED", "NO_COLOR")}
 STRANGER = """
@@ -422,6 +422,12 @@ def test_json_is_ascii_without_control_characters(run: Ctl, tmp_path: Path) -> N
     assert json.loads(run.out) == status
 
 
+def test_a_version_is_printable(run: Ctl, tmp_path: Path) -> None:
+    with listening(tmp_path / "s", reply({"status": GOOD | {"version": "1\x1b[2J"}})) as listener:
+        assert run("--socket", listener.path, "version") == 0
+    assert run.out == f"a1d-ctl {__version__}\na1d     1\\x1b[2J\n"
+
+
 def test_a_refusal_is_said_in_the_daemons_words(run: Ctl, tmp_path: Path) -> None:
     answer = reply({"reasons": ["one\x1b[2J", "two"]}, error="org.example.Odd")
     with listening(tmp_path / "s", answer) as listener:
@@ -483,6 +489,21 @@ def test_whatever_a_liar_answers_is_printed_harmlessly(
         assert "Traceback" not in printed
         if stream is out and "--json" in words and printed:
             json.loads(printed, parse_constant=pytest.fail)
+
+
+def test_it_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    code = (
+        "import sys; from a1d.client.main import main\n"
+        f"sys.argv = ['a1d-ctl', '--socket', {str(tmp_path / 'none')!r}, 'status']\n"
+        "assert main() == 3; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], check=True, env=ENV | {"PYTHONPATH": ROOT}, capture_output=True, text=True
+    )
+    loaded = done.stdout.split()
+    assert "a1d.client.words" in loaded
+    too_much = ("a1d.config.", "a1d.service", "a1d.sim", "dataclasses", "shutil", "typing", "yaml")
+    assert [name for name in loaded if name.startswith(too_much)] == ["a1d.config.limits"]
 
 
 # -- for real --------------------------------------------------------------------------------------
@@ -684,14 +705,6 @@ def test_a_socket_out_of_reach_gives_no_advice_to_start_a_daemon(daemon: RealDae
     assert ended.returncode == 3
     assert "Permission denied" in ended.stderr
     assert "systemctl start" not in ended.stderr
-
-
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4096 if hard == resource.RLIM_INFINITY else min(hard, 4096), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("many_descriptors")

@@ -184,6 +184,7 @@ def full_house(tmp_path: Path) -> Any:
         listener, *others = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(4))
         listener.bind(str(tmp_path / "s"))
         listener.listen(0)
+        listener.settimeout(5)
         for other in others:
             other.setblocking(False)
             with contextlib.suppress(BlockingIOError):
@@ -214,6 +215,12 @@ def test_a_line_that_does_not_move_is_left_in_the_end(full_house: socket.socket,
     with pytest.raises(NoDaemonError, match="busy"):
         ask(full_house.getsockname(), wait_max_s)
     assert wait_max_s <= time.monotonic() - begin_s < 5
+
+
+@both
+def test_without_any_time_there_is_no_answer(tmp_path: Path, ask: Ask) -> None:
+    with listening(tmp_path / "s", reply({})) as listener, pytest.raises(NoDaemonError, match="busy"):
+        ask(listener.path, 0)
 
 
 # -- what is not Varlink -------------------------------------------------------------------------------------

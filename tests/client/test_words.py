@@ -99,6 +99,25 @@ def test_the_first_thing_that_is_wrong_is_named(value: object, text: str) -> Non
     assert len(str(caught.value)) < 200
 
 
+def test_what_may_be_null_may_be_missing() -> None:
+    status = check({k: v for k, v in GOOD.items() if k not in ("temp_celsius", "manual_percent")}, STATUS, "status")
+    assert (status["temp_celsius"], status["manual_percent"]) == (None, None)
+
+
+@pytest.mark.parametrize("where", ["name", "mode", "reason", "state", "problem"])
+def test_no_text_of_a_status_steers_a_terminal(where: str) -> None:
+    odd = dict.fromkeys(["name", "mode", "reason", "state"], "fine") | {where: "x\x1b[2J\x07\u202e"}
+    status = with_(
+        mode=odd["mode"],
+        reason=odd["reason"],
+        sensors=[{"name": odd["name"], "temp_celsius": 1.0}] * 2,
+        health={"state": odd["state"], "problems": [odd["problem"]] if where == "problem" else []},
+    )
+    assert all(line.isprintable() for line in describe(status, colour=True).split("\n"))
+    assert one_line(status, colour=True).isprintable()
+    assert describe_curve(GOOD_CURVE | {"sensor": odd["name"]}).replace("\n", "").isprintable()
+
+
 @given(tampered(GOOD) | JSON)
 def test_what_passes_the_check_can_be_said_and_printed(value: Any) -> None:
     try:

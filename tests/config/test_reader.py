@@ -25,7 +25,7 @@ from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, Sensor
 from a1d.config.yaml_tree import Tree
 from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
-from a1d.service.varlink import UNREAD_MAX
+from a1d.service.server import UNREAD_MAX
 from tests.virtual import VirtualRig
 
 STUCK_S = 20.0
@@ -287,7 +287,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("option", "low", "high"), RANGES, ids=str)
-def test_the_range_that_an_error_promises_is_the_range_accepted(option: Option, low: str, high: str) -> None:
+def test_the_range_that_an_error_names_is_the_range_accepted(option: Option, low: str, high: str) -> None:
     at_least, at_most = parse_duration_s(low), parse_duration_s(high)
     assert option.kind.convert(at_least) == at_least
     assert option.kind.convert(at_most) == at_most

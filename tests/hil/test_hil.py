@@ -1,8 +1,10 @@
-"""hil's own judgements: pure functions, so that what a volunteer's machine says is judged right."""
+"""What hil decides by itself, in pure functions: a volunteer's machine must be judged right."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,13 @@ from a1d.button.pulses import Edge
 from a1d.config.reader import parse_config
 from hil import report
 from hil.bus_trace import parse
-from hil.guard import RefusedError
+from hil.check import CheckFunction, Outcome, count, try_one
+from hil.guard import CannotBeginError
 from hil.installed import differing
-from hil.promise import Outcome
 from hil.questions import duty, kick, pace, press, still
 from hil.read_only import writable
 from hil.real_heat import RealHeat
-from hil.rig import Transfer, VirtualRig
+from hil.rig import NotHere, Rig, Transfer, VirtualRig
 
 TRACE = """\
 # tracer: nop
@@ -130,7 +132,7 @@ def test_a_report_says_nothing_about_who_sent_it(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("socket.gethostname", lambda: "annes-pi")
     path = tmp_path / report.NAME
     found = report.Report(path, "0.1.0")
-    found.promise(Outcome("it starts", "BROKEN", "FileNotFoundError: '/home/anne/a1d/x' on annes-pi", 1.0))
+    found.outcome(Outcome("it starts", "FAILED", "FileNotFoundError: '/home/anne/a1d/x' on annes-pi", 1.0))
     found.answer("which?", {"answer": "0xa2"})
     text = path.read_text()
     assert "anne" not in text
@@ -157,7 +159,7 @@ def test_no_name_of_a_machine_damages_the_report(
 def test_a_damaged_report_is_said_and_kept(text: str, tmp_path: Path) -> None:
     path = tmp_path / report.NAME
     path.write_text(text, "latin-1")
-    with pytest.raises(RefusedError, match="is damaged"):
+    with pytest.raises(CannotBeginError, match="is damaged"):
         report.Report(path, "0.1.0")
     assert path.read_text("latin-1") == text
 
@@ -220,3 +222,79 @@ def test_another_a1d_than_this_clones_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "other/new.py").write_text("")
     assert differing(tmp_path / "one", tmp_path / "other") == ["new.py", "sim/x.py"]
     assert differing(tmp_path / "one", tmp_path / "one") == []
+
+
+class NoRig(Rig):
+    """Nothing to set up."""
+
+    forbidden = 0
+
+    def set_up(self) -> None:
+        pass
+
+    def forbidden_writes(self) -> int:
+        return self.forbidden
+
+
+def _fail(_rig: Rig) -> str:
+    raise AssertionError("no  such\nluck")
+
+
+def _crash(_rig: Rig) -> str:
+    raise OSError("gone")
+
+
+def _cannot(_rig: Rig) -> str:
+    raise NotHere("no tachometer")
+
+
+@pytest.mark.parametrize(
+    ("function", "forbidden", "result", "remark"),
+    [
+        (lambda _rig: "0.5 s", 0, "passed", "0.5 s"),
+        (lambda _rig: None, 0, "passed", ""),
+        (lambda _rig: None, 1, "FAILED", "a forbidden register was written"),
+        (_fail, 0, "FAILED", "no such luck"),
+        (_crash, 0, "FAILED", "OSError: gone"),
+        (_cannot, 0, "skipped", "no tachometer"),
+    ],
+)
+def test_what_a_check_comes_to(function: CheckFunction, forbidden: int, result: str, remark: str) -> None:
+    rig = NoRig()
+    rig.forbidden = forbidden
+    assert try_one("it works", function, rig)[:3] == ("it works", result, remark)
+
+
+def test_a_run_ends_with_a_count() -> None:
+    results = ["passed", "FAILED", "passed", "skipped", "passed"]
+    assert count(Outcome("it works", result, "", 0.0) for result in results) == "3 passed, 1 failed, 1 skipped"
+
+
+@pytest.mark.parametrize(
+    ("may_mount", "code", "last"),
+    [(True, 0, "9 passed, 1 failed, 0 skipped"), (True, 1, "9 passed, 1 failed, 0 skipped"), (False, 0, "5 passed")],
+)
+def test_ci_ends_with_the_count_of_the_last_suite(tmp_path: Path, may_mount: bool, code: int, last: str) -> None:
+    programs = {
+        "bin/make": "echo 5 passed",
+        "bin/mmdebstrap": "",
+        "bin/apt-get": "",
+        "bin/unshare": "" if may_mount else "exit 1",
+        ".venv/bin/python": f"echo '9 passed, 1 failed, 0 skipped'; exit {code}",
+        ".ci/run": (Path(__file__).parents[2] / ".ci/run").read_text().partition("\n")[2],
+    }
+    for name, text in programs.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/usr/bin/env bash\n{text}\n")
+        path.chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / ".ci/run"],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+    )
+    assert done.returncode == code
+    assert done.stdout.splitlines()[-1] == last

@@ -287,7 +287,7 @@ def _look(at_s: float, health: str = "ok", **changes: Any) -> Look:
 SENSOR = (Action(310.0, "sensor", "error"), Action(325.0, "sensor", "none"))
 FAILSAFE = (*SENSOR, Write(312.0, 100), Write(336.0, 0))
 LOST_WRITES = (Action(310.0, "bus", "lost-writes"), Action(330.0, "bus", "none"))
-HAND = Action(310.0, "fan", 30, 40.0)
+MANUAL = Action(310.0, "fan", 30, 40.0)
 HOT = (Action(310.0, "heat", 70.0), Action(340.0, "heat", 45.0))
 CRITICAL = (Action(320.0, "heat", 80.0), Action(330.0, "heat", 45.0))
 
@@ -297,11 +297,11 @@ CRITICAL = (Action(320.0, "heat", 80.0), Action(330.0, "heat", 45.0))
     [
         (_quiet(), ""),
         # The fan.
-        (_quiet(HAND, Write(310.5, 30), Write(350.5, 0)), ""),
-        (_quiet(HAND), "slower than 30 % (set by hand)"),
-        (_quiet(HAND, Write(310.5, 40), Write(350.5, 0)), "faster than 30 % (set by hand)"),
-        (_quiet(HAND, *CRITICAL, Write(310.5, 30), Write(350.5, 0)), "slower than 100 % (an emergency)"),
-        (_quiet(HAND, *SENSOR, Write(310.5, 30), Write(350.5, 0)), "slower than 100 % (an emergency)"),
+        (_quiet(MANUAL, Write(310.5, 30), Write(350.5, 0)), ""),
+        (_quiet(MANUAL), "slower than 30 % (set by hand)"),
+        (_quiet(MANUAL, Write(310.5, 40), Write(350.5, 0)), "faster than 30 % (set by hand)"),
+        (_quiet(MANUAL, *CRITICAL, Write(310.5, 30), Write(350.5, 0)), "slower than 100 % (an emergency)"),
+        (_quiet(MANUAL, *SENSOR, Write(310.5, 30), Write(350.5, 0)), "slower than 100 % (an emergency)"),
         (_quiet(*HOT), "slower than 100 % (70.0 C)"),
         (_quiet(Write(310.0, 40)), "faster than 0 % (steady)"),
         (_quiet(Action(310.0, "tamper", 20), celsius=75.0, percent=100), "slower than 100 % (75.0 C)"),

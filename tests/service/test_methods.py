@@ -24,13 +24,14 @@ from a1d.button.pulses import Gesture
 from a1d.client.varlink import WAIT_MAX_S
 from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
-from a1d.service import varlink
+from a1d.service import server
 from a1d.service.access import steering_gid
-from a1d.service.varlink import UNREAD_MAX, Peer
+from a1d.service.server import UNREAD_MAX
+from a1d.service.varlink import Peer
 from a1d.sim.case import FanFault, SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
 from a1d.temperature.curve import Curve
-from tests.service.test_varlink import JSON, SERVICE, STRANGER, Wire, check_message, declared_methods, describe, is_open
+from tests.service.test_server import JSON, SERVICE, STRANGER, Wire, check_message, declared_methods, describe, is_open
 from tests.virtual import PROMPT_FAN, VirtualRig
 
 CONTROL = "org.a1d.control"
@@ -133,7 +134,7 @@ def test_every_declared_method_is_there_and_no_other(rig: VirtualRig, call: Call
     interfaces = describe(call.message)
     assert {SERVICE, CONTROL, SIMULATION} == set(interfaces)
     assert rig.daemon.server is not None
-    served = [rig.daemon.server._interfaces[CONTROL], *rig.case.interfaces()]
+    served = [rig.daemon.server._service.interfaces[CONTROL], *rig.case.interfaces()]
     for interface in served:
         assert set(interface.methods) == set(declared_methods(interfaces[interface.name]))
     methods = {f"{interface.name}.{name}" for interface in served for name in interface.methods}
@@ -580,7 +581,7 @@ OWN_UID = 1500
 def as_peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Peer], None]]:
     """Chooses who is at the other end; the daemon runs as OWN_UID and the group a1d is GROUP_ID."""
     peers = [STRANGER]
-    monkeypatch.setattr(varlink, "_peer_of", lambda _sock: peers[0])
+    monkeypatch.setattr(server, "_peer_of", lambda _sock: peers[0])
     monkeypatch.setattr(os, "geteuid", lambda: OWN_UID)
     monkeypatch.setattr(grp, "getgrnam", {"a1d": types.SimpleNamespace(gr_gid=GROUP_ID)}.__getitem__)
 

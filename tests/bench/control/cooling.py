@@ -76,7 +76,7 @@ def describe(count: int, seed: int) -> list[str]:
         took_s = [o.said_s - o.since_s for o in stands if o.said_s is not None and o.since_s is not None]
         lines.append(
             f"{what}: a fan that turns is accused on {len(turns)} of {count} machines,"
-            f" {good} of them with good contact; one that stands is found on {len(took_s)} of the {len(stands)} where it shows,"
+            f" {good} of them with good contact; one that stands is found on {len(took_s)} of {len(stands)} where it shows,"
             f" after {max(took_s, default=0):.0f} s at the latest"
         )
     return lines

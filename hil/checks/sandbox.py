@@ -1,4 +1,4 @@
-"""What the service may not do."""
+"""What the service and strangers may not do."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import socket
 import time
 from pathlib import Path
 
-from hil.promise import promise
+from hil.check import check
 from hil.rig import SERVICE, NotHere, Rig
 
 
 def _inside(rig: Rig, command: str) -> int:
-    """The exit code of a command of root's with the service's own sandbox, and so without a capability."""
+    """The exit code of a command that runs as root in the service's sandbox, and so without capabilities."""
     unit = rig.out(f"systemctl cat {SERVICE}")
     keys = r"(UMask|Private\w+|Protect\w+|Restrict\w+|Device\w+|NoNewPrivileges|System\w+|IPAddressDeny|"
     keys += r"CapabilityBoundingSet|MemoryDenyWriteExecute|LockPersonality)"
@@ -25,7 +25,7 @@ def _in_unit(rig: Rig, command: str, options: list[str]) -> int:
     return rig.sh(f"systemd-run -q --wait --pipe {' '.join(options)} /bin/sh -c '{command}'").returncode
 
 
-@promise("the sandbox is in force: no root, no capability, no new privilege")
+@check("the sandbox is in force: no root, no capability, no new privilege")
 def no_privileges(rig: Rig) -> str:
     status = rig.out(f"cat /proc/{rig.pid()}/status")
     assert re.search(r"^Uid:\s+0\b", status, re.MULTILINE) is None
@@ -36,7 +36,7 @@ def no_privileges(rig: Rig) -> str:
     return rig.out(f"systemd-analyze security {SERVICE} | tail -n 1").strip()
 
 
-@promise("the sandbox is in force: no home, no writing, no network, no other device")
+@check("the sandbox is in force: no home, no writing, no network, no other device")
 def nothing_outside(rig: Rig) -> None:
     assert _inside(rig, "true") == 0
     disk = rig.out("findmnt -no SOURCE /")
@@ -52,7 +52,7 @@ def nothing_outside(rig: Rig) -> None:
         assert _inside(rig, command) != 0, command
 
 
-@promise("a stranger can read the status and cannot steer")
+@check("a stranger can read the status and cannot steer")
 def stranger(rig: Rig) -> None:
     assert rig.sh("setpriv --reuid=65534 --regid=65534 --clear-groups a1d-ctl status").returncode == 0
     for command in ("fan set 0", "fan auto", "reload"):
@@ -61,7 +61,7 @@ def stranger(rig: Rig) -> None:
     rig.wait("60 %", lambda: rig.fan_percent() == 60, 3)
 
 
-@promise("varlinkctl introspects and calls it")
+@check("varlinkctl introspects and calls it")
 def varlinkctl(rig: Rig) -> None:
     if rig.sh("command -v varlinkctl").returncode:
         raise NotHere("systemd has varlinkctl from 255 on")
@@ -69,7 +69,7 @@ def varlinkctl(rig: Rig) -> None:
     assert "duty_percent" in rig.out("varlinkctl call /run/a1d/control.sock org.a1d.control.GetStatus '{}'")
 
 
-@promise("a gesture's command reaches what docs/service.md opens for it by a drop-in, and not without")
+@check("a gesture's command reaches what docs/service.md opens for it by a drop-in, and not without")
 def opened(rig: Rig) -> None:
     if rig.name != "virtual":
         raise NotHere("the service of a machine in use is not changed")

@@ -1,13 +1,13 @@
-"""The button through gpiozero and lgpio: the same pulses, at another price."""
+"""The button through gpiozero and lgpio: the same pulses, and what it costs."""
 
 from __future__ import annotations
 
 import time
 from importlib.util import find_spec
 
-from hil.promise import promise
-from hil.promises.button import PRESSED, listen, widths
-from hil.promises.cost import measure
+from hil.check import check
+from hil.checks.button import PRESSED, listen, widths
+from hil.checks.cost import measure
 from hil.rig import NotHere, Rig
 
 MINUTES = 1
@@ -19,13 +19,13 @@ def _listen(rig: Rig) -> None:
     listen(rig, "  backend: gpiozero\n")
 
 
-@promise("gpiozero: each width of a pulse is what it should be")
+@check("gpiozero: each width of a pulse is what it should be")
 def widths_gpiozero(rig: Rig) -> str:
     _listen(rig)
     return widths(rig)
 
 
-@promise("gpiozero: lgpio's FIFO is out of anybody else's reach")
+@check("gpiozero: lgpio's FIFO is out of anybody else's reach")
 def no_fifo(rig: Rig) -> None:
     _listen(rig)
     place = f"/proc/{rig.pid()}/root"
@@ -33,7 +33,7 @@ def no_fifo(rig: Rig) -> None:
     assert rig.out(f"readlink /proc/{rig.pid()}/cwd") == "/run/a1d"
 
 
-@promise("gpiozero: a controller that resets presses nothing: the line is pulled down")
+@check("gpiozero: a controller that resets causes no press: the line is pulled down")
 def reset(rig: Rig) -> None:
     _listen(rig)
     before = rig.status()["button"]
@@ -42,7 +42,7 @@ def reset(rig: Rig) -> None:
     assert rig.status()["button"] == before
 
 
-@promise("gpiozero: from gpiod and back by reload, four times, and every press counts")
+@check("gpiozero: from gpiod and back by reload, four times, and every press counts")
 def there_and_back(rig: Rig) -> None:
     for _ in range(4):
         _listen(rig)
@@ -55,7 +55,7 @@ def there_and_back(rig: Rig) -> None:
         assert rig.sh(PRESSED).stdout.split() == ["hold"]
 
 
-@promise("gpiozero: what it costs, and what stays of that after a reload to gpiod")
+@check("gpiozero: what it costs, and what remains of that after a reload to gpiod")
 def cost(rig: Rig) -> str:
     _listen(rig)
     time.sleep(15)
@@ -63,7 +63,7 @@ def cost(rig: Rig) -> str:
     assert gpiozero.cpu_ms < 6000, gpiozero  # a tenth of a core
     listen(rig)
     time.sleep(15)
-    # One of lgpio's threads looks every 20 ms whether there is something to send, until a1d is started anew.
+    # One of lgpio's threads looks every 20 ms whether there is something to send, until a1d is restarted.
     gpiod = measure(rig, MINUTES)
     assert gpiod.wakeups < 4000, gpiod
     return f"gpiozero: {gpiozero}; then gpiod: {gpiod}"

@@ -1,4 +1,4 @@
-"""What it costs while nothing happens: figures for docs/performance.md, and the aims that are held."""
+"""The cost of an idle daemon: figures for docs/performance.md, and their limits."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 import time
 from typing import NamedTuple
 
-from hil.promise import promise
+from hil.check import check
 from hil.rig import SERVICE, Rig
 
 MINUTES = 10
 
 
 class Cost(NamedTuple):
-    """Of the daemon with all its threads, a minute."""
+    """The cost of the daemon with all its threads, for each minute."""
 
     cpu_ms: float
     wakeups: float
@@ -26,7 +26,7 @@ class Cost(NamedTuple):
 
 
 def measure(rig: Rig, minutes: float) -> Cost:
-    """What it costs from now on."""
+    """Measure the cost over the next ``minutes``."""
     pid = rig.pid()
 
     def look() -> tuple[float, int, float, int]:
@@ -43,7 +43,7 @@ def measure(rig: Rig, minutes: float) -> Cost:
     return Cost((last[2] - first[2]) / took, (last[1] - first[1]) / took, (last[3] - first[3]) / took, memory)
 
 
-@promise("idle for ten minutes: under 130 wake-ups and 14 million instructions a minute")
+@check("idle for ten minutes: under 130 wake-ups and 14 million instructions a minute")
 def idle(rig: Rig) -> str:
     rig.configure_as_installed()
     rig.out(f"systemctl restart {SERVICE}")  # as installed: reading a configuration leaves YAML in memory

@@ -9,10 +9,12 @@ import resource
 import selectors
 import socket
 import stat
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +25,10 @@ from varlink import scanner
 
 from a1d.errors import A1dError, DeniedError, RequestError
 from a1d.log import Log
-from a1d.service import varlink
-from a1d.service.varlink import (
-    CLIENTS_MAX,
-    CLIENTS_PER_USER_MAX,
-    MESSAGE_MAX,
-    Interface,
-    Parameters,
-    Peer,
-    Server,
-    Stream,
-    parse_parameters,
-)
+from a1d.service import server
+from a1d.service.discard import CLOSING_MAX
+from a1d.service.server import CLIENTS_MAX, CLIENTS_PER_USER_MAX, MESSAGE_MAX, RESERVED, Server
+from a1d.service.varlink import Interface, Method, Parameters, Peer, Service, Stream, parse_parameters
 from tests.virtual import VirtualClock
 
 SERVICE = "org.varlink.service"
@@ -105,9 +99,10 @@ class Loop:
         self.clock = VirtualClock()
         self.selector = selectors.DefaultSelector()
         self.peer: Peer | None = None
+        self.trusted = {0}
         self.seen: list[Peer] = []
         self.answered: list[str] = []
-        methods: dict[str, varlink.Method] = {
+        methods: dict[str, Method] = {
             "Echo": self._echo,
             "Deeper": lambda parameters, peer: self._deeper(parameters, peer, 5),
             "Big": lambda parameters, _peer: {"text": "x" * parse_parameters(parameters, size=int)["size"]},
@@ -118,7 +113,8 @@ class Loop:
             "Nan": lambda _parameters, _peer: {"n": float("nan")},
         }
         info = {"vendor": "v", "product": "p", "version": "1", "url": "https://example.org"}
-        self.server = Server(path, [Interface(TOY_DESCRIPTION, methods)], info, self.selector, self.clock, log=QUIET)
+        service = Service([Interface(TOY_DESCRIPTION, methods)], info, QUIET)
+        self.server = Server(path, service, self.selector, self.clock, lambda peer: peer.uid in self.trusted)
         self._wires: list[Wire] = []
 
     def _echo(self, parameters: Parameters, peer: Peer) -> Parameters:
@@ -168,7 +164,7 @@ class Loop:
         self.selector.close()
 
 
-def _raising(error: Exception) -> varlink.Method:
+def _raising(error: Exception) -> Method:
     def method(_parameters: Parameters, _peer: Peer) -> Parameters:
         raise error
 
@@ -178,8 +174,8 @@ def _raising(error: Exception) -> varlink.Method:
 @pytest.fixture
 def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     loop = Loop(str(tmp_path / "socket"))
-    real = varlink._peer_of
-    monkeypatch.setattr(varlink, "_peer_of", lambda sock: loop.peer or real(sock))
+    real = server._peer_of
+    monkeypatch.setattr(server, "_peer_of", lambda sock: loop.peer or real(sock))
     yield loop
     loop.close()
 
@@ -714,28 +710,24 @@ def test_a_monitoring_client_that_reads_is_not_silent(loop: Loop) -> None:
         assert len(monitor.read()) == 1
 
 
-def test_a_full_house_takes_in_root_and_nobody_else(loop: Loop) -> None:
+STRANGERS_MAX = CLIENTS_MAX - RESERVED
+
+
+def test_strangers_leave_places_for_whoever_may_steer(loop: Loop) -> None:
+    """Four users with 16 connections each once kept out the group a1d and the daemon's own user."""
     guests = [loop.wire(uid=1000 + index // CLIENTS_PER_USER_MAX) for index in range(CLIENTS_MAX)]
-    assert all(map(is_open, guests))
+    assert [index for index, wire in enumerate(guests) if is_open(wire)] == list(range(STRANGERS_MAX))
     assert not is_open(loop.wire(uid=2000))
     root = [loop.wire(uid=0) for _ in range(2 * CLIENTS_PER_USER_MAX)]
     assert loop.works(root[-1])
     assert sum(map(is_open, root)) == CLIENTS_PER_USER_MAX
-    assert all(map(is_open, guests))
+    assert all(map(is_open, guests[:STRANGERS_MAX]))
     guests[0].sock.close()
     loop.settle()
     for wire in root:
         wire.sock.close()
     loop.settle()
     assert loop.works(loop.wire(uid=2000))
-
-
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4096 if hard == resource.RLIM_INFINITY else min(hard, 4096), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("many_descriptors")
@@ -759,7 +751,7 @@ def test_a_thousand_connections_at_once_stay_within_bounds(loop: Loop, users: in
             assert len(root.read()) == 1
     loop.settle()
     survivors = [wire for wire in crowd if is_open(wire)]
-    assert len(survivors) == min(CLIENTS_PER_USER_MAX * users, CLIENTS_MAX - 1)
+    assert len(survivors) == min(CLIENTS_PER_USER_MAX * users, STRANGERS_MAX)
     assert loop.works(root)
     for wire in crowd:
         wire.sock.close()
@@ -776,6 +768,170 @@ def test_clients_dropped_in_the_turn_in_which_they_call_do_no_harm(loop: Loop) -
     assert len(loop.selector.get_map()) == 1 + CLIENTS_PER_USER_MAX
     for wire in newcomers:
         wire.sock.close()
+
+
+def test_whoever_may_steer_gets_in_when_even_the_reserved_places_are_taken(loop: Loop) -> None:
+    """A stranger has to leave, and where there is none, the one among them who has been silent longest."""
+    loop.trusted = set(range(10))
+    guests = [loop.wire(uid=1000 + index // CLIENTS_PER_USER_MAX) for index in range(STRANGERS_MAX)]
+    loop.clock.sleep(1)
+    team = [loop.wire(uid=index % 3 + 1) for index in range(RESERVED)]
+    loop.clock.sleep(1)
+    assert loop.works(guests[0])
+    assert all(map(is_open, (*guests, *team)))
+    assert loop.works(loop.wire(uid=0))
+    gone = [index for index, wire in enumerate(guests) if not is_open(wire)]
+    assert len(gone) == 1 and gone != [0]
+    for uid in range(4, 7):
+        team += [loop.wire(uid=uid) for _ in range(CLIENTS_PER_USER_MAX)]
+    assert not any(map(is_open, guests))
+    assert loop.works(loop.wire(uid=0))
+
+
+# -- descriptors in a message ----------------------------------------------------------------------
+
+
+def lingering() -> tuple[socket.socket, Callable[[], None]]:
+    """A TCP socket that takes 20 s to close, because it has sent what nobody reads; and how to end that."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        sender = socket.create_connection(listener.getsockname())
+        receiver, _address = listener.accept()
+    sender.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            sender.send(b"x" * 65536)
+    sender.setblocking(True)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 20))
+    return sender, receiver.close
+
+
+def pass_on(wire: Wire, passed: socket.socket, text: bytes, flags: int = 0) -> None:
+    wire.sock.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed.fileno().to_bytes(4, "little"))], flags)
+
+
+@pytest.fixture
+def bomb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts a descriptor that is slow to close into a connection, and keeps no other reference to it."""
+    ends: list[Callable[[], None]] = []
+
+    def put(wire: Wire, text: bytes = b"x", flags: int = 0) -> None:
+        passed, end = lingering()
+        ends.append(end)
+        with passed:
+            pass_on(wire, passed, text, flags)
+
+    yield put
+    for end in ends:
+        end()
+
+
+@pytest.fixture
+def old_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux before 6.16, where a listener cannot refuse descriptors."""
+    monkeypatch.setattr(server, "_SO_PASSRIGHTS", 10_000)
+
+
+def timed(act: Callable[[], object]) -> float:
+    begin_s = time.monotonic()
+    act()
+    return time.monotonic() - begin_s
+
+
+def _leave(loop: Loop, wire: Wire) -> None:
+    wire.sock.close()
+    wire.closed = True
+    loop.settle()
+
+
+def _call(loop: Loop, wire: Wire) -> None:
+    wire.send(echo("x"))
+    loop.settle()
+
+
+WAYS: dict[str, Callable[[Loop, Wire], object]] = {
+    "read": lambda loop, _wire: loop.settle(),
+    "left by its sender": _leave,
+    "before a call": _call,
+    "evicted": lambda loop, _wire: [loop.wire(uid=1000) for _ in range(CLIENTS_PER_USER_MAX)],
+    "at the end": lambda loop, _wire: loop.server.close(),
+}
+
+
+@pytest.mark.usefixtures("old_kernel")
+@pytest.mark.parametrize("urgent", [0, socket.MSG_OOB])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("before", [b"", b"half a call", b"x" * 100_000])
+def test_a_passed_descriptor_never_makes_the_loop_wait(
+    loop: Loop, bomb: Callable[..., None], way: str, urgent: int, before: bytes
+) -> None:
+    """The kernel would make whoever closes the last reference wait, for as long as the sender chose."""
+    wire = loop.wire(uid=1000)
+    wire.send(before)
+    bomb(wire, b"x", urgent)
+    assert timed(lambda: WAYS[way](loop, wire)) < 2
+    if way != "at the end":
+        assert not is_open(wire)
+        assert loop.works(loop.wire(uid=1001))
+    else:
+        loop.server.close = lambda: None  # type: ignore[method-assign]
+
+
+@pytest.mark.usefixtures("old_kernel")
+def test_descriptors_in_connections_that_wait_to_be_accepted_do_not_hold_up_the_end(
+    loop: Loop, bomb: Callable[..., None]
+) -> None:
+    wires = [Wire(loop.path) for _ in range(3)]
+    for wire in wires:
+        bomb(wire)
+    assert timed(loop.server.close) < 2
+    loop.server.close = lambda: None  # type: ignore[method-assign]
+    for wire in wires:
+        wire.sock.close()
+
+
+@pytest.mark.usefixtures("old_kernel")
+def test_more_passed_descriptors_than_can_be_closed_at_once_wait_and_take_up_strangers_places(
+    loop: Loop, bomb: Callable[..., None]
+) -> None:
+    count = 3 * CLOSING_MAX
+    for _ in range(count):
+        bomb(loop.wire(uid=1000))
+        loop.settle()
+    assert loop.server._discarder.waiting == count - CLOSING_MAX
+    guests = [loop.wire(uid=1001 + index // CLIENTS_PER_USER_MAX) for index in range(STRANGERS_MAX)]
+    assert sum(map(is_open, guests)) == STRANGERS_MAX - (count - CLOSING_MAX)
+    deadline_s = time.monotonic() + 20
+    while loop.server._discarder.waiting and time.monotonic() < deadline_s:
+        loop.server.tick()
+        time.sleep(0.1)
+    assert loop.server._discarder.waiting == 0
+
+
+@pytest.mark.usefixtures("old_kernel")
+def test_without_a_process_to_close_it_a_passed_descriptor_waits(
+    loop: Loop, bomb: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    bomb(loop.wire(uid=1000))
+    assert timed(loop.settle) < 2
+    assert loop.server._discarder.waiting == 1
+    monkeypatch.undo()
+    loop.server.tick()
+    assert loop.server._discarder.waiting == 0
+
+
+def test_a_kernel_that_can_refuse_descriptors_does(loop: Loop, bomb: Callable[..., None]) -> None:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, server._SO_PASSRIGHTS, 0)
+        except OSError:
+            pytest.skip("this kernel has no SO_PASSRIGHTS: Linux 6.16")
+    wire = loop.wire()
+    with pytest.raises(PermissionError):
+        bomb(wire)
+    assert loop.works(wire)
 
 
 @contextmanager
@@ -842,7 +998,7 @@ def test_close_copes_with_a_socket_file_that_somebody_removed(tmp_path: Path) ->
 def test_a_server_that_cannot_listen_leaves_nothing_open(tmp_path: Path) -> None:
     selector = selectors.DefaultSelector()
     with pytest.raises(OSError):
-        Server(str(tmp_path / ("x" * 200)), [], {}, selector, VirtualClock(), log=QUIET)
+        Server(str(tmp_path / ("x" * 200)), Service([], {}, QUIET), selector, VirtualClock(), lambda _peer: False)
     assert not selector.get_map()
     selector.close()
     gc.collect()

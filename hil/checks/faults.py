@@ -1,22 +1,22 @@
-"""Whatever fails, the fan is never below where it should be, and right within a second of the fault's end."""
+"""Faults: the fan is never slower than it should be, and right within a second of the fault's end."""
 
 from __future__ import annotations
 
 import time
 
-from hil.promise import promise
+from hil.check import check
 from hil.rig import Rig
 
 BUS_FAULTS = ("nak", "timeout", "arbitration", "io", "stretch", "lost-writes", "wrong-read-back", "absent")
 SENSOR_FAULTS = ("error", "vanish", "garbage")
 
 
-# The fault that each of these must show by: a transfer that failed, or the daemon's own word.
+# Each of these must make a transfer fail.
 FAILING = ("nak", "timeout", "arbitration", "io", "absent")
 
 
 def _assert_bit(rig: Rig, name: str, begin_s: float, *, while_idle: bool = False) -> None:
-    """Or the promise would be kept by a case without a fault."""
+    """Assert that the fault had an effect. Without this the check would pass on a case without a fault."""
     if name in FAILING:
         assert any(not each.ok for each in rig.transfers() if each.time_s > begin_s), "no transfer failed"
     if name in ("wrong-read-back", *(FAILING if not while_idle else ())):
@@ -33,7 +33,7 @@ def _lowest(rig: Rig, seconds: float) -> int:
 
 
 def _bus_fault(name: str) -> None:
-    @promise(f"bus fault {name}: never slower than before, right within 1 s of its end, while it heats")
+    @check(f"bus fault {name}: never slower than before, right within 1 s of its end, while it heats")
     def heating(rig: Rig) -> str:
         rig.fault("none")
         rig.heat_to(58)
@@ -51,14 +51,14 @@ def _bus_fault(name: str) -> None:
         rig.wait("health ok", lambda: rig.health() == "ok", 3)
         return f"{took_s:.2f} s"
 
-    @promise(f"bus fault {name}: an idle fan stays as it was, and health returns")
+    @check(f"bus fault {name}: an idle fan stays as it was, and health returns")
     def idle(rig: Rig) -> None:
         rig.fault("none")
         rig.heat_to(52)
         rig.wait("16 %", lambda: rig.fan_percent() == 16, 3)
         begin_s = rig.now_s()
         rig.fault(name)
-        assert _lowest(rig, 70) >= 16  # a refresh falls into it
+        assert _lowest(rig, 70) >= 16  # long enough for a refresh
         _assert_bit(rig, name, begin_s, while_idle=True)
         rig.fault("none")
         rig.wait("health ok", lambda: rig.health() == "ok", 70)
@@ -69,7 +69,7 @@ for _name in BUS_FAULTS:
     _bus_fault(_name)
 
 
-@promise("a bus that vanishes and returns: right within 1 s of its return")
+@check("a bus that vanishes and returns: right within 1 s of its return")
 def bus_vanishes(rig: Rig) -> str:
     rig.bus(True)
     rig.heat_to(58)
@@ -83,8 +83,8 @@ def bus_vanishes(rig: Rig) -> str:
 
 
 def _sensor_fault(name: str) -> None:
-    @promise(f"sensor fault {name}: failsafe within 2 s, and back after the hold")
-    def check(rig: Rig) -> str:
+    @check(f"sensor fault {name}: failsafe within 2 s, and back after the hold")
+    def failing_sensor(rig: Rig) -> str:
         rig.heat_to(52)
         rig.wait("16 %", lambda: rig.fan_percent() == 16, 3)
         time.sleep(1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from hil.promise import promise
+from hil.check import check
 from hil.rig import SERVICE, Rig
 
 DUTY = 0x80
 
 
-@promise("READY comes only after the case has acknowledged a duty")
+@check("READY comes only after the case has acknowledged a duty")
 def ready_after_acknowledged_duty(rig: Rig) -> str:
     before_s = rig.now_s()
     rig.out(f"systemctl restart {SERVICE}")
@@ -21,7 +21,7 @@ def ready_after_acknowledged_duty(rig: Rig) -> str:
     return f"{(ready_s - written[0].time_s) * 1000:.1f} ms after it"
 
 
-@promise("the duty follows a ramp of the temperature up at once, and down late")
+@check("the duty follows a ramp of the temperature up at once, and down late")
 def follows_ramp(rig: Rig) -> str:
     for celsius, duty in ((45, 0), (52, 16), (58, 34), (62, 52), (66, 76), (70, 100)):
         rig.heat_to(celsius)
@@ -34,11 +34,11 @@ def follows_ramp(rig: Rig) -> str:
     return f"off {8 + took_s:.1f} s after it was cool"
 
 
-@promise("a step from 45 to 72 C is answered with 100 % within 1.5 s")
+@check("a step from 45 to 72 C is answered with 100 % within 1.5 s")
 def answers_a_step(rig: Rig) -> str:
     worst_s = 0.0
     for offset_s in (0.0, 0.11, 0.23, 0.37, 0.49):
-        rig.calm()
+        rig.set_up()
         time.sleep(2 + offset_s)
         rig.heat_to(72)
         begin_s = rig.now_s()
@@ -49,7 +49,7 @@ def answers_a_step(rig: Rig) -> str:
     return f"worst of 5: {worst_s:.2f} s to the write"
 
 
-@promise("as installed: a step from 45 to 72 C is 100 % within 1.5 s")
+@check("as installed: a step from 45 to 72 C is 100 % within 1.5 s")
 def answers_as_installed(rig: Rig) -> str:
     rig.configure_as_installed()
     time.sleep(3)
@@ -57,7 +57,7 @@ def answers_as_installed(rig: Rig) -> str:
     return f"after {rig.wait_fan(100, 1.5):.2f} s"
 
 
-@promise("a steady temperature causes no bus traffic but the refresh")
+@check("a steady temperature causes no bus traffic but the refresh")
 def steady_is_silent(rig: Rig) -> str:
     rig.heat_to(55)
     time.sleep(10)
@@ -70,7 +70,7 @@ def steady_is_silent(rig: Rig) -> str:
     return f"{len(seen)} transfers in 185 s"
 
 
-@promise("a jitter of half a degree moves neither the fan nor the bus")
+@check("a jitter of half a degree moves neither the fan nor the bus")
 def jitter_moves_nothing(rig: Rig) -> None:
     rig.heat_to(60)
     time.sleep(5)
@@ -84,7 +84,7 @@ def jitter_moves_nothing(rig: Rig) -> None:
     assert not [each for each in rig.transfers() if each.time_s > begin_s and each.is_write and each.value != duty]
 
 
-@promise("an MCU that was reset is noticed within 5 s at full speed, and set right")
+@check("an MCU that was reset is noticed within 5 s at full speed, and set right")
 def reset_is_healed(rig: Rig) -> str:
     rig.heat_to(75)
     rig.wait("100 %", lambda: rig.fan_percent() == 100, 3)
@@ -94,7 +94,7 @@ def reset_is_healed(rig: Rig) -> str:
     return f"after {took_s:.1f} s"
 
 
-@promise("a critical temperature beats a duty set by hand")
+@check("a critical temperature beats a duty set by hand")
 def critical_beats_manual(rig: Rig) -> None:
     rig.out("a1d-ctl fan off")
     rig.heat_to(70)
@@ -104,10 +104,10 @@ def critical_beats_manual(rig: Rig) -> None:
     rig.wait("100 %", lambda: rig.fan_percent() == 100, 3)
 
 
-@promise("a value that stands still for as long as `frozen` says is failsafe, until it moves again")
+@check("a value that stands still for as long as `frozen` says is failsafe, until it moves again")
 def frozen_sensor(rig: Rig) -> str:
     rig.configure("sensors: [{name: cpu, zone: cpu-thermal, frozen: 30s}]\n")
-    for _ in range(35):  # it lives, and nothing happens
+    for _ in range(35):  # a sensor that changes is no fault
         rig.heat_to(51.9)
         time.sleep(0.5)
         rig.heat_to(52.0)
@@ -121,7 +121,7 @@ def frozen_sensor(rig: Rig) -> str:
     return f"after {took_s:.1f} s"
 
 
-@promise("an older case (legacy protocol): the duty follows, nothing is read, nothing else is written")
+@check("an older case (legacy protocol): the duty follows, nothing is read, nothing else is written")
 def legacy(rig: Rig) -> str:
     rig.protocol("legacy")
     rig.configure("case: {protocol: legacy}\n")

@@ -1,4 +1,4 @@
-"""However the daemon ends, the fan is at least as fast as before, and somebody looks after it again."""
+"""However the daemon ends, the fan is at least as fast as before, and a new daemon controls it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from hil.promise import promise
+from hil.check import check
 from hil.rig import CONFIG, SERVICE, NotHere, Rig
 
 HOT_CELSIUS, HOT_PERCENT = 62, 52
@@ -23,7 +23,7 @@ def _hot(rig: Rig) -> float:
 
 @contextlib.contextmanager
 def busy() -> Iterator[None]:
-    """Two programs that want the whole processor each."""
+    """Run two programs, each of which uses a whole processor."""
     hungry = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:
         yield
@@ -34,7 +34,7 @@ def busy() -> Iterator[None]:
 
 
 def _back(rig: Rig, begin_s: float, old_pid: int, within_s: float) -> str:
-    """Once a new daemon is in control; how long nobody was."""
+    """Wait until a new daemon controls the fan. Returns for how long no daemon did."""
     rig.wait("a new daemon", lambda: rig.pid() not in (0, old_pid), within_s)
     rig.wait("active", lambda: rig.sh(f"systemctl is-active {SERVICE}").returncode == 0, 10)
     written = [each.value or 0 for each in rig.transfers() if each.is_write and each.time_s > begin_s]
@@ -43,7 +43,7 @@ def _back(rig: Rig, begin_s: float, old_pid: int, within_s: float) -> str:
     return f"{ready_s - begin_s:.2f} s without control"
 
 
-@promise("systemctl restart keeps the duty")
+@check("systemctl restart keeps the duty")
 def restart(rig: Rig) -> str:
     begin_s, pid = _hot(rig), rig.pid()
     rig.out(f"systemctl restart {SERVICE}")
@@ -51,7 +51,7 @@ def restart(rig: Rig) -> str:
     return _back(rig, begin_s, pid, 10)
 
 
-@promise("systemctl stop keeps the duty")
+@check("systemctl stop keeps the duty")
 def stop(rig: Rig) -> None:
     _hot(rig)
     rig.out(f"systemctl stop {SERVICE}")
@@ -59,8 +59,8 @@ def stop(rig: Rig) -> None:
 
 
 def _killed(name: str, signal: str) -> None:
-    @promise(f"{name}: failsafe, then a new daemon")
-    def check(rig: Rig) -> str:
+    @check(f"{name}: failsafe, then a new daemon")
+    def killed(rig: Rig) -> str:
         begin_s, pid = _hot(rig), rig.pid()
         rig.out(f"kill -{signal} {pid}")
         rig.wait("failsafe", lambda: rig.fan_percent() == 100, 14)
@@ -73,7 +73,7 @@ _killed("an abort (its place in the journal)", "ABRT")
 _killed("a hung daemon (SIGSTOP, the real watchdog)", "STOP")
 
 
-@promise("out of memory: failsafe, then a new daemon")
+@check("out of memory: failsafe, then a new daemon")
 def out_of_memory(rig: Rig) -> str:
     begin_s, pid = _hot(rig), rig.pid()
     rig.run_out_of_memory(pid)
@@ -82,7 +82,7 @@ def out_of_memory(rig: Rig) -> str:
     return _back(rig, begin_s, pid, 20)
 
 
-@promise("a program that cannot start: failsafe each time, and a new try for ever")
+@check("a program that cannot start: failsafe after each try, and it is tried again for ever")
 def failed_start(rig: Rig) -> None:
     _hot(rig)
     rig.program(False)
@@ -98,7 +98,7 @@ def failed_start(rig: Rig) -> None:
     rig.wait("active", lambda: rig.sh(f"systemctl is-active {SERVICE}").returncode == 0, 10)
 
 
-@promise("a bad configuration: built-in defaults at the start, the old one at a reload, and it is said")
+@check("a bad configuration: built-in defaults at the start, the old one at a reload, and the journal says so")
 def bad_configuration(rig: Rig) -> None:
     _hot(rig)
     rig.write_config("fan: {hold: soon}\n")
@@ -116,10 +116,10 @@ def bad_configuration(rig: Rig) -> None:
     assert rig.pid() == pid
 
 
-@promise("fifty reloads while it heats on a busy machine: same daemon, never slower, each one answered")
+@check("fifty reloads while it heats on a busy machine: same daemon, never slower, each one answered")
 def reload_under_load(rig: Rig) -> str:
     rig.heat_to(50)
-    rig.wait("10 %", lambda: rig.fan_percent() == 10, 3)  # after the kick
+    rig.wait("10 %", lambda: rig.fan_percent() == 10, 3)  # after the kick-start
     pid, worst_s = rig.pid(), 0.0
     with busy():
         for index in range(50):
@@ -134,7 +134,7 @@ def reload_under_load(rig: Rig) -> str:
     return f"the slowest took {worst_s:.2f} s, a1d-ctl's start included"
 
 
-@promise("upgrade: a new program is installed while it is hot: the fan never slows, the configuration stays")
+@check("upgrade: a new program is installed while it is hot: the fan never slows, the configuration stays")
 def upgrade(rig: Rig) -> str:
     if rig.name != "virtual":
         raise NotHere("nobody's program is replaced without their asking; 'make install' does it")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import time
 
-from hil.promise import promise
+from hil.check import check
 from hil.rig import SERVICE, Rig
 
-# Where an edge may fall on either side of a window's end, a millisecond is left out.
+# A millisecond at each end of a window is left out: there a pulse may count as either.
 WIDTHS_MS = {
     "nothing": (1, 2, 5, 8, 9, 57, 60, 70, 80, 100, 200, 500),
     "double": (11, 12, 15, 20, 25, 28, 29),
@@ -39,13 +39,13 @@ def widths(rig: Rig) -> str:
     return "; ".join(f"{name}: {', '.join(map(str, widths_ms))} ms" for name, widths_ms in WIDTHS_MS.items())
 
 
-@promise("gpiod: each width of a pulse is what it should be")
+@check("gpiod: each width of a pulse is what it should be")
 def widths_gpiod(rig: Rig) -> str:
     listen(rig)
     return widths(rig)
 
 
-@promise("a press while the bus hangs is acted on")
+@check("a press while the bus hangs is acted on")
 def press_during_time_out(rig: Rig) -> None:
     listen(rig)
     begin_s = rig.now_s()
@@ -58,7 +58,7 @@ def press_during_time_out(rig: Rig) -> None:
     assert not [each for each in rig.transfers() if each.time_s > begin_s and each.ok], "the bus did not hang"
 
 
-@promise("noise of 400 short pulses is nothing, and a press after it still works")
+@check("noise of 400 short pulses does nothing, and a press after it still works")
 def noise(rig: Rig) -> None:
     listen(rig)
     for _ in range(400):
@@ -71,7 +71,7 @@ def noise(rig: Rig) -> None:
     assert rig.sh(PRESSED).stdout.split() == ["hold"]
 
 
-@promise("a press while the service restarts is lost or acted on once, and never later; the next one works")
+@check("a press while the service restarts is lost or acted on once, and never later; the next one works")
 def press_during_restart(rig: Rig) -> str:
     listen(rig)
     heard = []
@@ -93,7 +93,7 @@ def press_during_restart(rig: Rig) -> str:
     return f"every 150 ms to 1350 after the restart was asked for; lost at {', '.join(map(str, lost)) or 'none'}"
 
 
-@promise("a press while every transfer fails is acted on")
+@check("a press while every transfer fails is acted on")
 def press_during_bus_fault(rig: Rig) -> None:
     listen(rig)
     begin_s = rig.now_s()

@@ -1,4 +1,4 @@
-"""Talking with the person at the case."""
+"""Talk to the operator: the person at the case."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hil.rig import NotHere
 
 
 def tell(text: str) -> None:
-    """Say it, at once."""
+    """Print it at once."""
     print(text, flush=True)
 
 
 def ask(text: str) -> str:
-    """One line of answer. NotHere if nobody is there."""
+    """Ask, and return one line of answer. NotHere if the input has ended."""
     print(f"{text} ", end="", flush=True)
     line = sys.stdin.readline()
     if not line:
@@ -23,7 +23,7 @@ def ask(text: str) -> str:
 
 
 def yes(text: str) -> bool:
-    """Anything but a clear yes is a no."""
+    """Ask. Anything but y or yes means no."""
     return ask(f"{text} [y/N]").lower() in ("y", "yes")
 
 

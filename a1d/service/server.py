@@ -1,0 +1,262 @@
+"""The control socket: a Unix socket in the daemon's loop, with strangers at the other end.
+
+Every resource is bounded: clients in all and per user, message size, unread replies, work per wake-up. Whoever may
+steer always finds a place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+
+from a1d.service.discard import Discarder, carries_descriptors
+from a1d.service.varlink import Parameters, Peer, Service, encode_reply
+
+CLIENTS_MAX = 64
+RESERVED = 16  # of these, for whoever may steer
+CLIENTS_PER_USER_MAX = 16
+MESSAGE_MAX = 16 * 1024
+UNREAD_MAX = 64 * 1024
+_ACCEPTS_PER_WAKE = 16
+_BACKLOG = 128
+_QUIET_MAX_S = 60.0
+_READ_SIZE = 4096
+_CALLS_PER_WAKE = 2  # the next caller, and the fan, are waiting too
+# From the kernel's headers; the socket module does not name them.
+_SO_PEERGROUPS = 59
+_SO_PASSRIGHTS = 83
+
+
+@dataclass(eq=False, slots=True)
+class _Client:
+    sock: socket.socket
+    peer: Peer
+    is_trusted: bool
+    used_s: float
+    inbox: bytes = b""  # calls not yet answered, the last of them perhaps not yet whole
+    outbox: bytes = b""
+    streaming: bool = False
+
+    @property
+    def has_call(self) -> bool:
+        return b"\0" in self.inbox
+
+
+class Server:
+    """Listens at ``path``; the loop calls each selector key's ``data`` when its descriptor is ready.
+
+    ``is_trusted`` says who may steer. OSError if the socket cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        service: Service,
+        selector: BaseSelector,
+        clock: Callable[[], float],
+        is_trusted: Callable[[Peer], bool],
+    ) -> None:
+        self._path = path
+        self._service = service
+        self._selector = selector
+        self._clock = clock
+        self._is_trusted = is_trusted
+        self._clients: set[_Client] = set()
+        self._discarder = Discarder()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self._spare = socket.socket(socket.AF_UNIX)
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._socket.setblocking(False)
+            with contextlib.suppress(OSError):  # Linux before 6.16 has no such option
+                self._socket.setsockopt(socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
+            self._socket.bind(path)
+            os.chmod(path, 0o666)  # noqa: S103 - everybody may read; who may steer is decided per call
+            self._socket.listen(_BACKLOG)
+        except OSError:
+            self._spare.close()
+            self._socket.close()
+            raise
+        selector.register(self._socket, EVENT_READ, self._accept)
+
+    def close(self) -> None:
+        """Drop every client, those that still wait to be accepted too, and remove the socket."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        self._selector.unregister(self._socket)
+        self._spare.close()
+        for client in list(self._clients):
+            self._drop(client)
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+            for _ in range(2 * _BACKLOG):
+                self._discarder.discard(self._accept_one())
+        self._discarder.close()
+        self._socket.close()
+
+    def tick(self) -> None:
+        """Once a tick: get on with closing what strangers left."""
+        self._discarder.tick()
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether ``publish`` would reach anybody."""
+        return any(client.streaming for client in self._clients)
+
+    def publish(self, parameters: Parameters) -> None:
+        """Send to every client that monitors; one that has not read the last message misses this one."""
+        message = encode_reply(parameters, continues=True)
+        for client in list(self._clients):
+            if client.streaming and not client.outbox:
+                self._send(client, message)
+
+    # -- who gets a place --------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS_PER_WAKE):
+            try:
+                sock = self._accept_one()
+            except BlockingIOError:
+                return
+            except OSError:
+                self._turn_away()
+                return
+            try:
+                peer = _peer_of(sock)
+            except OSError:
+                self._discarder.discard(sock)
+                continue
+            is_trusted = self._is_trusted(peer)
+            if not self._has_room(peer, is_trusted):
+                self._discarder.discard(sock)
+                continue
+            client = _Client(sock, peer, is_trusted, self._clock())
+            self._clients.add(client)
+            self._selector.register(sock, EVENT_READ, functools.partial(self._ready, client))
+
+    def _accept_one(self) -> socket.socket:
+        sock, _address = self._socket.accept()
+        sock.setblocking(False)
+        # Urgent data may carry a descriptor too, and only in its turn does looking show it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        return sock
+
+    def _turn_away(self) -> None:
+        """Out of descriptors: with the spare one accept and close, or the waiting caller would keep us awake."""
+        self._spare.close()
+        with contextlib.suppress(OSError):
+            self._discarder.discard(self._accept_one())
+        with contextlib.suppress(OSError):
+            self._spare = socket.socket(socket.AF_UNIX)
+
+    def _has_room(self, peer: Peer, is_trusted: bool) -> bool:
+        """Whether there is a place, if need be one that somebody else has to leave.
+
+        A user with too many connections loses the one that has been silent longest. When the house is full, a stranger
+        who has been silent for long makes room for a stranger, and any stranger for whoever may steer.
+        """
+        own = [client for client in self._clients if client.peer.uid == peer.uid]
+        if len(own) >= CLIENTS_PER_USER_MAX:
+            self._drop_longest_silent(own)
+        strangers = [client for client in self._clients if not client.is_trusted]
+        if is_trusted:
+            if len(self._clients) >= CLIENTS_MAX:
+                self._drop_longest_silent(strangers or self._clients)
+        elif len(strangers) + self._discarder.waiting >= CLIENTS_MAX - RESERVED:
+            quiet_since_s = self._clock() - _QUIET_MAX_S
+            quiet = [client for client in strangers if not client.streaming and client.used_s < quiet_since_s]
+            if not quiet:
+                return False
+            self._drop_longest_silent(quiet)
+        return True
+
+    def _drop_longest_silent(self, clients: Iterable[_Client]) -> None:
+        self._drop(min(clients, key=lambda client: client.used_s))
+
+    def _drop(self, client: _Client) -> None:
+        if client in self._clients:
+            self._clients.remove(client)
+            client.inbox = client.outbox = b""
+            self._selector.unregister(client.sock)
+            self._discarder.discard(client.sock)
+
+    # -- what comes and goes -----------------------------------------------------------------------
+
+    def _ready(self, client: _Client) -> None:
+        if client.outbox:
+            self._send(client, b"")
+        elif client in self._clients:  # not dropped earlier in this turn
+            self._receive(client)
+
+    def _receive(self, client: _Client) -> None:
+        if not client.has_call:
+            data = self._read(client)
+            if data is None:
+                return
+            client.inbox += data
+            is_too_long = max(map(len, client.inbox.split(b"\0"))) > MESSAGE_MAX
+            if not data or is_too_long or client.streaming:  # whoever listens to a stream has nothing more to ask here
+                self._drop(client)
+                return
+        client.used_s = self._clock()
+        for _ in range(_CALLS_PER_WAKE):
+            if client.has_call and not client.outbox:
+                call, _, client.inbox = client.inbox.partition(b"\0")
+                self._answer(client, call)
+        self._watch(client)
+
+    def _read(self, client: _Client) -> bytes | None:
+        """What has come, b"" if nothing will come any more or must not be taken, None if nothing waits."""
+        try:
+            found, size = carries_descriptors(client.sock, _READ_SIZE)
+            return b"" if found else client.sock.recv(size) if size else b""
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _answer(self, client: _Client, call: bytes) -> None:
+        answer = self._service.answer(call, client.peer)
+        if answer is None:
+            self._drop(client)
+            return
+        if answer.streaming:
+            client.streaming = True
+            client.inbox = b""
+        if answer.message:
+            self._send(client, answer.message)
+
+    def _send(self, client: _Client, message: bytes) -> None:
+        client.outbox += message
+        try:
+            client.outbox = client.outbox[client.sock.send(client.outbox, socket.MSG_NOSIGNAL) :]
+            client.used_s = self._clock()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(client)
+        if len(client.outbox) > UNREAD_MAX:
+            self._drop(client)
+        self._watch(client)
+
+    def _watch(self, client: _Client) -> None:
+        """Wait for room while replies or calls wait; nothing more is read from a client that does not read."""
+        if client in self._clients:
+            events = EVENT_WRITE if client.outbox or client.has_call else EVENT_READ
+            self._selector.modify(client.sock, events, self._selector.get_key(client.sock).data)
+
+
+def _peer_of(sock: socket.socket) -> Peer:
+    _pid, uid, gid = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    try:
+        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1024)  # Python takes no more: 256 groups
+    except OSError:
+        raw = b""  # fewer rights, never more
+    return Peer(uid, frozenset((gid, *(group for (group,) in struct.iter_unpack("I", raw)))))

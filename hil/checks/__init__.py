@@ -1,0 +1,1 @@
+"""The checks that run inside the machine, a module for each subject."""

@@ -1,1 +1,0 @@
-"""The promises, by what they are about."""
