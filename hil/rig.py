@@ -16,7 +16,7 @@ CASE = Path("/sys/kernel/debug/a1d_case")
 SERVICE = "a1d.service"
 SOCKET = "/run/a1d/control.sock"
 CONFIG = Path("/etc/a1d/config.yaml")
-# What most promises run with: the default is calm for minutes, which is right for ears and slow for checks.
+# What the checks run with: the default is calm for minutes, which is right for ears and slow for checks.
 PROMPT_FAN = "fan: {curve: {50: 10, 60: 40, 70: 100}, hysteresis_celsius: 3, hold: 10s, rise: 0s}\n"
 
 

@@ -737,3 +737,30 @@ def test_an_outage_between_two_ticks_is_said(make_rig: MakeRig) -> None:
     rig.run(10)
     assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
     assert ["does not exist" in line or "recovered" in line for line in rig.log_lines] == [True, True]
+
+
+# -- the calm rise, by default ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset_s", [0.01, 0.26, 0.49])
+@pytest.mark.parametrize("celsius", [72.0, 85.0])
+def test_by_default_a_leap_is_on_the_bus_within_a_second(make_rig: MakeRig, offset_s: float, celsius: float) -> None:
+    rig = make_rig(Config())
+    rig.run(60)
+    rig.clock.now_s += offset_s
+    rig.case.fixed_celsius = celsius
+    rig.run(0.9)
+    assert rig.case.mcu.register_duty == 100
+
+
+def test_by_default_a_lone_reading_causes_no_write(make_rig: MakeRig) -> None:
+    rig = make_rig(Config())
+    rig.run(60)
+    before = [transfer for transfer in rig.case.mcu.transfers if transfer.value]
+    rig.case.fixed_celsius = 85.0
+    rig.run_once()
+    assert rig.daemon.controller is not None and rig.daemon.controller.saw_leap
+    rig.case.fixed_celsius = 45.0
+    rig.run(10)
+    assert [transfer for transfer in rig.case.mcu.transfers if transfer.value] == before
+    assert rig.fan_percent == 0

@@ -74,9 +74,7 @@ def describe(count: int, seed: int) -> list[str]:
         good = sum(o.contact_is_good for o in turns)
         stands = [o for o in watch(law, load, count, seed, kind, stuck=True) if o.since_s is not None]
         took_s = [o.said_s - o.since_s for o in stands if o.said_s is not None and o.since_s is not None]
-        lines.append(
-            f"{what}: a fan that turns is accused on {len(turns)} of {count} machines,"
-            f" {good} of them with good contact; one that stands is found on {len(took_s)} of {len(stands)} where it shows,"
-            f" after {max(took_s, default=0):.0f} s at the latest"
-        )
+        accused = f"accused on {len(turns)} of {count} machines, {good} of them with good contact"
+        found = f"found on {len(took_s)} of {len(stands)} where it shows, after {max(took_s, default=0):.0f} s at most"
+        lines.append(f"{what}: a fan that turns is {accused}; one that stands is {found}")
     return lines
