@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 STAMP := $(VENV)/.dev
+BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint types unit bench hil-virtual hil-case hil-case-operator install install-files uninstall clean
+.PHONY: run test lint types unit bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -26,6 +27,9 @@ unit: $(STAMP)
 
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench
+
+bench-control: $(BENCH)  ## how quiet and how cool: a1d, its peers and the optimum on a model; two minutes
+	$(BIN)/python -m tests.bench.control $(BENCH_ARGS)
 
 SUITE ?= trixie
 hil-virtual: $(STAMP)  ## every check in virtual machines with a virtual case (root): hil/README.md
@@ -49,6 +53,10 @@ $(RUN): pyproject.toml
 
 $(STAMP): $(RUN)
 	$(INSTALL) '.[dev]'
+	touch $@
+
+$(BENCH): $(STAMP)
+	$(INSTALL) '.[bench]'
 	touch $@
 
 clean:

@@ -128,9 +128,9 @@ in
         services.a1d.settings.sensors has no sensor with a zone, so nobody watches the CPU. A list that you give takes
         the place of the default: name the CPU too, or add to the default with lib.mkOptionDefault.
       ''
-      ++ lib.optional (builtins.length (builtins.attrNames cfg.settings.fan.curve) == 1) ''
-        services.a1d.settings.fan.curve has a single point. A curve that you give takes the place of the default: give
-        all of its points, or add to the default with lib.mkOptionDefault.
+      ++ lib.optional (builtins.length (builtins.attrNames (cfg.settings.fan.curve or { })) == 1) ''
+        services.a1d.settings.fan.curve has a single point. A curve that you give takes the place of the preset's: give
+        all of its points.
       ''
       ++ lib.optional (cfg.settings.button.backend or "gpiod" == "gpiozero") ''
         services.a1d.settings.button.backend = "gpiozero": gpiozero 2.0.1, which nixpkgs may still have, takes the wrong

@@ -20,34 +20,23 @@ types.submodule {
   freeformType = yaml.type;
   options = {
     fan = {
-      curve = mkOption {
-        type = types.attrsOf types.number;
-        default = {
-          "50" = 10;
-          "60" = 40;
-          "70" = 100;
-        };
-        example = {
-          "45" = 15;
-          "65" = 60;
-          "75" = 100;
-        };
+      preset = mkOption {
+        type = types.enum [
+          "quiet"
+          "balanced"
+          "cool"
+        ];
+        default = "balanced";
+        example = "quiet";
         description = ''
-          Duty in percent at a temperature in Celsius. Below the first point the fan is off; beyond the last one it
-          rises to 100 % at the critical temperature (`fan.critical_celsius`, 80). A curve that you give takes the place
-          of the default; `lib.mkOptionDefault` adds points to it.
+          Curve, hold and rise in one word: `quiet`, `balanced` or `cool`. `fan.curve`, `fan.hold` and `fan.rise` win
+          over it where they are set.
         '';
       };
       duty_min_percent = mkOption {
         type = types.number;
         default = 10;
         description = "The lowest duty that turns your fan; a lower one that is not 0 is raised to this.";
-      };
-      hold = mkOption {
-        type = types.either types.str types.number;
-        default = "10s";
-        example = "30s";
-        description = "The fan slows only after it has been cooler for this long. It speeds up at once.";
       };
       on_stop = mkOption {
         type = types.either (types.enum [

@@ -425,7 +425,6 @@ def test_adding_is_with_mk_option_default(nix: Nix) -> None:
         pytest.skip(WANTS_LIB)
     made = nix.evaluate("add.nix", nixpkgs=nixpkgs)
     assert sorted(sensor["name"] for sensor in made["sensors"]) == ["cpu", "nvme"]
-    assert made["fan"]["curve"] == {"50": 10, "60": 40, "70": 100, "75": 100}
 
 
 # -- the rest of the system ------------------------------------------------------------------------

@@ -26,11 +26,11 @@ from a1d.service import access, server
 from a1d.service.access import steering_gid
 from a1d.service.server import UNREAD_MAX
 from a1d.service.varlink import Peer
-from a1d.sim.case import SensorFault, SimulatedCase
+from a1d.sim.case import FanFault, SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
 from a1d.temperature.curve import Curve
 from tests.service.test_server import JSON, SERVICE, STRANGER, Wire, check_message, declared_methods, describe, is_open
-from tests.virtual import VirtualRig
+from tests.virtual import PROMPT_FAN, VirtualRig
 
 CONTROL = "org.a1d.control"
 SIMULATION = "org.a1d.simulation"
@@ -292,7 +292,7 @@ def test_before_the_first_look_nothing_is_claimed(make_rig: MakeRig, make_caller
 
 
 def test_status_tells_what_is(make_rig: MakeRig, make_caller: MakeCaller) -> None:
-    rig = make_rig(CONFIGS["nvme"])
+    rig = make_rig(dataclasses.replace(CONFIGS["nvme"], fan=PROMPT_FAN))
     rig.case.fixed_celsius = 65.0
     rig.run(9.75)
     rig.case.press(Gesture.DOUBLE_PRESS)
@@ -718,7 +718,7 @@ def test_without_its_socket_the_daemon_runs_degraded_and_says_why(tmp_path: Path
 
 
 def test_faults_switch_on_and_off_and_are_all_in_the_description(rig: VirtualRig, call: Caller) -> None:
-    names = [fault.value for kind in (BusFault, SensorFault) for fault in kind]
+    names = [fault.value for kind in (BusFault, SensorFault, FanFault) for fault in kind]
     for name in names:
         call.ask(f"{SIMULATION}.SetFault", fault=name, on=True)
         call.ask(f"{SIMULATION}.SetFault", fault=name, on=True)

@@ -17,7 +17,6 @@ in
             hwmon = "nvme";
           }
         ];
-        fan.curve = lib.mkOptionDefault { "75" = 100; };
       };
     }
   ];
