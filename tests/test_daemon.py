@@ -795,3 +795,10 @@ def test_a_fan_that_is_stuck_is_found_on_the_simulated_case(make_rig: MakeRig) -
     rig.case.fan_faults.add(FanFault.STUCK)
     rig.run(1800)
     assert any("is the fan stuck" in problem for problem in rig.daemon.health.problems)
+
+
+def test_a_firmware_that_nobody_knows_is_logged_once(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("a1d.case.fan.FIRMWARE_KNOWN", 0xA1)
+    rig = make_rig()
+    rig.run(20)
+    assert len([line for line in rig.log_lines if "firmware id is 0xa2" in line]) == 1

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from a1d import __version__
 from a1d.config.limits import LEASE_MAX_S
 from a1d.errors import RequestError
 from a1d.service.access import require_steering
 from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, parse_parameters, read_description
+
+INFO = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
 
 
 def methods(
