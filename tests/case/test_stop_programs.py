@@ -703,6 +703,17 @@ def test_powercut_says_how_often_it_asked(in_process: InProcess) -> None:
     assert in_process.kmsg.read_text() == "<5>a1d-powercut: asked the case to cut the power (halt, try 2)\n"
 
 
+@pytest.mark.parametrize(("legacy", "waits_s"), [(False, [0.1, 0.6, 0.1]), (True, [0.1])])
+def test_a_power_cut_is_so_many_writes_and_waits(legacy: bool, waits_s: list[float]) -> None:
+    """Stop the fan and ask; where a kick may have swallowed that, the same once more after it."""
+    case = Case(30, legacy=legacy)
+    slept_s: list[float] = []
+    tries = cut_power(case.open_power_cut, clock=case.clock, sleep=lambda seconds: slept_s.append(seconds))
+    assert tries == 1
+    assert case.written == ([(None, 0), (None, 0xFF)] if legacy else [(0x80, 0), (0x86, 1)] * 2)
+    assert slept_s == waits_s
+
+
 def test_powercut_on_an_older_case_writes_its_way(in_process: InProcess) -> None:
     assert in_process.powercut("poweroff", protocol="legacy") == 0
     assert in_process.case.written == [(None, 0), (None, 0xFF)]
