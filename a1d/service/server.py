@@ -84,13 +84,14 @@ class Server:
             self._spare.close()
             self._socket.close()
             raise
-        selector.register(self._socket, EVENT_READ, self._accept)
+        self._listen()
 
     def close(self) -> None:
         """Drop every client, those that still wait to be accepted too, and remove the socket."""
         with contextlib.suppress(OSError):
             os.unlink(self._path)
-        self._selector.unregister(self._socket)
+        if self._socket in self._selector.get_map():
+            self._selector.unregister(self._socket)
         self._spare.close()
         for client in list(self._clients):
             self._drop(client)
@@ -104,6 +105,15 @@ class Server:
     def tick(self) -> None:
         """Once a tick: get on with closing what strangers left."""
         self._discarder.tick()
+        self._listen()
+
+    def _listen(self) -> None:
+        """Look for callers, or let them wait in line while too much waits to be closed."""
+        is_listening = self._socket in self._selector.get_map()
+        if self._discarder.is_full and is_listening:
+            self._selector.unregister(self._socket)
+        elif not self._discarder.is_full and not is_listening:
+            self._selector.register(self._socket, EVENT_READ, self._accept)
 
     @property
     def is_streaming(self) -> bool:
@@ -121,6 +131,9 @@ class Server:
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_PER_WAKE):
+            if self._discarder.is_full:
+                self._listen()
+                return
             try:
                 sock = self._accept_one()
             except BlockingIOError:
