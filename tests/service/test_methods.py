@@ -566,6 +566,7 @@ def test_monitors_that_do_not_read_cost_no_tick_and_no_neighbour(rig: VirtualRig
     keen = make_caller(rig)
     for caller in (*lazy, keen):
         caller.call(f"{CONTROL}.Monitor", more=True)
+    assert keen.listen()  # each turn of the loop ends when the fan is due
     times = [at_s for at_s, _ in heard(rig, keen, 600)]
     assert len(times) >= 599
     assert all(map(is_open, lazy))
