@@ -545,6 +545,30 @@ def test_whoever_waits_gets_a_turn_and_signals_and_the_button_go_first(rig: Virt
         theirs.close()
 
 
+def test_a_transfer_that_is_due_between_two_ticks_does_not_wait_until_everybody_was_served(rig: VirtualRig) -> None:
+    rig.run(5)
+    loop = rig.daemon.loop
+    pairs = [socket.socketpair() for _ in range(64)]
+    for ours, theirs in pairs:
+        loop.selector.register(ours, selectors.EVENT_READ, lambda: rig.clock.sleep(0.006))
+        theirs.send(b"x")
+    polled_s: list[float] = []
+
+    def poll_fan() -> float:
+        polled_s.append(rig.clock())
+        return float("inf")
+
+    loop._poll_fan = poll_fan
+    due_s = loop.fan_due_s = rig.clock() + 0.05
+    for _ in range(3):
+        loop.run_once()
+    assert due_s <= polled_s[0] < due_s + 0.01
+    for ours, theirs in pairs:
+        loop.selector.unregister(ours)
+        ours.close()
+        theirs.close()
+
+
 def test_a_gap_in_the_ticks_is_told_to_sensors_and_controller_alike(
     rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

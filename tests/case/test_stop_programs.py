@@ -616,7 +616,7 @@ class InProcess:
         monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
         monkeypatch.setenv("A1D_CONFIG", str(tmp_path / "config.yaml"))
         monkeypatch.setenv("A1D_KMSG", str(self.kmsg))
-        time_is_virtual = {"clock": self.case.clock, "sleep": self.case.clock.sleep}
+        time_is_virtual: dict[str, Any] = {"clock": self.case.clock, "sleep": self.case.clock.sleep}
         monkeypatch.setattr(failsafe, "apply_failsafe", partial(apply_failsafe, **time_is_virtual))
         monkeypatch.setattr(powercut, "cut_power", partial(cut_power, **time_is_virtual))
         for program in (failsafe, powercut):
@@ -715,7 +715,7 @@ def test_a_power_cut_is_so_many_writes_and_waits(legacy: bool, waits_s: list[flo
     """Stop the fan and ask; where a kick may have swallowed that, the same once more after it."""
     case = Case(30, legacy=legacy)
     slept_s: list[float] = []
-    tries = cut_power(case.open_power_cut, clock=case.clock, sleep=lambda seconds: slept_s.append(seconds))
+    tries = cut_power(case.open_power_cut, clock=case.clock, sleep=slept_s.append)
     assert tries == 1
     assert case.written == ([(None, 0), (None, 0xFF)] if legacy else [(0x80, 0), (0x86, 1)] * 2)
     assert slept_s == waits_s
@@ -795,8 +795,8 @@ def test_without_systemds_variables_the_usual_places_are_read(
 ) -> None:
     monkeypatch.delenv("RUNTIME_DIRECTORY")
     monkeypatch.delenv("A1D_CONFIG")
-    monkeypatch.setattr(program, "RUN_DIR", str(tmp_path / "usual"))
-    monkeypatch.setattr(program, "CONFIG_PATH", str(tmp_path / "usual.yaml"))
+    monkeypatch.setattr("a1d.paths.RUN_DIR", str(tmp_path / "usual"))
+    monkeypatch.setattr("a1d.case.stop_settings.CONFIG_PATH", str(tmp_path / "usual.yaml"))
     (tmp_path / "usual").mkdir()
     (tmp_path / "usual.yaml").write_text("case: {bus: 3}\n")
     (in_process.failsafe if program is failsafe else in_process.powercut)("poweroff")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from a1d.service.discard import CLOSING_MAX, Discarder, carries_descriptors
+from a1d.service.discard import BATCH, CLOSING_MAX, Discarder, carries_descriptors
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -24,14 +25,23 @@ class Processes:
         self.ended: set[int] = set()
         self.reaped_by_another: set[int] = set()
         self.start_error: OSError | None = None
+        self.killed: list[tuple[int, int, bool]] = []  # and whether ``closed_by_then`` was closed by then
+        self.closed_by_then: socket.socket | None = None
+        self.inherited: list[bool] = []
         monkeypatch.setattr(os, "posix_spawnp", self._spawn)
         monkeypatch.setattr(os, "waitpid", self._wait)
+        monkeypatch.setattr(os, "kill", self._kill)
 
     def _spawn(self, *call: Any, **options: Any) -> int:
         if self.start_error is not None:
             raise self.start_error
+        if self.closed_by_then is not None:
+            self.inherited.append(self.closed_by_then.get_inheritable())
         self.started.append((*call, options))
         return len(self.started)
+
+    def _kill(self, pid: int, number: int) -> None:
+        self.killed.append((pid, number, self.closed_by_then is None or self.closed_by_then.fileno() == -1))
 
     def _wait(self, pid: int, flags: int) -> tuple[int, int]:
         assert flags == os.WNOHANG, "the daemon must not wait"
@@ -111,7 +121,7 @@ def test_what_is_broken_is_closed_at_once(pair: Callable[[], Pair], processes: P
 
 
 @pytest.mark.parametrize("before", [b"", b"x" * 1000])
-def test_what_carries_one_goes_to_a_process_of_its_own(
+def test_what_carries_one_goes_to_a_process_that_is_killed_as_the_last_holder(
     pair: Callable[[], Pair], processes: Processes, monkeypatch: pytest.MonkeyPatch, before: bytes
 ) -> None:
     monkeypatch.setenv("PATH", "/some/where")
@@ -119,19 +129,16 @@ def test_what_carries_one_goes_to_a_process_of_its_own(
     if before:
         theirs.send(before)
     send_descriptor(theirs)
-    number = ours.fileno()
+    processes.closed_by_then = ours
     discarder = Discarder()
     with ours.dup():  # as the process would hold it
         discarder.discard(ours)
         assert theirs.recv(1) == b"", "the client is told that it is over"
-    assert processes.started == [
-        (
-            "sleep",
-            ["sleep", "1"],
-            {"PATH": "/some/where"},
-            {"file_actions": [(os.POSIX_SPAWN_DUP2, number, 0)]},
-        )
-    ]
+        assert (processes.started, discarder.waiting) == ([], 1)
+        discarder.tick()
+    assert processes.started == [("sleep", ["sleep", "60"], {"PATH": "/some/where"}, {})]
+    assert processes.inherited == [True]
+    assert processes.killed == [(1, signal.SIGKILL, True)], "killed before the daemon had let go of it"
     assert ours.fileno() == -1
     assert discarder.waiting == 0
 
@@ -140,30 +147,51 @@ def test_the_process_is_found_without_a_path_too(
     pair: Callable[[], Pair], processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PATH")
-    Discarder().discard(carrying(pair))
+    discarder = Discarder()
+    discarder.discard(carrying(pair))
+    discarder.tick()
     assert processes.started[0][2] == {"PATH": os.defpath}
 
 
+def test_a_crowd_does_not_wait_for_the_tick(pair: Callable[[], Pair], processes: Processes) -> None:
+    discarder = Discarder()
+    for _ in range(BATCH):
+        assert processes.started == []
+        discarder.discard(carrying(pair))
+    assert len(processes.started) == 1
+    assert discarder.waiting == 0
+
+
 @pytest.mark.parametrize("how", ["ended", "reaped_by_another"])
-def test_only_so_many_close_at_once_and_the_others_follow(
+def test_only_so_many_processes_at_once_and_the_rest_waits(
     pair: Callable[[], Pair], processes: Processes, how: str
 ) -> None:
     discarder = Discarder()
-    for _ in range(CLOSING_MAX + 3):
+    for _ in range(CLOSING_MAX):
         discarder.discard(carrying(pair))
-    assert len(processes.started) == CLOSING_MAX
-    assert discarder.waiting == 3
+        discarder.tick()
+    discarder.discard(carrying(pair))
     discarder.tick()
-    assert discarder.waiting == 3
-    getattr(processes, how).update({2, 3})
+    assert (len(processes.started), discarder.waiting) == (CLOSING_MAX, 1)
+    getattr(processes, how).add(2)
     discarder.tick()
-    assert discarder.waiting == 1
+    assert (len(processes.started), discarder.waiting) == (CLOSING_MAX + 1, 0)
+    discarder.discard(carrying(pair))
     discarder.tick()
     assert discarder.waiting == 1, "a process that has ended counts once"
-    getattr(processes, how).add(1)
-    discarder.tick()
-    assert discarder.waiting == 0
-    assert len(processes.started) == CLOSING_MAX + 3
+
+
+def test_there_is_an_end_to_what_may_wait(
+    pair: Callable[[], Pair], processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("a1d.service.discard.WAITING_MAX", 3)
+    processes.start_error = OSError(errno.EAGAIN, "no process")
+    discarder = Discarder()
+    for count in range(1, 4):
+        assert not discarder.is_full
+        discarder.discard(carrying(pair))
+        assert discarder.waiting == count
+    assert discarder.is_full
 
 
 def test_what_cannot_be_handed_over_waits_open_for_a_later_tick(pair: Callable[[], Pair], processes: Processes) -> None:
@@ -175,20 +203,21 @@ def test_what_cannot_be_handed_over_waits_open_for_a_later_tick(pair: Callable[[
     discarder.tick()
     discarder.close()
     assert discarder.waiting == 2
-    assert all(sock.fileno() >= 0 for sock in sockets)
+    assert [sock.get_inheritable() for sock in sockets] == [False, False], "another command would hold them"
     processes.start_error = None
     discarder.tick()
     assert discarder.waiting == 0
     assert all(sock.fileno() == -1 for sock in sockets)
 
 
-def test_at_the_end_all_are_handed_over_however_many(pair: Callable[[], Pair], processes: Processes) -> None:
+def test_at_the_end_all_are_handed_over_whatever_else_closes(pair: Callable[[], Pair], processes: Processes) -> None:
     discarder = Discarder()
-    sockets = [carrying(pair) for _ in range(3 * CLOSING_MAX)]
+    for _ in range(CLOSING_MAX):
+        discarder.discard(carrying(pair))
+        discarder.tick()
+    sockets = [carrying(pair) for _ in range(3)]
     for sock in sockets:
         discarder.discard(sock)
-    assert len(processes.started) == CLOSING_MAX
     discarder.close()
     assert discarder.waiting == 0
-    assert len(processes.started) == len(sockets)
     assert all(sock.fileno() == -1 for sock in sockets)
