@@ -5,12 +5,9 @@ from __future__ import annotations
 import functools
 import grp
 import os
-from typing import TYPE_CHECKING
 
 from a1d.errors import DeniedError
-
-if TYPE_CHECKING:
-    from a1d.service.varlink import Peer
+from a1d.service.varlink import Peer
 
 GROUP = "a1d"
 
