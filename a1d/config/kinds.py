@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from a1d.config.limits import DUTY_MAX_PERCENT, ON_STOP_WORDS
 from a1d.duration import format_duration, parse_duration_s
@@ -20,8 +20,7 @@ class WrongParts(ValueError):
     the key that is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What YAML gave is accepted if ``is_good``, and then made the setting's value; both may raise ValueError.
 
     ``expected`` is what an error says was expected; ``show`` turns the value back into what the file may hold.
