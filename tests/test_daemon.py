@@ -606,6 +606,13 @@ def test_in_an_emergency_a_manual_duty_is_answered_with_what_the_fan_gets(rig: V
     assert rig.fan_percent == 20
 
 
+def test_a_firmware_that_nobody_knows_is_logged_once(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("a1d.case.fan.FIRMWARE_KNOWN", 0xA1)
+    rig = make_rig()
+    rig.run(20)
+    assert len([line for line in rig.log_lines if "firmware id is 0xa2" in line]) == 1
+
+
 # -- the debug level -------------------------------------------------------------------------------
 
 
@@ -737,10 +744,3 @@ def test_an_outage_between_two_ticks_is_said(make_rig: MakeRig) -> None:
     rig.run(10)
     assert rig.fan_percent == rig.daemon.fan.confirmed_percent == 100
     assert ["does not exist" in line or "recovered" in line for line in rig.log_lines] == [True, True]
-
-
-def test_a_firmware_that_nobody_knows_is_logged_once(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("a1d.case.fan.FIRMWARE_KNOWN", 0xA1)
-    rig = make_rig()
-    rig.run(20)
-    assert len([line for line in rig.log_lines if "firmware id is 0xa2" in line]) == 1
