@@ -30,6 +30,7 @@ from a1d.service.status import Publisher, curves_of, status_of
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.cooling import CoolingCheck
 from a1d.temperature.reading import gap_s
 from a1d.temperature.sensors import open_sensors, read_all
 
@@ -77,6 +78,7 @@ class Daemon:
         self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self.log)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
         self.sensors = open_sensors(self.config, hardware.sysfs)
+        self._cooling = CoolingCheck(self.config)
         self.server = self._open_server()
 
     def run(self) -> None:
@@ -146,6 +148,9 @@ class Daemon:
             self.controller = Controller(self.config, now_s, self.fan.observed_percent)
         readings = read_all(self.sensors, now_s, gap=gap)
         self.decision = self.controller.step(now_s, readings, gap=gap)
+        self.health.report("cooling", self._cooling.step(now_s, self.fan.confirmed_percent, readings, gap))
+        if self.controller.saw_leap:
+            self.loop.tick_soon(self.config.interval_s / 2)
         if self.log.debugging:
             for reading in readings:
                 self.log.debug(f"reading: {reading.sensor}: {reading.temp_celsius:.1f} C, {reading.error or 'ok'}")
@@ -214,6 +219,7 @@ class Daemon:
                 sensor.close()
                 self.health.forget(f"sensor {sensor.name}")
             self.sensors = open_sensors(config, self._hardware.sysfs)
+        self._cooling.configure(config)
         if self.controller is not None:
             self.controller.configure(config)
         self.fan.refresh_s = config.fan.refresh_s
@@ -239,7 +245,7 @@ class Daemon:
         )
         service = Service([control, *self._hardware.interfaces()], INFO, self.log)
         path = os.path.join(self._run_dir, SOCKET_NAME)
-        steering_gid()  # looking a group up can take long: now, and not when the first client comes
+        steering_gid()  # read now, and not when the first client comes
         try:
             return Server(path, service, self.loop.selector, self.clock, may_steer)
         except OSError as error:

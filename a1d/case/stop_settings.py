@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from a1d.case.bus import PACE_S
 from a1d.config import limits
 from a1d.config.guess import guess_case, read_bounded
-from a1d.paths import CONFIG_PATH, RUN_DIR
+from a1d.paths import CONFIG_PATH, service_run_dir
 
 FILE_NAME = "stop.json"
 _IS_VALID: dict[str, Callable[[Any], bool]] = {
@@ -56,7 +56,7 @@ def read_stop_settings(run_dir: str | None = None, config_path: str | None = Non
 
     Without either, the defaults. The two places are the service's unless given. Raises nothing.
     """
-    run_dir = run_dir or os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
+    run_dir = run_dir or service_run_dir()
     config_path = config_path or os.environ.get("A1D_CONFIG", CONFIG_PATH)
     known = read_known(run_dir)
     if not {"protocol", "bus"} <= known.keys():

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from a1d.config.reader import key_of
-from a1d.config.settings import Config
+from a1d.config.settings import PRESETS, Config, FanConfig
 
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|\d+(?:ms|s|m|h|d)", re.ASCII)
 
@@ -28,7 +28,10 @@ def _section(section: Any, indent: str) -> Iterator[str]:
             yield ""
         yield textwrap.indent(field.metadata["doc"], f"{indent}# ")
         if "kind" in field.metadata:
-            yield f"{indent}{_setting(field, value)}"
+            # What is the preset's stays a comment, or another preset written above it would change nothing.
+            preset = PRESETS[section.preset] if isinstance(section, FanConfig) else {}
+            is_preset = field.name in preset and preset[field.name] == value
+            yield f"{'#' if is_preset else ''}{indent}{_setting(field, value)}"
             continue
         if isinstance(value, tuple):
             yield "# Each has:"

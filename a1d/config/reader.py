@@ -9,7 +9,7 @@ from typing import Any
 
 from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
-from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, SensorConfig
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 50
@@ -104,6 +104,8 @@ class _Reader:
                 arguments[field.name] = self._sensors(entry, at)
             else:
                 arguments[field.name] = self.section(type(field.default), entry, at)
+        if section is FanConfig and "preset" in arguments:
+            arguments = PRESETS[arguments["preset"]] | arguments
         return section(**arguments)
 
     def check_windows(self, config: Config) -> None:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
+from typing import Any
 
 from a1d.button.pulses import Edge, Gesture
 from a1d.button.watcher import EdgeSource
@@ -38,6 +39,12 @@ class SensorFault(Enum):
     DEAD = "sensor-dead"  # the zone is gone
     FROZEN = "sensor-frozen"  # the value stands still
     RAVING = "sensor-raving"  # nonsense of every kind
+
+
+class FanFault(Enum):
+    """What can be wrong with the fan that the case cannot see."""
+
+    STUCK = "fan-stuck"  # it stands still, or air no longer passes: the duty cools nothing
 
 
 class SimulatedEdges:
@@ -106,6 +113,7 @@ class SimulatedCase:
         self.heat = HeatModel()
         self.bus_faults: set[BusFault] = set()
         self.sensor_faults: set[SensorFault] = set()
+        self.fan_faults: set[FanFault] = set()
         self.fixed_celsius: float | None = None  # hold the chip at this temperature
         self.load_watts: float | None = None  # None: heat and cool in turns
         self.powered: list[str] = []  # reboots and power-offs that a real system would have done
@@ -138,7 +146,8 @@ class SimulatedCase:
     def advance(self, now_s: float) -> None:
         """Heat, cool, and write the temperature files."""
         elapsed_s, self._advanced_s = now_s - self._advanced_s, now_s
-        self.heat.advance(min(elapsed_s, 60.0) * self._heat_speed, self.watts, self.mcu.fan_percent)
+        cooling_percent = 0 if FanFault.STUCK in self.fan_faults else self.mcu.fan_percent
+        self.heat.advance(min(elapsed_s, 60.0) * self._heat_speed, self.watts, cooling_percent)
         self._write_temperatures()
 
     def interfaces(self) -> list[Interface]:
@@ -190,7 +199,12 @@ class SimulatedCase:
         require_steering(peer)
         asked = parse_parameters(parameters, fault=str, on=bool)
         name, is_on = asked["fault"], asked["on"]
-        faults: dict[str, BusFault | SensorFault] = {f.value: f for kind in (BusFault, SensorFault) for f in kind}
+        kinds: dict[type[Enum], set[Any]] = {
+            BusFault: self.bus_faults,
+            SensorFault: self.sensor_faults,
+            FanFault: self.fan_faults,
+        }
+        faults = {fault.value: fault for kind in kinds for fault in kind}
         if name == "reset-mcu":
             if is_on:
                 self.mcu.reset()
@@ -198,10 +212,7 @@ class SimulatedCase:
         if name not in faults:
             raise RequestError("fault", f"found {name!r:.40}, expected one of {', '.join((*faults, 'reset-mcu'))}")
         fault = faults[name]
-        switched: set[BusFault] | set[SensorFault] = (
-            self.bus_faults if isinstance(fault, BusFault) else self.sensor_faults
-        )
-        (switched.add if is_on else switched.discard)(fault)  # type: ignore[arg-type]
+        (kinds[type(fault)].add if is_on else kinds[type(fault)].discard)(fault)
         return {}
 
     def _set_load(self, parameters: Parameters, peer: Peer) -> Parameters:
@@ -221,7 +232,7 @@ class SimulatedCase:
             "watts": float(self.watts),
             "power_cut_s": None if self.mcu.cut_s is None else self.mcu.cut_s - self._clock(),
             "powered": self.powered,
-            "faults": sorted(fault.value for fault in (*self.bus_faults, *self.sensor_faults)),
+            "faults": sorted(fault.value for fault in (*self.bus_faults, *self.sensor_faults, *self.fan_faults)),
             "transfers": len(self.mcu.transfers),
             "forbidden_writes": len(self.mcu.forbidden),
         }
