@@ -51,7 +51,7 @@ class Daemon:
         clock: Callable[[], float] = boot_clock,
     ) -> None:
         self.clock = clock
-        self.started_s = clock()
+        self.started_s = self._ticked_s = clock()
         self.log = log or Log()
         self.health = Health(self.log)
         self.controller: Controller | None = None  # until the fan's present duty is known
@@ -61,10 +61,8 @@ class Daemon:
         self._hardware = hardware
         self._run_dir = run_dir
         self._read_config = read_config
-        self._ticked_s = self.started_s
         self._notifier = Notifier(self.started_s)
         self.publisher = Publisher(self._notifier)
-
         try:
             self.config = read_config()
         except ConfigError as error:
@@ -191,13 +189,11 @@ class Daemon:
         """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
         self._notifier.reloading()
         try:
-            config = self._read_config()
+            self._apply(self._read_config())
+            self.log.info("reload: done")
         except ConfigError as error:
             self.log.error(f"reload: the old configuration stays:\n{error}")
             raise
-        else:
-            self._apply(config)
-            self.log.info("reload: done")
         finally:
             self._notifier.reloaded()
 

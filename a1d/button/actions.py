@@ -25,6 +25,8 @@ _OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 @dataclass(slots=True)
 class _Running:
+    """What has been started, or waits for its next try."""
+
     what: str
     command: tuple[str, ...]
     is_power: bool

@@ -93,15 +93,14 @@ class ButtonWatcher:
         self._check_life()
         if self.source is None and self.enabled and now_s >= self._retry_at_s:
             self._retry_at_s = now_s + _RETRY_S
+            self.error, self._is_dead = None, False
             try:
                 self.source = self._open_source(self._config)
             except OSError as error:
-                self.error, self._is_dead = error, False
+                self.error = error
             except ImportError as error:  # a system's own package of the same name, perhaps
                 self.error = ButtonError(f"the {self._config.backend} library cannot be used: {error}")
-            else:
-                self.error, self._is_dead = None, False
-                self._check_life()
+            self._check_life()
 
     def _check_life(self) -> None:
         if self.source is not None and not self.source.is_alive():

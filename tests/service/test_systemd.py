@@ -21,7 +21,7 @@ from a1d.button.watcher import ButtonWatcher
 from a1d.config.settings import Config
 from a1d.errors import ConfigError
 from a1d.service.systemd import READY_MAX_S, Notifier
-from a1d.sim.case import SimulatedEdges
+from a1d.sim.edges import SimulatedEdges
 from a1d.sim.mcu import BusFault
 from tests.virtual import VirtualRig
 
