@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 STAMP := $(VENV)/.dev
+BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint types unit bench hil-virtual hil-case hil-case-operator install install-files uninstall clean
+.PHONY: run test lint types unit bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -27,6 +28,9 @@ unit: $(STAMP)
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench
 
+bench-control: $(BENCH)  ## how quiet and how cool: a1d, its peers and the optimum on a model; two minutes
+	$(BIN)/python -m tests.bench.control $(BENCH_ARGS)
+
 SUITE ?= trixie
 hil-virtual: $(STAMP)  ## every check in virtual machines with a virtual case (root): hil/README.md
 	$(BIN)/python -m hil.host --suite '$(SUITE)' --only '$(ONLY)'
@@ -37,8 +41,10 @@ hil-case hil-case-operator:  ## on a real Pi in its case (root), without and wit
 	@'$(or $(PREFIX),/opt/a1d)/bin/python' -B -m hil.suite --rig case --only '$(ONLY)' \
 	    $(if $(filter %-operator,$@),--operator) $(if $(YES),--yes)
 
+# By the environment: there no character of theirs means anything to a shell.
+export DESTDIR PREFIX BINDIR PYTHON
 install install-files uninstall:  ## the service on this system (root); DESTDIR, PREFIX: systemd/install.sh
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' PYTHON='$(PYTHON)' sh systemd/install.sh $@
+	@sh systemd/install.sh $@
 
 $(RUN): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +53,10 @@ $(RUN): pyproject.toml
 
 $(STAMP): $(RUN)
 	$(INSTALL) '.[dev]'
+	touch $@
+
+$(BENCH): $(STAMP)
+	$(INSTALL) '.[bench]'
 	touch $@
 
 clean:

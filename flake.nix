@@ -6,29 +6,42 @@
   outputs =
     { self, nixpkgs }:
     let
-      forEachSystem =
-        make:
-        nixpkgs.lib.genAttrs [
-          "aarch64-linux"
-          "x86_64-linux"
-        ] (system: make nixpkgs.legacyPackages.${system});
+      forSystems =
+        systems: make: nixpkgs.lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
+      linux = [
+        "aarch64-linux"
+        "x86_64-linux"
+      ];
+      # a1d does not run there, but people write it there.
+      all = linux ++ [ "aarch64-darwin" ];
     in
     {
-      nixosModules.default = ./nixos-module;
+      nixosModules = {
+        default = self.nixosModules.a1d;
+        a1d = ./nixos-module;
+      };
 
       overlays.default = final: _previous: { a1d = final.callPackage ./nixos-module/package.nix { }; };
 
-      packages = forEachSystem (pkgs: {
+      templates.default = {
+        path = ./nixos-module/template;
+        description = "An SD image for a Raspberry Pi 5 in an ARGON ONE V3, with nixos-hardware";
+      };
+
+      packages = forSystems linux (pkgs: {
         default = pkgs.callPackage ./nixos-module/package.nix { };
       });
 
-      checks = forEachSystem (
+      checks = forSystems linux (
         pkgs:
         let
           system = pkgs.stdenv.hostPlatform.system;
+          package = self.packages.${system}.default;
         in
         {
-          package = self.packages.${system}.default;
+          inherit package;
+          inherit (package) docs;
+          inherit (package.tests) nixos pytest;
           # The module, and what a1d itself says of its defaults.
           configuration =
             (nixpkgs.lib.nixosSystem {
@@ -37,6 +50,7 @@
                 {
                   nixpkgs.hostPlatform = system;
                   services.a1d.enable = true;
+                  system.stateVersion = "26.11";
                 }
               ];
             }).config.environment.etc."a1d/config.yaml".source;
@@ -51,10 +65,9 @@
         }
       );
 
-      devShells = forEachSystem (pkgs: {
+      devShells = forSystems all (pkgs: {
         default = pkgs.mkShell {
-          # What of pyproject.toml's [dev] nixpkgs has; dukpy, which test_service.py wants, it has not.
-          inputsFrom = [ self.packages.${pkgs.stdenv.hostPlatform.system}.default ];
+          # What of pyproject.toml's [dev] nixpkgs has; dukpy, which test_unit.py wants, it has not.
           packages = [
             pkgs.mypy
             pkgs.nixfmt
@@ -64,12 +77,19 @@
             pkgs.python3Packages.pytest
             pkgs.python3Packages.pytest-mock
             pkgs.python3Packages.pytest-xdist
+            pkgs.python3Packages.pyyaml
+            pkgs.python3Packages.sdnotify
+            pkgs.python3Packages.smbus2
             pkgs.python3Packages.types-pyyaml
             pkgs.python3Packages.varlink
+          ]
+          ++ nixpkgs.lib.optionals pkgs.stdenv.hostPlatform.isLinux [
+            pkgs.python3Packages.gpiod
+            pkgs.python3Packages.gpiozero
           ];
         };
       });
 
-      formatter = forEachSystem (pkgs: pkgs.nixfmt-tree);
+      formatter = forSystems all (pkgs: pkgs.nixfmt-tree);
     };
 }

@@ -18,7 +18,7 @@ from a1d.daemon import Daemon, boot_clock
 from a1d.errors import A1dError, ConfigError, DaemonRunningError, StopError
 from a1d.hardware import RealCase
 from a1d.log import Log
-from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
+from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, service_run_dir, simulation_run_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -94,7 +94,7 @@ def _read(path: str | None) -> Config:
 
 def _serve(options: Options) -> int:
     with contextlib.ExitStack() as stack:
-        default = simulation_run_dir() if options.simulate else os.environ.get("RUNTIME_DIRECTORY", RUN_DIR)
+        default = simulation_run_dir() if options.simulate else service_run_dir()
         run_dir = options.run_dir or default
         _lock_run_dir(run_dir, stack)
         read = partial(_read, options.config)

@@ -37,9 +37,9 @@ class Loop:
         """When the next thing is due that no descriptor will announce."""
         return min(self._next_tick_s, self.fan_due_s)
 
-    def tick_soon(self) -> None:
-        """The next tick is due now."""
-        self._next_tick_s = self._clock()
+    def tick_soon(self, within_s: float = 0.0) -> None:
+        """The next tick is due now, or in ``within_s`` seconds at the latest."""
+        self._next_tick_s = min(self._next_tick_s, self._clock() + within_s)
 
     def run_once(self) -> None:
         """Wait for the next thing to happen and deal with it."""
@@ -49,7 +49,7 @@ class Loop:
             self._turns += 1
             self._last_turn[key.fd] = self._turns
             key.data()
-            if self._clock() >= self._next_tick_s:
+            if self._clock() >= self.wake_s:
                 break  # the fan comes first; what is ready stays ready
         now_s = self._clock()
         if now_s >= self._next_tick_s:

@@ -9,12 +9,15 @@ let
   cfg = config.services.a1d;
   yaml = pkgs.formats.yaml { };
 
+  # Where the overlay is applied, its a1d.
+  a1dOf = pkgs: pkgs.a1d or (pkgs.callPackage ./package.nix { });
+
   # Whoever builds for the Pi may not be able to run the Pi's programs.
   checker =
     if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
       cfg.package
     else
-      pkgs.buildPackages.callPackage ./package.nix { };
+      a1dOf pkgs.buildPackages;
 
   configFile =
     pkgs.runCommand "a1d-config.yaml" { written = yaml.generate "config.yaml" cfg.settings; }
@@ -26,6 +29,7 @@ let
           echo "a1d does not accept services.a1d.settings, for the reasons above" >&2
           exit 1
         fi
+        cat reasons >&2 # what it accepts with a warning
         cp config.yaml "$out"
       '';
 
@@ -38,11 +42,8 @@ in
   options.services.a1d = {
     enable = lib.mkEnableOption "a1d, the fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5";
 
-    package = lib.mkOption {
-      type = lib.types.package;
-      default = pkgs.callPackage ./package.nix { };
-      defaultText = lib.literalExpression "pkgs.callPackage ./package.nix { }";
-      description = "The a1d to run. A change restarts the service in one step.";
+    package = lib.mkPackageOption { a1d = a1dOf pkgs; } "a1d" {
+      extraDescription = "A change restarts the service in one step.";
     };
 
     settings = lib.mkOption {
@@ -62,30 +63,55 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    systemd.services.a1d = import ./unit.nix cfg.package // {
-      enableStrictShellChecks = true;
+    # The unit, and the hook that systemd-shutdown runs last of all.
+    systemd.packages = [ cfg.package ];
+    systemd.services.a1d = {
+      wantedBy = [ "multi-user.target" ];
       # The default would stop the daemon, rebuild half the system and only then start the new one.
       stopIfChanged = false;
       # The unit itself does not name this file: whatever else a unit changes in is a restart, this is a reload.
       reloadTriggers = [ configFile ];
+      # For the bus, when it belongs to another group. The user stays out of that one: it may be wheel.
+      serviceConfig = lib.mkIf (config.hardware.i2c.group != "i2c") {
+        SupplementaryGroups = [ config.hardware.i2c.group ];
+      };
+    };
+
+    # systemd-shutdown unmounts the overlay on /etc before it looks for hooks there, so they have to be beneath it too.
+    # Nothing takes the link away again: it leads to the hooks of the system that is going down, with or without a1d.
+    systemd.services.a1d-powercut-hook = lib.mkIf config.system.etc.overlay.enable {
+      description = "Shutdown hooks in the /etc beneath the overlay, for a1d's power cut";
+      wantedBy = [ "multi-user.target" ];
+      path = [ pkgs.util-linux ];
+      enableStrictShellChecks = true;
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        PrivateMounts = true;
+        RuntimeDirectory = "a1d-root";
+      };
+      script = ''
+        root=$RUNTIME_DIRECTORY
+        mount --bind / "$root" # of all mounts only this one: what lies on /etc stays behind
+        mkdir -p "$root/etc/systemd"
+        # -T: a directory there is somebody's, and a link within it would be no hook.
+        ln -sfnT /run/current-system/etc/systemd/system-shutdown "$root/etc/systemd/system-shutdown"
+        umount "$root"
+      '';
     };
 
     environment.etc."a1d/config.yaml".source = configFile;
-    environment.systemPackages = [ cfg.package ];
-
-    # Last of all at power-off and halt. A link, so it is always that of the system that is going down.
-    systemd.shutdown.a1d-powercut = "${cfg.package}/bin/a1d-powercut";
+    # The programs for everybody, polkit's rules, and the documents that the unit names.
+    environment.systemPackages = [ cfg.package ] ++ lib.optional (cfg.package ? docs) cfg.package.docs;
 
     hardware.i2c.enable = true;
-    services.udev.packages = [
-      (pkgs.writeTextDir "lib/udev/rules.d/60-a1d.rules" (builtins.readFile ../systemd/a1d.udev))
-    ];
+    services.udev.packages = [ cfg.package ];
     users.users.a1d = {
       isSystemUser = true;
       description = "a1d fan and power daemon";
       group = "a1d";
       extraGroups = [
-        config.hardware.i2c.group
+        "i2c"
         "gpio"
       ];
     };
@@ -95,10 +121,21 @@ in
       i2c = { };
     };
 
-    security.polkit = {
-      enable = lib.mkDefault true;
-      extraConfig = builtins.readFile ../systemd/a1d.rules;
-    };
+    security.polkit.enable = lib.mkDefault true;
+
+    warnings =
+      lib.optional (!lib.any (sensor: sensor ? zone) cfg.settings.sensors) ''
+        services.a1d.settings.sensors has no sensor with a zone, so nobody watches the CPU. A list that you give takes
+        the place of the default: name the CPU too, or add to the default with lib.mkOptionDefault.
+      ''
+      ++ lib.optional (builtins.length (builtins.attrNames (cfg.settings.fan.curve or { })) == 1) ''
+        services.a1d.settings.fan.curve has a single point. A curve that you give takes the place of the preset's: give
+        all of its points.
+      ''
+      ++ lib.optional (cfg.settings.button.backend or "gpiod" == "gpiozero") ''
+        services.a1d.settings.button.backend = "gpiozero": gpiozero 2.0.1, which nixpkgs may still have, takes the wrong
+        GPIO chip on newer kernels, and the button then does nothing. It has to be 2.0.1.post3 or newer.
+      '';
 
     assertions = [
       {

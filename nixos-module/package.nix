@@ -1,70 +1,88 @@
 {
   lib,
+  callPackage,
   python3Packages,
-  fetchPypi,
+  testers,
+  versionCheckHook,
   # Only button.backend = "gpiozero" wants it.
   withLgpio ? false,
+  # With the tests in its source, each edit of a test would be another package and a restart of the daemon.
+  withTests ? false,
 }:
-let
-  wanted = "2.0.1.post3";
-
-  # nixpkgs has 2.0.1, which takes the wrong GPIO chip on newer kernels. Goes away once nixpkgs has more.
-  gpiozero =
-    if lib.versionAtLeast python3Packages.gpiozero.version wanted then
-      python3Packages.gpiozero
-    else
-      python3Packages.buildPythonPackage {
-        pname = "gpiozero";
-        version = wanted;
-        pyproject = true;
-        src = fetchPypi {
-          pname = "gpiozero";
-          version = wanted;
-          hash = "sha256-dF/qtt9GOsLp3hDGfi3Z85bmaLpOKB6SOB1sRgEAqPc=";
-        };
-        build-system = [ python3Packages.setuptools ];
-        dependencies = [ python3Packages.colorzero ];
-        doCheck = false; # its source release has the tests, but not their conftest.py
-        pythonImportsCheck = [ "gpiozero" ];
-        meta.license = lib.licenses.bsd3;
-      };
-in
-python3Packages.buildPythonApplication {
+python3Packages.buildPythonApplication (finalAttrs: {
   pname = "a1d";
   version = builtins.head (
     builtins.match ".*\n__version__ = \"([^\"]+)\".*" (builtins.readFile ../a1d/__init__.py)
   );
   pyproject = true;
 
-  # Only what ends up in it, so that nothing else makes another package of it, and with that a restart.
+  # Only what ends up in it: an edit of the documentation must not restart the daemon.
   src = lib.fileset.toSource {
     root = ../.;
-    fileset = lib.fileset.unions [
-      (lib.fileset.fileFilter (file: !file.hasExt "pyc") ../a1d)
-      ../pyproject.toml
-      ../README.md
-      ../LICENSE
-      ../CHANGELOG.md
-      ../docs
-    ];
+    fileset = lib.fileset.unions (
+      [
+        (lib.fileset.fileFilter (file: !file.hasExt "pyc") ../a1d)
+        ../pyproject.toml
+        ../LICENSE
+        ../systemd/a1d.service
+        ../systemd/a1d.rules
+        ../systemd/a1d.sysusers
+        ../systemd/a1d.udev
+      ]
+      ++ lib.optionals withTests [
+        (lib.fileset.fileFilter (file: file.hasExt "py") ../tests)
+        ../systemd/config.yaml # one test reads it
+      ]
+    );
   };
+
+  # The wheel's description, which nobody reads here. README.md would be one more file that restarts the daemon.
+  postPatch = ''
+    sed -i '/^readme = /d' pyproject.toml
+  '';
 
   build-system = [ python3Packages.setuptools ];
   dependencies = [
     python3Packages.smbus2
-    gpiozero
+    python3Packages.gpiozero
     python3Packages.gpiod
     python3Packages.pyyaml
     python3Packages.sdnotify
   ]
   ++ lib.optional withLgpio python3Packages.lgpio;
+  # nixpkgs has 2.0.1. What is newer in 2.0.1.post3 is of use to button.backend = "gpiozero" alone.
+  pythonRelaxDeps = [ "gpiozero" ];
 
+  # /run/current-system, because the unit must not change when the documentation does.
   postInstall = ''
-    mkdir -p "$out/share/doc/a1d"
-    cp -R README.md LICENSE CHANGELOG.md docs "$out/share/doc/a1d"
+    mkdir -p "$out/lib/systemd/system" "$out/lib/systemd/system-shutdown" \
+      "$out/lib/sysusers.d" "$out/lib/udev/rules.d" "$out/share/polkit-1/rules.d"
+    sed -e "s|/opt/a1d/share/|/run/current-system/sw/share/|" -e "s|/opt/a1d|$out|" \
+      systemd/a1d.service >"$out/lib/systemd/system/a1d.service"
+    ln -s "$out/bin/a1d-powercut" "$out/lib/systemd/system-shutdown/a1d-powercut"
+    cp systemd/a1d.sysusers "$out/lib/sysusers.d/a1d.conf"
+    cp systemd/a1d.udev "$out/lib/udev/rules.d/60-a1d.rules"
+    cp systemd/a1d.rules "$out/share/polkit-1/rules.d/50-a1d.rules"
   '';
 
-  doCheck = false; # the tests want systemd, and minutes; CI runs them
+  nativeCheckInputs = [
+    versionCheckHook
+  ]
+  ++ lib.optionals withTests [
+    python3Packages.hypothesis
+    python3Packages.pytest-mock
+    python3Packages.pytestCheckHook
+  ];
+  # What needs no systemd, no root, no network and no real time.
+  enabledTestPaths = [
+    "tests/button"
+    "tests/case/test_bus.py"
+    "tests/case/test_fan.py"
+    "tests/config"
+    "tests/sim"
+    "tests/temperature"
+    "tests/test_duration.py"
+  ];
   pythonImportsCheck = [
     "a1d.cli"
     "a1d.client.main"
@@ -76,10 +94,20 @@ python3Packages.buildPythonApplication {
     "smbus2" # a1d imports it only once it opens a bus
   ];
 
+  passthru = {
+    docs = callPackage ./docs.nix { inherit (finalAttrs) version; };
+    tests = {
+      pytest = callPackage ./package.nix { withTests = true; };
+      nixos = testers.runNixOSTest ./simulate-test.nix;
+    };
+  };
+
   meta = {
     description = "Fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5";
+    homepage = "https://nossa.ee/~talya/a1d";
     license = lib.licenses.mit;
+    maintainers = [ ];
     platforms = lib.platforms.linux;
     mainProgram = "a1d";
   };
-}
+})

@@ -7,7 +7,11 @@ let
   gesture =
     default: description:
     mkOption {
-      type = types.either types.str (types.listOf types.str);
+      type = types.either (types.enum [
+        "reboot"
+        "poweroff"
+        "none"
+      ]) (types.nonEmptyListOf types.str);
       inherit default description;
       example = literalExpression ''[ "''${pkgs.util-linux}/bin/logger" "pressed" ]'';
     };
@@ -16,21 +20,17 @@ types.submodule {
   freeformType = yaml.type;
   options = {
     fan = {
-      curve = mkOption {
-        type = types.attrsOf types.number;
-        default = {
-          "50" = 10;
-          "60" = 40;
-          "70" = 100;
-        };
-        example = {
-          "45" = 15;
-          "65" = 60;
-          "75" = 100;
-        };
+      preset = mkOption {
+        type = types.enum [
+          "quiet"
+          "balanced"
+          "cool"
+        ];
+        default = "balanced";
+        example = "quiet";
         description = ''
-          Duty in percent at a temperature in Celsius. Below the first point the fan is off; beyond the last one it
-          rises to 100 % at the critical temperature (`fan.critical_celsius`, 80).
+          Curve, hold and rise in one word: `quiet`, `balanced` or `cool`. `fan.curve`, `fan.hold` and `fan.rise` win
+          over it where they are set.
         '';
       };
       duty_min_percent = mkOption {
@@ -38,14 +38,11 @@ types.submodule {
         default = 10;
         description = "The lowest duty that turns your fan; a lower one that is not 0 is raised to this.";
       };
-      hold = mkOption {
-        type = types.either types.str types.number;
-        default = "10s";
-        example = "30s";
-        description = "The fan slows only after it has been cooler for this long. It speeds up at once.";
-      };
       on_stop = mkOption {
-        type = types.either types.str types.number;
+        type = types.either (types.enum [
+          "keep"
+          "failsafe"
+        ]) types.number;
         default = "keep";
         example = "failsafe";
         description = ''
@@ -77,12 +74,16 @@ types.submodule {
         }
       ];
       description = ''
-        The temperatures to watch; the fan gets the highest demand. Yours replace the default, so name the CPU too.
+        The temperatures to watch; the fan gets the highest demand. A list that you give takes the place of the default,
+        so name the CPU too; `lib.mkOptionDefault` adds to the default instead.
       '';
     };
     case = {
       protocol = mkOption {
-        type = types.str;
+        type = types.enum [
+          "register"
+          "legacy"
+        ];
         default = "register";
         example = "legacy";
         description = "`register` for a V3, `legacy` for V1, V2, M.2 and Fan HAT. It cannot be found out safely.";

@@ -7,6 +7,7 @@
 # PYTHON   the Python that will run it (python3), 3.11 or newer
 set -eu
 umask 022
+unset CDPATH               # or cd goes elsewhere, and says where
 PATH=$PATH:/usr/sbin:/sbin # su without - has none of these
 
 DESTDIR=${DESTDIR:-}
@@ -25,22 +26,27 @@ CONFIG=/etc/a1d/config.yaml
 OPT=$DESTDIR$PREFIX
 # In a directory of a1d's own: nothing else may ever be moved or removed. It remembers what was made besides.
 MADE=.made-by-make-install
+FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT"
+
+# It may be killed at any moment, by a power cut too. Every step can be repeated, what was made is written down before
+# it is made, and a program, once there, is there at each moment: tests/install/test_killed.py.
 
 say() { printf 'a1d: %s\n' "$*"; }
 fail() { printf 'a1d: %s\n' "$*" >&2; exit 1; }
+# shellcheck source=/dev/null
+. "$SOURCE/systemd/install-checks.sh"
 systemd_runs() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
 
 install_all() {
     check_prefix
     [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "installing needs root: sudo make install"
-    check_others
+    check_places
+    DESTDIR=$DESTDIR PREFIX=$PREFIX sh "$SOURCE/systemd/other-daemons.sh" || exit 1
     check_python
+    recover
     install_program
     install_files
-    for name in a1d a1d-ctl; do
-        mkdir -p "$DESTDIR$BINDIR"
-        ln -sfn "$PREFIX/bin/$name" "$DESTDIR$BINDIR/$name"
-    done
+    for name in a1d a1d-ctl; do link "$PREFIX/bin/$name" "$BINDIR/$name"; done
     if [ -z "$DESTDIR" ]; then
         make_users
         bus=$("$OPT/bin/a1d" --print-config 2>/dev/null | sed -n 's/^  bus: //p')
@@ -49,103 +55,49 @@ install_all() {
     fi
 }
 
-check_prefix() {
-    case $PREFIX in
-        [!/]* | '') fail "PREFIX=$PREFIX: expected something like /opt/a1d" ;;
-    esac
-    case $DESTDIR in
-        [!/]*) fail "DESTDIR=$DESTDIR: expected an absolute path" ;;
-    esac
-    if [ -e "$OPT" ] && [ ! -e "$OPT/$MADE" ]; then
-        fail "$OPT is there already and is not a1d's. PREFIX must be a directory for a1d alone;" \
-            "a package that brings the Python part itself wants: make install-files"
-    fi
-    [ -z "$DESTDIR" ] || return 0
-    parent=${PREFIX%/*}
-    while [ ! -d "$parent/" ]; do parent=${parent%/*}; done
-    case $(readlink -f "$parent/") in
-        /home* | /root* | /tmp* | /var/tmp* | /run*) fail "PREFIX=$PREFIX: the service sees nothing there; expected something like /opt/a1d" ;;
-    esac
-    if [ "$(stat -c %d "$parent/")" != "$(stat -c %d /)" ]; then
-        fail "PREFIX=$PREFIX is on a file system of its own: the power-cut hook comes when that is unmounted already"
-    fi
-    installed=$(sed -n 's|^ExecStart=\(.*\)/bin/a1d$|\1|p' "$UNITS/a1d.service" 2>/dev/null || true)
-    if [ -n "$installed" ] && [ "$installed" != "$PREFIX" ]; then
-        fail "a1d is installed in $installed: say PREFIX=$installed, or first: sudo make uninstall PREFIX=$installed"
-    fi
-}
-
-check_python() {
-    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        fail "PYTHON=$PYTHON does not run or is older than 3.11, the one of Debian 12 and Raspberry Pi OS bookworm"
-    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
-        fail "$PYTHON cannot make virtual environments; install that first: sudo apt install python3-venv"
-    [ -z "$DESTDIR" ] || return 0
-    case $("$PYTHON" -c 'import os, sys; print(os.path.realpath(sys.executable))') in
-        /home/* | /root/* | /tmp/* | /var/tmp/*) fail "PYTHON=$PYTHON lives where the service cannot see it; try PYTHON=/usr/bin/python3" ;;
-    esac
-}
-
-# Two daemons fight over one fan.
-check_others() {
-    found=
-    for file in "$DESTDIR"/etc/systemd/system/argon* "$DESTDIR"/usr/local/lib/systemd/system/argon* \
-        "$DESTDIR$UNITS"/argon* "$DESTDIR${HOOK%/*}"/argon*; do
-        case ${file##*/} in
-            argononeup*) ;; # a battery's, not the fan's
-            argononed.service | argoneond.service | argonone*.service)
-                if [ -e "$file" ] && [ "$(readlink -f "$file")" != /dev/null ]; then found="$found $file"; fi
-                ;;
-            *)
-                if [ -e "$file" ] && [ "${file%/*}" = "$DESTDIR${HOOK%/*}" ]; then found="$found $file"; fi
-                ;;
+# What pip and Python are told by the environment would go into what is built, or elsewhere. Where packages come from stays.
+clean_environment() {
+    for name in $(env | sed -nE 's/^((PIP|PYTHON)[A-Za-z0-9_]*)=.*/\1/p'); do
+        case $name in
+            PYTHON | PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_NO_INDEX | PIP_FIND_LINKS | PIP_CACHE_DIR) ;;
+            PIP_PROXY | PIP_CERT | PIP_CLIENT_CERT | PIP_TRUSTED_HOST | PIP_TIMEOUT | PIP_DEFAULT_TIMEOUT | PIP_RETRIES) ;;
+            *) unset "$name" ;;
         esac
     done
-    for file in /etc/systemd/system/a1d.service /usr/local/lib/systemd/system/a1d.service; do
-        if [ -e "$DESTDIR$file" ]; then found="$found $DESTDIR$file"; fi
-    done
-    file=$DESTDIR$BINDIR/a1d
-    if [ -e "$file" ] && [ "$(readlink "$file")" != "$PREFIX/bin/a1d" ]; then found="$found $file"; fi
-    [ -n "$found" ] || return 0
-    {
-        say "another daemon for this case is installed, and two of them fight over the fan:"
-        # shellcheck disable=SC2086 # the names have no blanks: they come from the patterns above
-        printf '    %s\n' $found
-        say "nothing has been changed. To remove it, run its own uninstaller if it has one:"
-        for tool in argon-uninstall argonone-uninstall; do
-            if command -v "$tool" >/dev/null; then printf '    sudo %s\n' "$tool"; fi
-        done
-        say "or these, and then make install again:"
-        for file in $found; do
-            case $file in *.service) printf '    sudo systemctl disable --now %s\n' "${file##*/}" ;; esac
-            printf '    sudo rm -f %s\n' "$file"
-        done
-        printf '    sudo systemctl daemon-reload\n'
-    } >&2
-    exit 1
 }
 
-# Built beside the old one and put in its place in one step: whatever fails before that changes nothing.
+# Killed between its two renames, an earlier version of this script left the program under another name.
+recover() {
+    if [ ! -e "$OPT" ] && [ -e "$OPT.old/$MADE" ]; then mv -T "$OPT.old" "$OPT"; fi
+}
+
+# Built beside the old one, tried, and put in its place in one step: whatever fails before that changes nothing.
 install_program() {
     say "building in $OPT.new"
-    work=$(mktemp -d)
-    # What is built must not leave root's files in the sources.
-    trap 'rm -rf "$work" "$OPT.new"' EXIT
+    build=$OPT.new/.build
+    pip="$build/tools/bin/python -m pip --quiet --disable-pip-version-check"
+    remove_tree "$OPT.new"
+    trap 'remove_tree "$OPT.new"' EXIT
     trap 'exit 1' INT TERM HUP
-    mkdir "$work/source"
-    for file in pyproject.toml README.md LICENSE a1d; do cp -R "$SOURCE/$file" "$work/source"; done
+    mkdir -p "$OPT.new"
+    list_made >"$OPT.new/$MADE"
+    # What is built must not leave root's files in the sources.
+    mkdir -p "$build/source"
+    for file in pyproject.toml README.md LICENSE a1d; do cp -R "$SOURCE/$file" "$build/source"; done
     # Compiling setuptools, to use it once, would be half of the work.
-    export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_COMPILE=1
-    "$PYTHON" -m venv "$work/tools"
+    export PIP_NO_COMPILE=1
+    "$PYTHON" -m venv "$build/tools"
     # gpiod and PyYAML hold C: without a wheel for this machine, say so instead of looking for a compiler.
     # sdnotify comes as source, for which bookworm's pip would want more than it brings: hence pep517.
-    "$work/tools/bin/python" -m pip --quiet wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$work/wheels" "$work/source" ||
+    $pip wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$build/wheels" "$build/source" ||
         fail "the Python packages could not be had (the reason is above); nothing has been changed"
 
-    rm -rf "$OPT.new"
-    mkdir -p "$OPT.new"
     "$PYTHON" -m venv --without-pip "$OPT.new"
-    "$work/tools/bin/python" -m pip --quiet --python "$OPT.new/bin/python" install --no-index --find-links "$work/wheels" a1d
+    # No environment and no pip.conf may say where to.
+    PIP_CONFIG_FILE=/dev/null $pip --isolated --python "$OPT.new/bin/python" install --no-compile \
+        --root-user-action ignore --no-index --find-links "$build/wheels" a1d ||
+        fail "the new program could not be put together (the reason is above); nothing has been changed"
+    rm -rf "$build"
     # It is not called .new in the end, and a packager's scratch root not at all.
     rm -f "$OPT.new"/bin/[Aa]ctivate*
     sed -i "s|$OPT.new|$PREFIX|g" "$OPT.new/pyvenv.cfg"
@@ -160,13 +112,59 @@ install_program() {
     "$OPT.new/bin/python" -m compileall -q -f -s "$OPT.new" -p "$PREFIX" "$OPT.new/lib"
     mkdir -p "$OPT.new/share/doc/a1d"
     cp -R "$SOURCE/README.md" "$SOURCE/LICENSE" "$SOURCE/CHANGELOG.md" "$SOURCE/docs" "$OPT.new/share/doc/a1d"
-    if [ -e "$OPT" ]; then cp -p "$OPT/$MADE" "$OPT.new"; else : >"$OPT.new/$MADE"; fi
+    try_program || fail "the new program does not run (the reason is above); nothing has been changed"
+    sync -f "$OPT.new" # or a power cut could leave empty files under the right names
 
-    rm -rf "$OPT.old"
-    if [ -e "$OPT" ]; then mv "$OPT" "$OPT.old"; fi
-    mv "$OPT.new" "$OPT" || { [ ! -e "$OPT.old" ] || mv "$OPT.old" "$OPT"; fail "$OPT.new cannot be put in place"; }
-    rm -rf "$OPT.old" "$work"
+    if [ -e "$OPT/$MADE" ]; then
+        exchange "$OPT.new" "$OPT" || fail "$OPT cannot be replaced in one step; nothing has been changed." \
+            "Do it in two: sudo make uninstall && sudo make install"
+    else
+        mv -T "$OPT.new" "$OPT"
+    fi
     trap - EXIT INT TERM HUP
+    remove_tree "$OPT.new"
+    remove_tree "$OPT.old"
+}
+
+# The groups and the user that are not there: uninstalling takes away nobody else's.
+list_made() {
+    if [ -e "$OPT/$MADE" ]; then cat "$OPT/$MADE"; fi
+    [ -z "$DESTDIR" ] || return 0
+    for group in i2c gpio a1d; do
+        getent group "$group" >/dev/null || echo "group $group"
+    done
+    getent passwd a1d >/dev/null || echo "passwd a1d"
+}
+
+# As far as it goes without touching the bus: a1d-failsafe is only loaded, and at a reboot a1d-powercut does nothing.
+try_program() (
+    cd / || exit 1
+    python="$OPT.new/bin/python -I"
+    for name in a1d a1d-ctl a1d-failsafe a1d-powercut; do
+        if [ ! -x "$OPT.new/bin/$name" ] || ! head -n 2 "$OPT.new/bin/$name" | grep -qF "$PREFIX/bin/python"; then
+            say "$OPT.new/bin/$name is missing or is not for $PREFIX" >&2
+            exit 1
+        fi
+    done
+    $python -c 'import a1d.case.failsafe, gpiod, smbus2' &&
+        $python "$OPT.new/bin/a1d" --version >/dev/null &&
+        $python "$OPT.new/bin/a1d" --check "$SOURCE/systemd/config.yaml" >/dev/null &&
+        $python "$OPT.new/bin/a1d-ctl" --help >/dev/null &&
+        $python "$OPT.new/bin/a1d-powercut" reboot
+)
+
+# Two directories swap their names in one step (renameat2, RENAME_EXCHANGE): mv knows that from coreutils 9.5 on.
+exchange() {
+    "$PYTHON" -I -c 'import ctypes, os, sys
+here, there = map(os.fsencode, sys.argv[1:])
+if ctypes.CDLL(None, use_errno=True).renameat2(-100, here, -100, there, 2):
+    sys.exit(os.strerror(ctypes.get_errno()))' "$1" "$2"
+}
+
+# The mark goes last: by it a second run knows what a first one, killed, has left.
+remove_tree() {
+    if [ -d "$1" ] && [ ! -L "$1" ]; then find "$1" -mindepth 1 ! -path "$1/$MADE" -delete; fi
+    rm -rf "$1"
 }
 
 install_files() {
@@ -176,8 +174,7 @@ install_files() {
     put a1d.sysusers "$SYSUSERS"
     put a1d.udev "$UDEV"
     put a1d.rules "$POLKIT"
-    mkdir -p "$DESTDIR${HOOK%/*}"
-    ln -sfn "$PREFIX/bin/a1d-powercut" "$DESTDIR$HOOK"
+    link "$PREFIX/bin/a1d-powercut" "$HOOK"
     if [ ! -e "$DESTDIR$CONFIG" ]; then put config.yaml "$CONFIG"; fi
 }
 
@@ -188,12 +185,12 @@ put() {
     mv -f "$DESTDIR$2.new" "$DESTDIR$2"
 }
 
+link() {
+    mkdir -p "$DESTDIR${2%/*}"
+    if [ "$(readlink "$DESTDIR$2")" != "$1" ]; then ln -sfn "$1" "$DESTDIR$2"; fi
+}
+
 make_users() {
-    # Remembered, so that uninstalling takes away nobody else's.
-    for group in i2c gpio a1d; do
-        getent group "$group" >/dev/null || echo "group $group" >>"$OPT/$MADE"
-    done
-    getent passwd a1d >/dev/null || echo "passwd a1d" >>"$OPT/$MADE"
     systemd-sysusers "$SYSUSERS"
     if [ -e /run/udev/control ]; then
         udevadm control --reload
@@ -225,6 +222,7 @@ uninstall() {
     [ -z "$DESTDIR" ] || fail "DESTDIR=$DESTDIR: just remove it"
     [ "$(id -u)" = 0 ] || fail "uninstalling needs root: sudo make uninstall"
     check_prefix
+    recover
     if [ -e "$UNITS/a1d.service" ]; then
         now=
         if systemd_runs; then now=--now; fi
@@ -233,7 +231,7 @@ uninstall() {
     fi
     # Nobody will look after the fan from here on.
     if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 | sed 's/^<.>//'; fi
-    rm -f "$UNITS/a1d.service" "$UNITS/a1d-power@.path" "$UNITS/a1d-power@.service" "$HOOK" "$SYSUSERS" "$UDEV" "$POLKIT"
+    for file in $FILES "$HOOK" "$CONFIG.new"; do rm -f "$file" "$file.new"; done
     for name in a1d a1d-ctl; do
         if [ "$(readlink "$BINDIR/$name")" = "$PREFIX/bin/$name" ]; then rm "$BINDIR/$name"; fi
     done
@@ -255,13 +253,16 @@ uninstall() {
         udevadm control --reload
         udevadm trigger --subsystem-match=i2c-dev --subsystem-match=gpio
     fi
-    rm -rf "$OPT" "$OPT.new" "$OPT.old"
+    for directory in "$OPT.new" "$OPT.old" "$OPT"; do remove_tree "$directory"; done
     say "removed, except for ${CONFIG%/*}"
     for boot in /boot/firmware/config.txt /boot/config.txt; do
+        rm -f "$boot.before-a1d.new"
         if [ -e "$boot.before-a1d" ]; then say "and $boot, in which a1d enabled I2C; as it was before: $boot.before-a1d"; fi
     done
 }
 
+clean_environment
+check_names
 case ${1:-} in
     install) install_all ;;
     install-files) install_files ;;

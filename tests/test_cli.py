@@ -247,6 +247,15 @@ def test_without_a_run_directory_of_its_own_it_says_how_to_start(tmp_path: Path)
     assert "a1d --simulate" in done.stderr
 
 
+def test_of_several_run_directories_the_first_is_ours(tmp_path: Path) -> None:
+    """A drop-in that adds a RuntimeDirectory= makes two, separated by a colon."""
+    path = tmp_path / "file"
+    path.touch()
+    done = a1d(env={"RUNTIME_DIRECTORY": f"{path}/a1d:{tmp_path}/of-a-drop-in"})
+    assert f"{path}/a1d" in done.stderr
+    assert "of-a-drop-in" not in done.stderr
+
+
 def test_a_run_directory_of_another_a1d_is_refused_without_touching_it(tmp_path: Path) -> None:
     socket = tmp_path / SOCKET_NAME
     socket.touch()

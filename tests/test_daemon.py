@@ -19,12 +19,12 @@ from a1d.case.stop_settings import read_stop_settings
 from a1d.config.reader import read_config
 from a1d.config.settings import Config, SensorConfig
 from a1d.errors import ConfigError, StopError
-from a1d.sim.case import SensorFault
+from a1d.sim.case import FanFault, SensorFault
 from a1d.sim.mcu import BusFault
 from a1d.temperature.controller import Decision
 from a1d.temperature.curve import curve_of
 from a1d.temperature.reading import Reading
-from tests.virtual import VirtualRig
+from tests.virtual import PROMPT_FAN, VirtualRig
 
 MakeRig = Callable[..., VirtualRig]
 KICK_S = 0.6
@@ -181,11 +181,11 @@ def test_reload_takes_a_good_file_keeps_the_old_for_a_bad_one_and_keeps_the_leas
     make_rig: MakeRig, tmp_path: Path
 ) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("fan: {curve: {40: 30, 70: 100}}\n")
+    path.write_text("fan: {curve: {40: 30, 70: 100}, hold: 10s}\n")
     rig = make_rig(lambda: read_config(str(path)))
     settle_at(rig, 40.0)
     assert rig.fan_percent == 30
-    path.write_text("fan: {curve: {40: 50, 70: 100}}\n")
+    path.write_text("fan: {curve: {40: 50, 70: 100}, hold: 10s}\n")
     rig.daemon.reload()
     rig.run(1)
     assert rig.fan_percent == 50
@@ -193,7 +193,7 @@ def test_reload_takes_a_good_file_keeps_the_old_for_a_bad_one_and_keeps_the_leas
     path.write_text("fan: {curve: nonsense}\n")
     with pytest.raises(ConfigError, match=r"config.yaml:1: fan.curve"):
         rig.daemon.reload()
-    path.write_text("fan: {curve: {40: 20, 70: 100}}\n")
+    path.write_text("fan: {curve: {40: 20, 70: 100}, hold: 10s}\n")
     rig.daemon.reload()
     rig.run(1)
     assert rig.fan_percent == 90
@@ -211,7 +211,7 @@ def test_nvme_with_its_own_curve_can_ask_for_more(make_rig: MakeRig) -> None:
 
 
 def test_legacy_protocol_follows_too(make_rig: MakeRig) -> None:
-    config = Config()
+    config = Config(fan=PROMPT_FAN)
     rig = make_rig(replace(config, case=replace(config.case, protocol="legacy")), legacy=True)
     rig.case.fixed_celsius = 65.0
     rig.run(2)
@@ -270,7 +270,7 @@ def test_a_slow_sensor_that_is_lost_is_tried_each_tick_and_soon_counts_as_hot(ma
     assert rig.fan_percent == 100
 
 
-def test_a_duty_changed_behind_our_back_is_said(rig: VirtualRig) -> None:
+def test_a_duty_changed_by_another_program_is_said(rig: VirtualRig) -> None:
     settle_at(rig, 65.0)
     rig.log_lines.clear()
     rig.case.mcu.set_duty(0)
@@ -547,6 +547,30 @@ def test_whoever_waits_gets_a_turn_and_signals_and_the_button_go_first(rig: Virt
         theirs.close()
 
 
+def test_a_transfer_that_is_due_between_two_ticks_does_not_wait_until_everybody_was_served(rig: VirtualRig) -> None:
+    rig.run(5)
+    loop = rig.daemon.loop
+    pairs = [socket.socketpair() for _ in range(64)]
+    for ours, theirs in pairs:
+        loop.selector.register(ours, selectors.EVENT_READ, lambda: rig.clock.sleep(0.006))
+        theirs.send(b"x")
+    polled_s: list[float] = []
+
+    def poll_fan() -> float:
+        polled_s.append(rig.clock())
+        return float("inf")
+
+    loop._poll_fan = poll_fan
+    due_s = loop.fan_due_s = rig.clock() + 0.05
+    for _ in range(3):
+        loop.run_once()
+    assert due_s <= polled_s[0] < due_s + 0.01
+    for ours, theirs in pairs:
+        loop.selector.unregister(ours)
+        ours.close()
+        theirs.close()
+
+
 def test_a_gap_in_the_ticks_is_told_to_sensors_and_controller_alike(
     rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -613,7 +637,7 @@ def test_in_an_emergency_a_manual_duty_is_answered_with_what_the_fan_gets(rig: V
 
 
 def test_debug_logs_each_transfer_reading_and_decision_and_a_reload_ends_it(make_rig: MakeRig) -> None:
-    chosen = [replace(Config(), log_level="debug")]
+    chosen = [replace(Config(fan=PROMPT_FAN), log_level="debug")]
     rig = make_rig(lambda: chosen[0])
     rig.run(5)
     rig.log_lines.clear()
@@ -708,7 +732,7 @@ def test_a_change_of_protocol_at_a_reload_ends_every_read(make_rig: MakeRig) -> 
 @pytest.mark.parametrize("interval_s", [0.5, 2.0, 5.0])
 def test_a_changed_duty_is_said_however_far_apart_the_ticks_are(make_rig: MakeRig, interval_s: float) -> None:
     """It is healed 0.6 s after it was noticed, so no tick may ever see it."""
-    rig = make_rig(Config(interval_s=interval_s))
+    rig = make_rig(Config(interval_s=interval_s, fan=PROMPT_FAN))
     settle_at(rig, 45.0)
     rig.case.bus_faults.add(BusFault.NO_ANSWER)
     rig.case.fixed_celsius = 65.0
@@ -807,3 +831,68 @@ def test_a_temperature_around_critical_is_one_problem_and_not_many(rig: VirtualR
 
     rig.run(600, shake)
     assert len(rig.log_lines) == 1
+
+
+# -- the calm rise, by default ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset_s", [0.01, 0.26, 0.49])
+@pytest.mark.parametrize("celsius", [72.0, 85.0])
+def test_by_default_a_leap_is_on_the_bus_within_a_second(make_rig: MakeRig, offset_s: float, celsius: float) -> None:
+    rig = make_rig(Config())
+    rig.run(60)
+    rig.clock.now_s += offset_s
+    rig.case.fixed_celsius = celsius
+    rig.run(0.9)
+    assert rig.case.mcu.register_duty == 100
+
+
+def test_by_default_a_lone_reading_causes_no_write(make_rig: MakeRig) -> None:
+    rig = make_rig(Config())
+    rig.run(60)
+    before = [transfer for transfer in rig.case.mcu.transfers if transfer.value]
+    rig.case.fixed_celsius = 85.0
+    rig.run_once()
+    assert rig.daemon.controller is not None and rig.daemon.controller.saw_leap
+    rig.case.fixed_celsius = 45.0
+    rig.run(10)
+    assert [transfer for transfer in rig.case.mcu.transfers if transfer.value] == before
+    assert rig.fan_percent == 0
+
+
+# -- cooling that does not work --------------------------------------------------------------------
+
+
+def test_a_fan_that_stands_still_is_said_and_its_end_too(rig: VirtualRig) -> None:
+    settle_at(rig, 55.0)
+    rig.case.fixed_celsius = 84.0
+    rig.run(50)
+    assert rig.daemon.health.state == "ok"
+    rig.run(30)
+    assert rig.daemon.health.problems == [
+        "the fan runs at 100 % and cpu stays at 84 C: is the fan stuck or unplugged, the inlet blocked, the pad off?"
+    ]
+    assert rig.daemon.health.state == "degraded"
+    rig.daemon.reload()
+    rig.run(80)
+    assert len([line for line in rig.log_lines if "is the fan stuck" in line]) == 1, "a reload asks once more"
+    rig.case.fixed_celsius = 70.0
+    rig.run(60)
+    assert rig.daemon.health.state == "ok"
+
+
+def test_a_fan_that_is_stuck_is_found_on_the_simulated_case(make_rig: MakeRig) -> None:
+    rig = make_rig(heat_speed=1.0)
+    rig.case.fixed_celsius = None
+    rig.case.load_watts = 14.0
+    rig.run(60)
+    rig.case.fan_faults.add(FanFault.STUCK)
+    rig.run(1800)
+    assert any("is the fan stuck" in problem for problem in rig.daemon.health.problems)
+
+
+def test_a_firmware_that_nobody_knows_is_logged_once(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("a1d.case.fan.FIRMWARE_KNOWN", 0xA1)
+    rig = make_rig()
+    rig.run(20)
+    assert len([line for line in rig.log_lines if "firmware id is 0xa2" in line]) == 1

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
+from a1d.config.settings import Config
+from a1d.temperature.curve import curve_of
 from tests import fake_smbus2
 from tests.process import DaemonProcess
 
@@ -176,7 +178,7 @@ def test_a_bad_configuration_starts_on_defaults_and_says_so(service: Service) ->
     daemon = service.start()
     daemon.wait_notified("READY=1")
     daemon.wait_notified("degraded")
-    service.wait_for_duty(70)  # the built-in curve's at 65 C
+    service.wait_for_duty(curve_of(Config(), Config().sensors[0]).duty_percent(65))
     assert "fan.hold" in daemon.close()[1]
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from a1d.config.settings import Config
+from a1d.config.settings import Config, FanConfig
 from a1d.daemon import Daemon
 from a1d.log import Log
 from a1d.sim.case import SimulatedCase
+
+# Round numbers, ten seconds and no calm rise: tests of everything else need not wait for it.
+PROMPT_FAN = FanConfig(
+    curve=((50.0, 10.0), (60.0, 40.0), (70.0, 100.0)), hysteresis_celsius=3.0, hold_s=10.0, rise_s=0.0
+)
 
 
 class VirtualClock:
@@ -41,7 +46,7 @@ class VirtualRig:
         self.log_lines: list[str] = []
         self.run_dir = tmp_path / "run"
         self.run_dir.mkdir(exist_ok=True)
-        chosen = config or Config()
+        chosen = config or Config(fan=PROMPT_FAN)
         read_config = chosen if callable(chosen) else lambda: chosen
         self.daemon = Daemon(
             self.case, str(self.run_dir), read_config, log=Log(self.log_lines.append), clock=self.clock

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from a1d.config.reader import key_of
-from a1d.config.settings import Config
+from a1d.config.settings import PRESETS, Config, FanConfig
 
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|\d+(?:ms|s|m|h|d)", re.ASCII)
 
@@ -28,7 +28,10 @@ def _section(section: Any, indent: str) -> Iterator[str]:
             yield ""
         yield textwrap.indent(field.metadata["doc"], f"{indent}# ")
         if "kind" in field.metadata:
-            yield f"{indent}{_setting(field, value)}"
+            # What is the preset's stays a comment, or another preset written above it would change nothing.
+            preset = PRESETS[section.preset] if isinstance(section, FanConfig) else {}
+            is_preset = field.name in preset and preset[field.name] == value
+            yield f"{'#' if is_preset else ''}{indent}{_setting(field, value)}"
             continue
         if isinstance(value, tuple):
             yield "# Each has:"
@@ -54,12 +57,14 @@ def _setting(field: dataclasses.Field[Any], value: object) -> str:
 
 
 def _show(value: object) -> str:
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return f"[{', '.join(map(_show, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_show(key)}: {_show(entry)}' for key, entry in value.items())}}}"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if not isinstance(value, str):
         return "null" if value is None else str(value)
     if _PLAIN.fullmatch(value) and value not in ("null", "true", "false"):

@@ -9,7 +9,7 @@ from typing import Any
 
 from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
-from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, SensorConfig
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 50
@@ -105,18 +105,19 @@ class _Reader:
                 arguments[field.name] = self._sensors(entry, at)
             else:
                 arguments[field.name] = self.section(type(field.default), entry, at)
+        if section is FanConfig and "preset" in arguments:
+            arguments = PRESETS[arguments["preset"]] | arguments
         return section(**arguments)
 
     def check_windows(self, config: Config) -> None:
         """The button's two windows must lie apart, which only shows when both are known."""
-        double, hold = config.button.double_press_window_ms, config.button.hold_window_ms
-        hold_path, double_path = ("button", "hold_window_ms"), ("button", "double_press_window_ms")
-        if double[0] >= hold[1] or hold[0] >= double[1] or {hold_path, double_path} & self.wrong:
-            return
-        path, mine, name, other = hold_path, hold, "double press", double
-        if hold_path not in self._tree.lines:
-            path, mine, name, other = double_path, double, "hold", hold
-        self._complain(path, f"a window apart from the {name}'s {other[0]:g}..{other[1]:g} ms", list(mine))
+        hold, double = (("button", f"{name}_window_ms") for name in ("hold", "double_press"))
+        mine, path = config.button.hold_window_ms, hold
+        other, name = config.button.double_press_window_ms, "double press"
+        if hold not in self._tree.lines:
+            mine, path, other, name = other, double, mine, "hold"
+        if mine[0] < other[1] and other[0] < mine[1] and not {hold, double} & self.wrong:
+            self._complain(path, f"a window apart from the {name}'s {other[0]:g}..{other[1]:g} ms", list(mine))
 
     def _option(self, kind: Kind, value: Any, path: tuple[object, ...], default: object) -> object:
         try:

@@ -19,14 +19,34 @@ def _section(default: object, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
+# What fan.preset stands for; how each fares is in docs/performance.md.
+PRESETS: dict[str, dict[str, Any]] = {
+    "quiet": {"curve": ((50.0, 10.0), (60.0, 15.0), (68.0, 45.0), (75.0, 100.0)), "hold_s": 120.0, "rise_s": 30.0},
+    "balanced": {"curve": ((48.0, 15.0), (57.0, 20.0), (64.0, 70.0), (68.0, 100.0)), "hold_s": 60.0, "rise_s": 30.0},
+    "cool": {"curve": ((45.0, 20.0), (55.0, 35.0), (65.0, 100.0)), "hold_s": 60.0, "rise_s": 10.0},
+}
+_BALANCED = PRESETS["balanced"]
+
+
 @dataclass(frozen=True, slots=True)
 class FanConfig:
     """The curve and everything that smooths or overrides it."""
 
+    preset: str = kinds.choice(*PRESETS).option(
+        "balanced", "Curve, hold and rise in one word: quiet, balanced or cool. One that is set below wins over it."
+    )
     curve: Points = kinds.curve_points.option(
-        ((50.0, 10.0), (60.0, 40.0), (70.0, 100.0)),
+        _BALANCED["curve"],
         "Duty in percent at a temperature in Celsius. Below the first point the fan is off; beyond the last one it\n"
         "rises to 100 % at the critical temperature.",
+    )
+    mode: str = kinds.choice("curve", "target").option(
+        "curve", "curve: the duty that belongs to a temperature. target: whatever duty holds target_celsius."
+    )
+    target_celsius: float = kinds.number(40, 70).option(
+        58.0,
+        "What mode target holds. The fan is off from 8 C below it, and rises to 100 % over the last 8 C before\n"
+        "critical. A sensor with a curve of its own keeps to that.",
     )
     interpolation: str = kinds.choice("linear", "step").option(
         "linear", "Between two points: linear, or step (keep the lower point's duty)."
@@ -35,9 +55,15 @@ class FanConfig:
         80.0, "From here on the fan is at 100 % whatever else is set. A Pi 5 throttles from 80 (T4)."
     )
     hysteresis_celsius: float = kinds.number(0, 20).option(
-        3.0, "The fan slows only when it is this much cooler than its present duty needs ..."
+        5.0, "The fan slows only when it is this much cooler than its present duty needs ..."
     )
-    hold_s: float = kinds.duration(0, 600).option(10.0, "... and has been for this long. It speeds up at once.")
+    hold_s: float = kinds.duration(0, 600).option(_BALANCED["hold_s"], "... and has been for this long.")
+    rise_s: float = kinds.duration(0, 60).option(
+        _BALANCED["rise_s"],
+        "It speeds up to what the lowest reading of this long asks for, so that a short spike does not move it. But\n"
+        "it never lags the last two readings by more than 16 C, less from 20 C below critical and nothing from 8 C\n"
+        "below: a real leap is answered with its second reading. 0: every reading counts at once.",
+    )
     duty_min_percent: int = kinds.integer(0, limits.DUTY_MAX_PERCENT).option(
         10, "The lowest duty that turns the fan; a lower one that is not 0 is raised to this (M13)."
     )

@@ -7,16 +7,17 @@ import random
 import shutil
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
+from typing import Any
 
-from a1d.button.pulses import Edge, Gesture
+from a1d.button.pulses import Gesture
 from a1d.button.watcher import EdgeSource
 from a1d.config.settings import ButtonConfig, Config, SensorConfig
 from a1d.errors import RequestError
 from a1d.service.access import require_steering
 from a1d.service.varlink import Interface, Parameters, Peer, parse_parameters, read_description
+from a1d.sim.edges import SimulatedEdges
 from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, HeatModel
 from a1d.sim.mcu import BusFault, SimulatedBus, SimulatedMcu
 from a1d.temperature.file_reader import DirectReader
@@ -41,44 +42,10 @@ class SensorFault(Enum):
     RAVING = "sensor-raving"  # nonsense of every kind
 
 
-class SimulatedEdges:
-    """The button's line: pulses that were pressed wait here for the daemon."""
+class FanFault(Enum):
+    """What can be wrong with the fan that the case cannot see."""
 
-    def __init__(self, on_close: Callable[[], None]) -> None:
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._edges: deque[Edge] = deque(maxlen=1024)  # as the kernel's buffer, the oldest is lost first
-        self._seqno = 0
-        self._on_close = on_close
-
-    def pulse(self, end_ns: int, width_ms: float) -> None:
-        """A pulse that has just ended."""
-        for timestamp_ns, rising in ((end_ns - round(width_ms * 1e6), True), (end_ns, False)):
-            self._seqno += 1
-            self._edges.append(Edge(timestamp_ns, rising, self._seqno))
-        os.eventfd_write(self._wake_fd, 1)
-
-    def fileno(self) -> int:
-        """Readable while edges wait."""
-        return self._wake_fd
-
-    def read_edges(self) -> list[Edge]:
-        """Up to 64 waiting edges."""
-        edges = [self._edges.popleft() for _ in range(min(64, len(self._edges)))]
-        if not self._edges:
-            try:
-                os.eventfd_read(self._wake_fd)
-            except BlockingIOError:
-                pass
-        return edges
-
-    def is_alive(self) -> bool:
-        """Always."""
-        return True
-
-    def close(self) -> None:
-        """Release the line."""
-        self._on_close()
-        os.close(self._wake_fd)
+    STUCK = "fan-stuck"  # it stands still, or air no longer passes: the duty cools nothing
 
 
 class SimulatedCase:
@@ -107,6 +74,7 @@ class SimulatedCase:
         self.heat = HeatModel()
         self.bus_faults: set[BusFault] = set()
         self.sensor_faults: set[SensorFault] = set()
+        self.fan_faults: set[FanFault] = set()
         self.fixed_celsius: float | None = None  # hold the chip at this temperature
         self.load_watts: float | None = None  # None: heat and cool in turns
         self.powered: list[str] = []  # reboots and power-offs that a real system would have done
@@ -143,7 +111,8 @@ class SimulatedCase:
     def advance(self, now_s: float) -> None:
         """Heat, cool, and write the temperature files."""
         elapsed_s, self._advanced_s = now_s - self._advanced_s, now_s
-        self.heat.advance(min(elapsed_s, 60.0) * self._heat_speed, self.watts, self.mcu.fan_percent)
+        cooling_percent = 0 if FanFault.STUCK in self.fan_faults else self.mcu.fan_percent
+        self.heat.advance(min(elapsed_s, 60.0) * self._heat_speed, self.watts, cooling_percent)
         self._write_temperatures()
 
     def interfaces(self) -> list[Interface]:
@@ -195,7 +164,12 @@ class SimulatedCase:
         require_steering(peer)
         asked = parse_parameters(parameters, fault=str, on=bool)
         name, is_on = asked["fault"], asked["on"]
-        faults: dict[str, BusFault | SensorFault] = {f.value: f for kind in (BusFault, SensorFault) for f in kind}
+        kinds: dict[type[Enum], set[Any]] = {
+            BusFault: self.bus_faults,
+            SensorFault: self.sensor_faults,
+            FanFault: self.fan_faults,
+        }
+        faults = {fault.value: fault for kind in kinds for fault in kind}
         if name == "reset-mcu":
             if is_on:
                 self.mcu.reset()
@@ -203,10 +177,7 @@ class SimulatedCase:
         if name not in faults:
             raise RequestError("fault", f"found {name!r:.40}, expected one of {', '.join((*faults, 'reset-mcu'))}")
         fault = faults[name]
-        switched: set[BusFault] | set[SensorFault] = (
-            self.bus_faults if isinstance(fault, BusFault) else self.sensor_faults
-        )
-        (switched.add if is_on else switched.discard)(fault)  # type: ignore[arg-type]
+        (kinds[type(fault)].add if is_on else kinds[type(fault)].discard)(fault)
         return {}
 
     def _set_load(self, parameters: Parameters, peer: Peer) -> Parameters:
@@ -226,7 +197,7 @@ class SimulatedCase:
             "watts": float(self.watts),
             "power_cut_s": None if self.mcu.cut_s is None else self.mcu.cut_s - self._clock(),
             "powered": self.powered,
-            "faults": sorted(fault.value for fault in (*self.bus_faults, *self.sensor_faults)),
+            "faults": sorted(fault.value for fault in (*self.bus_faults, *self.sensor_faults, *self.fan_faults)),
             "transfers": len(self.mcu.transfers),
             "forbidden_writes": len(self.mcu.forbidden),
         }

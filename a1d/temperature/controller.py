@@ -1,7 +1,7 @@
 """From temperatures to one duty, with the reason in words. Pure: time is an argument.
 
-The fan speeds up at once and slows late. Above everything stand the critical temperature and a
-reading that cannot be trusted; below them a manual setting; below that the curve.
+The fan rises calmly (rise.py) and slows late. Above everything stand the critical temperature and a
+reading that cannot be trusted; below them a manual setting; below that the curve or the target.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from a1d.config.settings import Config
 from a1d.duration import format_duration
 from a1d.temperature.curve import curve_of
 from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
+from a1d.temperature.rise import Rise
+from a1d.temperature.target import TargetLaw, target_laws
 
 
 class Critical(NamedTuple):
@@ -63,12 +65,18 @@ class Controller:
         self._ages_max_s: dict[str, float] = {}
         self._absent: Collection[str] = ()
         self._critical: Critical | None = None
+        self._rises: dict[str, Rise] = {}
+        self._targets: dict[str, TargetLaw] = {}
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Take new settings and keep the duty, the manual setting and the time."""
         self._fan = config.fan
         self._curves = {sensor.name: curve_of(config, sensor) for sensor in config.sensors}
+        self._targets = target_laws(config, self._targets, self._duty)
+        self._rises = {name: self._rises.get(name) or Rise() for name in self._curves}
+        for name, rise in self._rises.items():
+            rise.configure(config.fan.rise_s, self._curves[name].critical_celsius)
         ages_max_s = {sensor.name: age_max_s(config, sensor) for sensor in config.sensors}
         if ages_max_s != self._ages_max_s:
             self._ages_max_s, self._silent_s = ages_max_s, self._last_s
@@ -81,6 +89,11 @@ class Controller:
     def lease(self) -> Lease | None:
         """The manual setting in force, if any."""
         return self._lease
+
+    @property
+    def saw_leap(self) -> bool:
+        """Whether a sensor's newest reading leaps and waits for a second one: worth a look before the next tick."""
+        return any(rise.is_leap for rise in self._rises.values())
 
     @property
     def is_emergency(self) -> bool:
@@ -121,6 +134,8 @@ class Controller:
         if gap:
             self._cool_since_s = self._calm_since_s = None  # nobody saw whether it was cool meanwhile
             self._fresh_s = now_s
+            for rise in self._rises.values():
+                rise.forget()
         self._last_s = now_s
         lease = self._lease
         if lease and lease.until_s is not None and now_s >= lease.until_s:
@@ -128,8 +143,11 @@ class Controller:
 
         untrusted = self._untrusted(now_s, readings)
         trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
+        for name in untrusted:
+            self._rises[name].forget()
+        rising = [self._rising_celsius(reading) for reading in trusted]
         untrusted += tuple(name for name in lost if name not in untrusted)
-        critical = self._update_emergency(now_s, trusted, bool(untrusted))
+        critical = self._update_emergency(now_s, trusted, rising, bool(untrusted))
         if lease and not self._emergency:
             self._duty, self._cool_since_s = lease.duty_percent, None
             if lease.until_s is None:
@@ -137,7 +155,7 @@ class Controller:
             left = format_duration(round(lease.until_s - now_s))
             return Decision(lease.duty_percent, ("set by hand, for {}", left), manual=True)
 
-        why = self._automatic(now_s, trusted)
+        why = self._automatic(now_s, trusted, rising)
         assert self._duty is not None
         if untrusted:
             self._duty = max(self._duty, self._fan.failsafe_duty_percent)
@@ -167,13 +185,23 @@ class Controller:
             untrusted += [name for name in self._curves if name not in heard]
         return tuple(untrusted)
 
-    def _update_emergency(self, now_s: float, trusted: Sequence[Reading], emergency: bool) -> Reading | None:
+    def _rising_celsius(self, reading: Reading) -> float:
+        """How hot the sensor counts as for speeding up. A lost reading takes the calm away until there are new ones."""
+        rise = self._rises[reading.sensor]
+        if reading.error is None:
+            return rise.update(reading.temp_celsius, reading.at_s)
+        rise.forget()
+        return reading.temp_celsius
+
+    def _update_emergency(
+        self, now_s: float, trusted: Sequence[Reading], rising: Sequence[float], emergency: bool
+    ) -> Reading | None:
         """An emergency beats a manual setting until it has been calm for the hold time. The critical reading."""
         calm = not emergency and len(trusted) == self._expected
         critical = None
-        for reading in trusted:
+        for reading, rising_celsius in zip(trusted, rising, strict=True):
             critical_celsius = self._curves[reading.sensor].critical_celsius
-            if not reading.temp_celsius < critical_celsius:
+            if not rising_celsius < critical_celsius:
                 critical = reading
             if reading.error or not reading.temp_celsius < critical_celsius - self._fan.hysteresis_celsius:
                 calm = False
@@ -193,21 +221,25 @@ class Controller:
             self._critical = None
         return critical
 
-    def _automatic(self, now_s: float, trusted: Sequence[Reading]) -> tuple[object, ...]:
-        """Follow the curve: up at once, down after hysteresis and hold. Returns the reason's parts."""
+    def _automatic(self, now_s: float, trusted: Sequence[Reading], rising: Sequence[float]) -> tuple[object, ...]:
+        """Follow the curve or hold the target: up calmly, down after hysteresis and hold. The reason's parts."""
         demand, slow_demand = -1, 0  # slow_demand: what it would take if it were hysteresis_celsius hotter
         why: tuple[object, ...] = ("no reading yet",)
         # A sensor that is late may be hiding heat: the fan may speed up on what is known, never slow down.
         late = len(trusted) < self._expected
-        for reading in trusted:
+        for reading, rising_celsius in zip(trusted, rising, strict=True):
             name, temp_celsius, error = reading.sensor, reading.temp_celsius, reading.error
-            curve = self._curves[name]
+            curve, target = self._curves[name], self._targets.get(name)
             late = late or error is not None
-            wanted = curve.duty_percent(temp_celsius)
+            if target is None:
+                wanted = curve.duty_percent(rising_celsius)
+                slow = curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius)
+            else:
+                wanted = slow = target.duty_percent(now_s, temp_celsius, rising_celsius)
             if wanted > demand:
                 demand = wanted
-                why = ("{} at {:.1f} C asks for {} %", name, temp_celsius, wanted)
-            slow_demand = max(slow_demand, curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius))
+                why = self._why(reading, rising_celsius, wanted)
+            slow_demand = max(slow_demand, slow)
 
         if self._duty is None:
             self._duty = self._fan.failsafe_duty_percent if late else demand
@@ -224,3 +256,17 @@ class Controller:
                 return (f"{why[0]}, slowing in {{:.0f}} s", *why[1:], max(1.0, left_s))
             self._duty, self._cool_since_s = self._cool_duty, None
         return why
+
+    def _why(self, reading: Reading, rising_celsius: float, wanted: int) -> tuple[object, ...]:
+        name, temp_celsius = reading.sensor, reading.temp_celsius
+        if name in self._targets:
+            return "{} at {:.1f} C: {} % to hold {:g} C", name, temp_celsius, wanted, self._targets[name].target_celsius
+        if rising_celsius < temp_celsius:
+            return (
+                "{} at {:.1f} C, counted as {:.1f} C until it lasts: {} %",
+                name,
+                temp_celsius,
+                rising_celsius,
+                wanted,
+            )
+        return "{} at {:.1f} C asks for {} %", name, temp_celsius, wanted

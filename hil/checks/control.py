@@ -49,6 +49,14 @@ def answers_a_step(rig: Rig) -> str:
     return f"worst of 5: {worst_s:.2f} s to the write"
 
 
+@check("as installed: a step from 45 to 72 C is 100 % within 1.5 s")
+def answers_as_installed(rig: Rig) -> str:
+    rig.configure_as_installed()
+    time.sleep(3)
+    rig.heat_to(72)
+    return f"after {rig.wait_fan(100, 1.5):.2f} s"
+
+
 @check("a steady temperature causes no bus traffic but the refresh")
 def steady_is_silent(rig: Rig) -> str:
     rig.heat_to(55)

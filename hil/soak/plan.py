@@ -23,12 +23,14 @@ _BUTTON = """button:
   double_press: [sh, -c, "echo double >>/run/a1d/pressed"]
   hold: [sh, -c, "echo hold >>/run/a1d/pressed"]
 """
-# Every configuration has the default fan.hold, because the judge assumes it.
+# Every configuration has the same hysteresis, hold and rise: the judge knows one of each, and would wait for minutes
+# with the defaults.
+_PROMPT = "fan: {curve: {50: 10, 60: 40, 70: 100}, hysteresis_celsius: 3, hold: 10s, rise: 0s}\n"
 CONFIGS = {
-    "plain": _BUTTON,
-    "warm": _BUTTON + "fan: {curve: {45: 20, 65: 100}}\n",
-    "sensors": _BUTTON + "sensors: [{name: chip, zone: cpu-thermal, frozen: 40m}]\n",
-    "line": _BUTTON + "  hold_window_ms: [30, 56]\n",
+    "plain": _PROMPT + _BUTTON,
+    "warm": _PROMPT.replace("{50: 10, 60: 40, 70: 100}", "{45: 20, 65: 100}") + _BUTTON,
+    "sensors": _PROMPT + _BUTTON + "sensors: [{name: chip, zone: cpu-thermal, frozen: 40m}]\n",
+    "line": _PROMPT + _BUTTON + "  hold_window_ms: [30, 56]\n",
     "refused": "fan: {hold: soon}\n",
 }
 

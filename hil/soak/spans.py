@@ -11,11 +11,12 @@ from a1d.config.settings import FanConfig
 from a1d.temperature.curve import Curve
 from hil.soak.plan import Action
 
-FAN = FanConfig()
+# As in hil.soak.plan.
+FAN = FanConfig(curve=((50.0, 10.0), (60.0, 40.0), (70.0, 100.0)), hysteresis_celsius=3.0, hold_s=10.0, rise_s=0.0)
 
 
 def curve_of(points: tuple[tuple[float, float], ...]) -> Curve:
-    """A curve with the other settings as they are by default."""
+    """A curve with the other settings of ``FAN``."""
     return Curve(points, FAN.critical_celsius, duty_min_percent=FAN.duty_min_percent)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from a1d.config.kinds import duration
 from a1d.config.printer import print_config
 from a1d.config.reader import key_of, parse_config
-from a1d.config.settings import ButtonConfig, CaseConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, ButtonConfig, CaseConfig, Config, FanConfig, SensorConfig
 
 Strategies = dict[str, st.SearchStrategy[Any]]
 
@@ -78,11 +78,15 @@ def configs() -> st.SearchStrategy[Config]:
     fans = _build(
         FanConfig,
         {
-            "curve": _curves(),
+            "preset": st.sampled_from(list(PRESETS)),
+            "curve": st.sampled_from([preset["curve"] for preset in PRESETS.values()]) | _curves(),
+            "mode": st.sampled_from(["curve", "target"]),
+            "target_celsius": st.floats(40, 70),
             "interpolation": st.sampled_from(["linear", "step"]),
             "critical_celsius": st.floats(40, 100),
             "hysteresis_celsius": st.floats(0, 20),
-            "hold_s": durations(0, 600),
+            "hold_s": durations(0, 600) | st.just(60.0),
+            "rise_s": durations(0, 60) | st.sampled_from([10.0, 20.0, 30.0]),
             "duty_min_percent": st.integers(0, 100),
             "failsafe_percent": st.integers(30, 100),
             "on_stop": st.sampled_from(["keep", "failsafe"]) | st.integers(0, 100),
@@ -183,7 +187,13 @@ def test_a_setting_stands_right_below_its_meaning() -> None:
     for made_by, key, doc in OPTIONS:
         if made_by is not SensorConfig and key not in ("fan", "sensors", "case", "button"):
             last = f"# {doc[-1]}".strip()
-            assert any(above == last and below.startswith(f"{key}:") for above, below in pairs)
+            assert any(above == last and below.lstrip("# ").startswith(f"{key}:") for above, below in pairs)
+
+
+def test_a_preset_written_into_the_printed_configuration_takes_effect() -> None:
+    text = print_config(Config(fan=FanConfig(hold_s=7.0)))
+    changed = parse_config(text.replace("preset: balanced", "preset: quiet"))
+    assert changed.fan == FanConfig(preset="quiet", **{**PRESETS["quiet"], "hold_s": 7.0})
 
 
 @pytest.mark.parametrize("written", ["500ms", "5s", "5.5s", "1m", "1m30s", "59m59s", "1h"])

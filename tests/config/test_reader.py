@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from a1d.config.kinds import Kind
 from a1d.config.printer import print_config
 from a1d.config.reader import _COMMENTS, key_of, parse_config, read_config
-from a1d.config.settings import ButtonConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, SensorConfig
 from a1d.config.yaml_tree import Tree
 from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
@@ -163,6 +163,36 @@ def test_a_duration_is_seconds_or_has_units(written: str, seconds: float) -> Non
     assert parse_config(f"fan: {{refresh: {written}}}").fan.refresh_s == seconds
 
 
+# -- presets ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_a_curve_a_hold_and_a_rise_and_nothing_else(preset: str) -> None:
+    fan = parse_config(f"fan: {{preset: {preset}}}").fan
+    assert fan == FanConfig(preset=preset, **PRESETS[preset])
+    assert PRESETS[preset].keys() == {"curve", "hold_s", "rise_s"}
+
+
+def test_a_setting_wins_over_the_preset_wherever_it_stands() -> None:
+    for text in ("fan: {preset: quiet, hold: 7s}", "fan: {hold: 7s, preset: quiet}"):
+        assert parse_config(text).fan == FanConfig(preset="quiet", **{**PRESETS["quiet"], "hold_s": 7.0})
+
+
+def test_the_default_is_the_preset_balanced() -> None:
+    assert parse_config("fan: {preset: balanced}").fan == FanConfig()
+
+
+def test_a_curve_without_a_preset_is_the_curve_as_ever() -> None:
+    assert parse_config("fan: {curve: {40: 30, 70: 100}}").fan.curve == ((40.0, 30.0), (70.0, 100.0))
+
+
+def test_an_unknown_preset_is_said_with_the_known_ones() -> None:
+    assert "found loud, expected quiet or balanced or cool" in problem_of("fan: {preset: loud}")
+
+
+# -- durations -------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("written", ["-5s", "5x", "s", "''", "10 parsecs", "[60]", "true", ".nan", "PT60S", "\u0666s"])
 def test_anything_else_is_no_duration(written: str) -> None:
     assert ": fan.refresh: found " in problem_of(f"fan: {{refresh: {written}}}")
@@ -176,7 +206,7 @@ def test_what_a_generator_writes_is_accepted() -> None:
         "button": {"hold": ["/bin/echo", "a b"]},
     }
     config = parse_config(json.dumps(settings))
-    assert config.fan == FanConfig(((-5, 0), (50, 10), (62.5, 40)), hold_s=5.0, hysteresis_celsius=0.1 + 0.2)
+    assert config.fan == FanConfig(curve=((-5, 0), (50, 10), (62.5, 40)), hold_s=5.0, hysteresis_celsius=0.1 + 0.2)
     assert config.sensors == (SensorConfig("disk", hwmon="nvme"),)
     assert config.button.hold == ("/bin/echo", "a b")
 

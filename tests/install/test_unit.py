@@ -14,8 +14,7 @@ from typing import NamedTuple
 import dukpy
 import pytest
 
-from a1d import daemon
-from a1d.case import failsafe
+from a1d.case import failsafe, fan
 from a1d.config.printer import print_config
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
@@ -115,12 +114,13 @@ def test_the_times_fit_the_programs() -> None:
     assert seconds_of("TimeoutStartSec") > 2 * systemd.READY_MAX_S
     assert seconds_of("TimeoutStopSec") > 2 * (failsafe.TIME_MAX_S + 1.0)
     # The bus counts as neglected before the watchdog bites, not after.
-    assert seconds_of("WatchdogSec") >= 2 * daemon._OVERDUE_S
+    assert seconds_of("WatchdogSec") >= 2 * fan._OVERDUE_S
 
 
 def test_what_the_stop_programs_need_outlives_the_daemon() -> None:
     assert value_of("RuntimeDirectory") == "a1d"
     assert value_of("RuntimeDirectoryPreserve") == "yes"
+    assert value_of("RuntimeDirectoryMode") == "0711", "strangers reach the socket and cannot lock the directory"
 
 
 def test_it_never_gives_up() -> None:
@@ -217,14 +217,57 @@ class Case(NamedTuple):
     ],
 )
 def test_a1d_may_end_the_system_and_nothing_else_and_nobody_else_may(case: Case) -> None:
+    assert ask_polkit((ROOT / "systemd/a1d.rules").read_text(), case) == case.result
+
+
+def ask_polkit(rule: str, case: Case) -> str | None:
     """In the engine that polkit uses itself. None: somebody else's rule, or polkit's own default, decides."""
     polkit = """
         var rules = [], polkit = {Result: {YES: "yes", NOT_HANDLED: null}, addRule: function (f) { rules.push(f); }};
     """
+    # Where a detail is not given, polkit's lookup gives undefined.
     ask = """
         rules[0](
-            {id: dukpy.action, lookup: function (key) { return dukpy[key]; }},
+            {id: dukpy.action, lookup: function (key) { return dukpy[key] === "" ? undefined : dukpy[key]; }},
             {user: dukpy.user, isInGroup: function () { return true; }})
     """
-    rules = (ROOT / "systemd/a1d.rules").read_text()
-    assert dukpy.evaljs([polkit, rules, ask], **case._asdict()) == case.result
+    answer: str | None = dukpy.evaljs([polkit, rule, f"({ask}) || null"], **case._asdict())
+    return answer
+
+
+def documented(language: str, word: str) -> str:
+    """The one example of docs/service.md in this language that has this word."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs/service.md").read_text(), re.DOTALL)
+    (block,) = (block for block in blocks if word in block)
+    return str(block)
+
+
+# What systemd asks polkit about under manage-units, besides restart.
+OTHER_VERBS = ["start", "stop", "reload", "try-restart", "reload-or-restart", "kill", "kill-subgroup", "clean"]
+OTHER_VERBS += ["set-property", "reset-failed", "freeze", "thaw", "bind-mount", "mount-image", "ref", "start-transient"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("a1d", f"{SYSTEMD}.manage-units", "yes", "kodi.service", "restart"),
+        *(Case("a1d", f"{SYSTEMD}.manage-units", None, "kodi.service", verb) for verb in OTHER_VERBS),
+        Case("a1d", f"{SYSTEMD}.manage-units", None, "kodi.service", ""),
+        Case("a1d", f"{SYSTEMD}.manage-units", None, "", ""),
+        Case("a1d", f"{SYSTEMD}.manage-units", None, "kodi2.service", "restart"),
+        Case("a1d", f"{SYSTEMD}.manage-units", None, "ssh.service", "restart"),
+        Case("a1d", f"{SYSTEMD}.manage-unit-files", None, "kodi.service", "restart"),
+        Case("a1d", f"{SYSTEMD}.set-environment", None, "kodi.service", "restart"),
+        Case("a1d", f"{LOGIND}.power-off", None),
+        Case("pi", f"{SYSTEMD}.manage-units", None, "kodi.service", "restart"),
+        Case("a1dx", f"{SYSTEMD}.manage-units", None, "kodi.service", "restart"),
+    ],
+)
+def test_the_documented_rule_allows_one_verb_for_one_unit(case: Case) -> None:
+    assert ask_polkit(documented("js", "kodi.service"), case) == case.result
+
+
+def test_the_documented_rule_is_for_the_documented_command() -> None:
+    command = parse_config(documented("yaml", "kodi.service"), "docs/service.md").button.double_press
+    assert isinstance(command, tuple)
+    assert command[-2:] == ("restart", "kodi.service")

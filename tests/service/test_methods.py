@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import grp
 import json
 import os
-import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -24,15 +22,15 @@ from a1d.button.pulses import Gesture
 from a1d.client.varlink import WAIT_MAX_S
 from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
-from a1d.service import server
+from a1d.service import access, server
 from a1d.service.access import steering_gid
 from a1d.service.server import UNREAD_MAX
 from a1d.service.varlink import Peer
-from a1d.sim.case import SensorFault, SimulatedCase
+from a1d.sim.case import FanFault, SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
 from a1d.temperature.curve import Curve
 from tests.service.test_server import JSON, SERVICE, STRANGER, Wire, check_message, declared_methods, describe, is_open
-from tests.virtual import VirtualRig
+from tests.virtual import PROMPT_FAN, VirtualRig
 
 CONTROL = "org.a1d.control"
 SIMULATION = "org.a1d.simulation"
@@ -294,7 +292,7 @@ def test_before_the_first_look_nothing_is_claimed(make_rig: MakeRig, make_caller
 
 
 def test_status_tells_what_is(make_rig: MakeRig, make_caller: MakeCaller) -> None:
-    rig = make_rig(CONFIGS["nvme"])
+    rig = make_rig(dataclasses.replace(CONFIGS["nvme"], fan=PROMPT_FAN))
     rig.case.fixed_celsius = 65.0
     rig.run(9.75)
     rig.case.press(Gesture.DOUBLE_PRESS)
@@ -566,6 +564,7 @@ def test_monitors_that_do_not_read_cost_no_tick_and_no_neighbour(rig: VirtualRig
     keen = make_caller(rig)
     for caller in (*lazy, keen):
         caller.call(f"{CONTROL}.Monitor", more=True)
+    assert keen.listen()  # each turn of the loop ends when the fan is due
     times = [at_s for at_s, _ in heard(rig, keen, 600)]
     assert len(times) >= 599
     assert all(map(is_open, lazy))
@@ -578,13 +577,14 @@ OWN_UID = 1500
 
 
 @pytest.fixture
-def as_peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Peer], None]]:
+def as_peer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[Peer], None]]:
     """Chooses who is at the other end; the daemon runs as OWN_UID and the group a1d is GROUP_ID."""
     peers = [STRANGER]
-    monkeypatch.setattr(server, "_peer_of", lambda _sock: peers[0])
+    monkeypatch.setattr(server, "peer_of", lambda _sock: peers[0])
     monkeypatch.setattr(os, "geteuid", lambda: OWN_UID)
-    monkeypatch.setattr(grp, "getgrnam", {"a1d": types.SimpleNamespace(gr_gid=GROUP_ID)}.__getitem__)
-
+    groups = tmp_path / "group"
+    groups.write_text(f"root:x:0:\na1d-other:x:77:\na1d:x:{GROUP_ID}:somebody\n\xff\xff")
+    monkeypatch.setattr(access, "_GROUP_FILE", str(groups))
     steering_gid.cache_clear()
 
     def choose(peer: Peer) -> None:
@@ -647,11 +647,18 @@ def test_what_is_refused_has_no_effect_oneway_or_not(
     assert caller.status()["mode"] == "automatic"
 
 
+@pytest.mark.parametrize("groups", [b"root:x:0:\n", b"", b"a1d:x\n", b"a1d:x:many:\n", b"\0\xff" * 1000])
 def test_without_the_group_on_this_machine_only_root_and_the_daemons_user_steer(
-    rig: VirtualRig, make_caller: MakeCaller, as_peer: Callable[[Peer], None], monkeypatch: pytest.MonkeyPatch
+    rig: VirtualRig,
+    make_caller: MakeCaller,
+    as_peer: Callable[[Peer], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    groups: bytes,
 ) -> None:
     rig.run(5)
-    monkeypatch.setattr(grp, "getgrnam", {}.__getitem__)
+    monkeypatch.setattr(access, "_GROUP_FILE", str(tmp_path / "group"))
+    (tmp_path / "group").write_bytes(groups)
     steering_gid.cache_clear()
     as_peer(Peer(1000, frozenset({GROUP_ID})))
     assert refused(make_caller(rig).message(f"{CONTROL}.SetFan", {"duty_percent": 5}))
@@ -712,7 +719,7 @@ def test_without_its_socket_the_daemon_runs_degraded_and_says_why(tmp_path: Path
 
 
 def test_faults_switch_on_and_off_and_are_all_in_the_description(rig: VirtualRig, call: Caller) -> None:
-    names = [fault.value for kind in (BusFault, SensorFault) for fault in kind]
+    names = [fault.value for kind in (BusFault, SensorFault, FanFault) for fault in kind]
     for name in names:
         call.ask(f"{SIMULATION}.SetFault", fault=name, on=True)
         call.ask(f"{SIMULATION}.SetFault", fault=name, on=True)

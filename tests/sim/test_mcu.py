@@ -270,10 +270,21 @@ def settled_celsius(watts: float, fan_percent: int) -> float:
     return model.chip_celsius
 
 
-def test_it_gets_as_warm_as_users_report() -> None:
-    assert 47 < settled_celsius(IDLE_WATTS, 0) < 55
-    assert settled_celsius(LOAD_WATTS, 0) > 80
-    assert settled_celsius(LOAD_WATTS, 100) < 60
+def test_it_gets_as_warm_as_has_been_published() -> None:
+    """Within 8 C, rooms differ: V3 idle 33.4 C, stress 53.2 C; passive cases 60 to 63 C after long stress."""
+    assert settled_celsius(IDLE_WATTS, 0) == pytest.approx(33.4, abs=8)
+    assert settled_celsius(LOAD_WATTS, 30) == pytest.approx(53.2, abs=8)
+    assert settled_celsius(LOAD_WATTS, 0) == pytest.approx(61.5, abs=8)
+
+
+def test_the_chip_follows_in_seconds_and_the_case_in_minutes() -> None:
+    model = HeatModel()
+    model.advance(20_000, IDLE_WATTS, 0)
+    chip_celsius, case_celsius = model.chip_celsius, model.case_celsius
+    model.advance(20, LOAD_WATTS, 0)
+    assert model.chip_celsius - chip_celsius > 7 > 10 * (model.case_celsius - case_celsius)
+    model.advance(600, LOAD_WATTS, 0)
+    assert model.case_celsius - case_celsius > 6
 
 
 @given(st.floats(0, 20), st.floats(0, 20), st.integers(0, 100), st.integers(0, 100), st.floats(0, 300))

@@ -18,14 +18,16 @@ from a1d.temperature.controller import Controller, Decision
 from a1d.temperature.curve import Curve, curve_of
 from a1d.temperature.reading import MISSED_MAX, Reading, gap_s, read_interval_s
 from a1d.temperature.sensors import ZoneSensor
+from tests.virtual import PROMPT_FAN
 
 START_S = 1000.0
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")
 NVME = SensorConfig(name="nvme", hwmon="nvme", curve=((55.0, 20.0), (70.0, 90.0)), critical_celsius=75.0)
-TWO = Config(sensors=(CPU, replace(NVME, interval_s=0.5)))
-DEFAULT = Config()
+# How calmly the fan rises by default has its own tests (test_rise.py).
+DEFAULT = Config(fan=PROMPT_FAN)
 HOLD_S = DEFAULT.fan.hold_s
 TICK_S = DEFAULT.interval_s
+TWO = replace(DEFAULT, sensors=(CPU, replace(NVME, interval_s=0.5)))
 
 odd_temps = st.sampled_from([math.nan, math.inf, -math.inf])
 temps = st.floats(-20, 125)

@@ -19,18 +19,33 @@ let
       "shellcheck"
     ]
     // {
-      callPackage = path: _: toString path;
+      callPackage = path: _: {
+        path = toString path;
+        docs = "docs";
+        tests = {
+          nixos = "nixos";
+          pytest = "pytest";
+        };
+      };
       mkShell = shell: shell;
       python3Packages = itself [
+        "gpiod"
+        "gpiozero"
         "hypothesis"
         "pytest"
         "pytest-mock"
         "pytest-xdist"
+        "pyyaml"
+        "sdnotify"
+        "smbus2"
         "types-pyyaml"
         "varlink"
       ];
       runCommand = name: environment: script: { inherit name environment script; };
-      stdenv.hostPlatform.system = system;
+      stdenv.hostPlatform = {
+        inherit system;
+        isLinux = builtins.match ".*-linux" system != null;
+      };
       testers.runNixOSTest = toString;
     };
   outputs =
@@ -38,6 +53,7 @@ let
       self = outputs;
       nixpkgs = {
         legacyPackages = {
+          aarch64-darwin = pkgs "aarch64-darwin";
           aarch64-linux = pkgs "aarch64-linux";
           x86_64-linux = pkgs "x86_64-linux";
         };
@@ -58,6 +74,7 @@ let
               ) modules;
             };
           optionalAttrs = condition: set: if condition then set else { };
+          optionals = condition: list: if condition then list else [ ];
         };
       };
     }
@@ -73,6 +90,7 @@ in
     packages
     ;
   inputs = builtins.attrNames flake.inputs;
-  module = toString outputs.nixosModules.default;
+  modules = builtins.mapAttrs (_: toString) outputs.nixosModules;
+  template = toString outputs.templates.default.path;
   overlay = outputs.overlays.default (pkgs "aarch64-linux") { };
 }

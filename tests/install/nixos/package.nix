@@ -1,32 +1,36 @@
-# What nixos-module/package.nix asks for, given a nixpkgs with this version of gpiozero.
-{ gpiozero }:
+# What nixos-module/package.nix makes, without a nixpkgs: `src` holds the paths that its source has.
+{
+  withTests,
+}:
 let
   python = name: {
     pname = name;
     version = "nixpkgs";
   };
+  make =
+    function:
+    let
+      finalAttrs = function finalAttrs;
+    in
+    finalAttrs;
   made = import ../../../nixos-module/package.nix {
-    fetchPypi = source: source;
+    inherit withTests;
+    callPackage = path: toString path;
     lib = {
       fileset = {
         fileFilter = _: path: path;
         toSource = source: source;
         unions = paths: paths;
       };
-      licenses = {
-        bsd3 = "BSD";
-        mit = "MIT";
-      };
+      licenses.mit = "MIT";
       optional = condition: value: if condition then [ value ] else [ ];
+      optionals = condition: values: if condition then values else [ ];
       platforms.linux = "linux";
-      versionAtLeast = have: want: builtins.compareVersions have want >= 0;
     };
+    testers.runNixOSTest = toString;
+    versionCheckHook = python "versionCheckHook";
     python3Packages = {
-      buildPythonApplication = made: made;
-      buildPythonPackage = made: made;
-      gpiozero = python "gpiozero" // {
-        version = gpiozero;
-      };
+      buildPythonApplication = make;
     }
     // builtins.listToAttrs (
       map
@@ -35,8 +39,11 @@ let
           value = python name;
         })
         [
-          "colorzero"
           "gpiod"
+          "gpiozero"
+          "hypothesis"
+          "pytest-mock"
+          "pytestCheckHook"
           "pyyaml"
           "sdnotify"
           "setuptools"
@@ -46,12 +53,17 @@ let
   };
 in
 {
-  inherit (made) pname version;
-  dependencies = builtins.listToAttrs (
-    map (package: {
-      name = package.pname;
-      value = package.version;
-    }) made.dependencies
-  );
+  inherit (made)
+    enabledTestPaths
+    pname
+    postInstall
+    postPatch
+    pythonImportsCheck
+    pythonRelaxDeps
+    version
+    ;
+  dependencies = map (package: package.pname) made.dependencies;
+  check_inputs = map (package: package.pname) made.nativeCheckInputs;
   paths = map toString made.src.fileset;
+  meta = removeAttrs made.meta [ "license" ];
 }

@@ -6,6 +6,7 @@ rec {
     from // { outPath = "/stand-in/${builtins.hashString "sha256" (builtins.toJSON from)}-${name}"; };
 
   pkgsFor = lib: {
+    util-linux = built "util-linux" { };
     callPackage = path: _: built "package" { inherit path; };
     formats.yaml = _: {
       type = lib.types.anything;
@@ -17,11 +18,14 @@ rec {
       built name { inherit environment script; };
     stdenv.buildPlatform.canExecute = _: true;
     stdenv.hostPlatform = { };
-    writeTextDir = path: text: built "text" { inherit path text; } // { name = baseNameOf path; };
   };
 
   lib = {
     any = builtins.any;
+    mkPackageOption =
+      pkgs: name: _:
+      lib.mkOption { default = pkgs.${name}; };
+    optional = condition: value: if condition then [ value ] else [ ];
     literalExpression = text: text;
     mkDefault = value: value;
     mkEnableOption = _: lib.mkOption { default = false; };
@@ -31,8 +35,10 @@ rec {
       anything = { };
       attrsOf = _: { };
       either = _: _: { };
+      enum = _: { };
       int = { };
       listOf = _: { };
+      nonEmptyListOf = _: { };
       number = { };
       package = { };
       str = { };
@@ -40,10 +46,11 @@ rec {
     };
   };
 
-  # What of the rest of NixOS the module reads.
-  defaults = {
-    hardware.i2c.group = "i2c";
-    security.polkit.enable = true;
+  # What of the rest of NixOS the module reads, as it is when given these values.
+  defaultsWith = given: {
+    hardware.i2c.group = given.hardware.i2c.group or "i2c";
+    security.polkit.enable = given.security.polkit.enable or true;
+    system.etc.overlay.enable = given.system.etc.overlay.enable or false;
   };
 
   # Options as they are when given these values; those of a submodule too.
@@ -84,14 +91,15 @@ rec {
         hardware.i2c.enable = any false;
         hardware.i2c.group = any "i2c";
         security.polkit.enable = any false;
-        security.polkit.extraConfig = lib.mkOption { type = lib.types.lines; };
         services.argonone.enable = any false;
         services.hardware.argonone.enable = any false;
         services.udev.packages = list;
+        system.etc.overlay.enable = any false;
+        systemd.packages = list;
         systemd.services = each;
-        systemd.shutdown = each;
         users.groups = each;
         users.users = each;
+        warnings = list;
       };
     };
 }
