@@ -31,8 +31,9 @@ from a1d.service.server import Server
 from a1d.service.status import Publisher, curves_of, status_of
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
-from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.controller import Controller
 from a1d.temperature.cooling import CoolingCheck
+from a1d.temperature.decision import Decision
 from a1d.temperature.reading import gap_s
 from a1d.temperature.sensors import Sensor, ZoneSensor, open_sensors, read_all
 

@@ -21,8 +21,8 @@ from a1d.config.settings import Config, SensorConfig
 from a1d.errors import ConfigError, StopError
 from a1d.sim.case import FanFault, SensorFault
 from a1d.sim.mcu import BusFault
-from a1d.temperature.controller import Decision
 from a1d.temperature.curve import curve_of
+from a1d.temperature.decision import Decision
 from a1d.temperature.reading import Reading
 from tests.virtual import PROMPT_FAN, VirtualRig
 
@@ -813,12 +813,13 @@ def test_reaching_critical_is_said_and_how_long_it_lasted(rig: VirtualRig) -> No
     assert rig.log_lines == ["a1d: warning: critical: cpu at 85.0 C, critical from 80 C on"]
     assert rig.daemon.health.state == "degraded"
     rig.run(600)
-    assert rig.daemon.health.problems == ["cpu at 85.0 C, critical from 80 C on, for 10m"]
+    assert rig.daemon.health.problems[0] == "cpu at 85.0 C, critical from 80 C on, for 10m"
     rig.case.fixed_celsius = 70.0
     rig.run(12)
     assert rig.daemon.health.state == "ok"
-    assert len(rig.log_lines) == 2
-    assert re.fullmatch(r"a1d: critical: recovered after 10m1\ds", rig.log_lines[1])
+    said = [line for line in rig.log_lines if "critical: " in line]
+    assert len(said) == 2
+    assert re.fullmatch(r"a1d: critical: recovered after 10m1\ds", said[1])
 
 
 def test_a_temperature_around_critical_is_one_problem_and_not_many(rig: VirtualRig) -> None:
@@ -830,7 +831,7 @@ def test_a_temperature_around_critical_is_one_problem_and_not_many(rig: VirtualR
         rig.case.fixed_celsius = 80.0 + jitter.uniform(-1, 1)
 
     rig.run(600, shake)
-    assert len(rig.log_lines) == 1
+    assert [line.split(":")[2] for line in rig.log_lines] == [" critical", " cooling"]
 
 
 # -- the calm rise, by default ---------------------------------------------------------------------
@@ -867,9 +868,9 @@ def test_a_fan_that_stands_still_is_said_and_its_end_too(rig: VirtualRig) -> Non
     settle_at(rig, 55.0)
     rig.case.fixed_celsius = 84.0
     rig.run(50)
-    assert rig.daemon.health.state == "ok"
+    assert len(rig.daemon.health.problems) == 1, "it is critical"
     rig.run(30)
-    assert rig.daemon.health.problems == [
+    assert rig.daemon.health.problems[1:] == [
         "the fan runs at 100 % and cpu stays at 84 C: is the fan stuck or unplugged, the inlet blocked, the pad off?"
     ]
     assert rig.daemon.health.state == "degraded"

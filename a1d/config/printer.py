@@ -61,12 +61,10 @@ def _show(value: object) -> str:
         return f"[{', '.join(map(_show, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_show(key)}: {_show(entry)}' for key, entry in value.items())}}}"
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if not isinstance(value, str):
-        return "null" if value is None else str(value)
+        return "null" if value is None else str(value).lower()  # true and false; numbers have no capitals
     if _PLAIN.fullmatch(value) and value not in ("null", "true", "false"):
         return value
     quoted: str = yaml.safe_dump(value, default_style='"', width=1 << 20)

@@ -14,8 +14,9 @@ from a1d.service.health import Health
 from a1d.service.server import Server
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters
-from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.controller import Controller
 from a1d.temperature.curve import curve_of
+from a1d.temperature.decision import Decision
 from a1d.temperature.sensors import Sensor
 
 _INTERVAL_S = 1.0

@@ -7,45 +7,14 @@ reading that cannot be trusted; below them a manual setting; below that the curv
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from a1d.config.settings import Config
 from a1d.duration import format_duration
 from a1d.temperature.curve import curve_of
+from a1d.temperature.decision import Critical, Decision, Lease
 from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
 from a1d.temperature.rise import Rise
 from a1d.temperature.target import TargetLaw, target_laws
-
-
-class Critical(NamedTuple):
-    """A sensor that is critical, or was until just now: the emergency it led to is not over."""
-
-    sensor: str
-    temp_celsius: float
-    from_celsius: float  # where critical begins
-
-
-class Decision(NamedTuple):
-    """What the fan should do and why. ``untrusted`` names the sensors that count as hot."""
-
-    duty_percent: int
-    why: tuple[object, ...]  # a format and what goes into it: most reasons are never read
-    manual: bool = False
-    untrusted: tuple[str, ...] = ()
-    critical: Critical | None = None
-
-    @property
-    def reason(self) -> str:
-        """The reason in words."""
-        return str(self.why[0]).format(*self.why[1:])
-
-
-class Lease(NamedTuple):
-    """A manual duty, until a time or (None) until it is taken back. ``asked_percent`` is what was asked for."""
-
-    duty_percent: int
-    until_s: float | None
-    asked_percent: int
 
 
 class Controller:

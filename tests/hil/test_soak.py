@@ -19,8 +19,9 @@ from a1d.config.settings import Config
 from a1d.errors import ConfigError
 from a1d.sim.case import SensorFault
 from a1d.sim.mcu import BusFault
-from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.controller import Controller
 from a1d.temperature.curve import Curve
+from a1d.temperature.decision import Decision
 from hil.soak.judge import findings
 from hil.soak.plan import ALONE_S, BUS_FAULTS, CALM_S, CONFIGS, EPISODE_MINUTES, SENSOR_FAULTS, Action, plan
 from hil.soak.spans import CURVES, Look, Record, Write

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from a1d.config.settings import Config, SensorConfig
-from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.controller import Controller
 from a1d.temperature.curve import Curve, curve_of
+from a1d.temperature.decision import Decision
 from a1d.temperature.reading import MISSED_MAX, Reading, gap_s, read_interval_s
 from a1d.temperature.sensors import ZoneSensor
 from tests.virtual import PROMPT_FAN

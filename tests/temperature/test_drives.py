@@ -15,7 +15,7 @@ from a1d.temperature.file_reader import DirectReader
 from a1d.temperature.reading import MISSED_MAX, Reading
 from a1d.temperature.sensors import Sensor, open_sensors
 from tests.temperature.test_sensors import Sysfs, remove
-from tests.virtual import VirtualRig
+from tests.virtual import PROMPT_FAN, VirtualRig
 
 NVME = SensorConfig(name="nvme", hwmon="nvme")
 
@@ -217,7 +217,7 @@ def test_after_a_gap_it_is_read_at_once_and_the_past_does_not_count(bench: Bench
 def use_drives(rig: VirtualRig, config: SensorConfig) -> Path:
     """The daemon watches these too; a second drive, beside the case's own."""
     config = replace(config, curve=((30.0, 0.0), (50.0, 50.0), (70.0, 100.0)))
-    rig.daemon._read_config = lambda: replace(Config(), sensors=(*Config().sensors, config))
+    rig.daemon._read_config = lambda: Config(fan=PROMPT_FAN, sensors=(*Config().sensors, config))
     rig.case._write(rig.case.sysfs + "/class/hwmon/hwmon4", "name", "nvme\n")
     rig.case._write(rig.case.sysfs + "/class/hwmon/hwmon4", "temp1_input", "25850\n")
     rig.daemon.reload()
@@ -251,8 +251,8 @@ def test_a_drive_of_several_that_may_be_asleep_moves_nothing(rig: VirtualRig) ->
 
 
 def test_an_optional_sensor_may_be_absent_from_the_start_and_a_lost_cpu_is_still_failsafe(rig: VirtualRig) -> None:
-    rig.daemon._read_config = lambda: replace(
-        Config(), sensors=(*Config().sensors, SensorConfig("enclosure", hwmon="drivetemp", optional=True))
+    rig.daemon._read_config = lambda: Config(
+        fan=PROMPT_FAN, sensors=(*Config().sensors, SensorConfig("enclosure", hwmon="drivetemp", optional=True))
     )
     rig.daemon.reload()
     rig.run(60)

@@ -12,15 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a1d.config.settings import Config, FanConfig, SensorConfig
+from a1d.config.settings import Config, SensorConfig
 from a1d.temperature.file_reader import HANGING_MAX, HANGS_S, Answer, DirectReader, ReaderProcess
-from tests.virtual import VirtualRig
+from tests.virtual import PROMPT_FAN, VirtualRig
 
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")
 NVME = SensorConfig(name="nvme", hwmon="nvme")
@@ -209,7 +210,7 @@ def hanging_rig(
     """A daemon with the real reader; its drive hangs."""
     monkeypatch.setattr("a1d.sim.case.SimulatedCase.open_file_reader", lambda _case: ReaderProcess())
     monkeypatch.setattr("a1d.temperature.drives._FIRST_WAIT_S", 0.0)  # real time, of which this test has none
-    rig = make_rig(Config(fan=FanConfig(failsafe_percent=failsafe_percent), sensors=(CPU, NVME)))
+    rig = make_rig(Config(fan=replace(PROMPT_FAN, failsafe_percent=failsafe_percent), sensors=(CPU, NVME)))
     file = Path(rig.case.sysfs, "class/hwmon/hwmon0/temp1_input")
     monkeypatch.setattr(rig.case, "_nvme", str(file.parent.parent.parent / "elsewhere"))
     file.unlink()
@@ -238,7 +239,7 @@ def test_an_optional_drive_that_hangs_is_absent(
 ) -> None:
     rig = hanging_rig(make_rig, monkeypatch)
     nvme = SensorConfig(name="nvme", hwmon="nvme", optional=True)
-    monkeypatch.setattr(rig.daemon, "_read_config", lambda: Config(sensors=(CPU, nvme)))
+    monkeypatch.setattr(rig.daemon, "_read_config", lambda: Config(fan=PROMPT_FAN, sensors=(CPU, nvme)))
     rig.daemon.reload()
     rig.run(30)
     assert rig.daemon.health.state == "ok"

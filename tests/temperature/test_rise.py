@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.config.settings import Config, SensorConfig
-from a1d.temperature.controller import Controller, Decision
+from a1d.temperature.controller import Controller
 from a1d.temperature.curve import curve_of
+from a1d.temperature.decision import Decision
 from a1d.temperature.reading import Reading, gap_s
 from a1d.temperature.rise import CONFIRM_MAX_S, SLACK_CELSIUS, Rise
 
