@@ -196,15 +196,19 @@ class Daemon:
 
     # -- what clients may do ---------------------------------------------------------------------
 
-    def set_manual(self, duty_percent: int, for_s: float | None) -> tuple[int, str | None]:
-        """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise.
+    def set_manual(
+        self, duty_percent: int, for_s: float | None, until_celsius: float | None = None
+    ) -> tuple[int, str | None]:
+        """Hold a duty of 0..100 %, for ``for_s`` seconds, until no sensor is hotter than ``until_celsius``, or until
+        told otherwise.
 
         The duty that the fan is to get, and what overrides the manual one, in words (None: nothing). ValueError if the
         duty is out of range; A1dError before the first tick.
         """
         if self.controller is None or self.decision is None:
             raise A1dError("a1d is still starting; ask again in a second")
-        duty = self.controller.set_manual(duty_percent, None if for_s is None else self.clock() + for_s)
+        until_s = None if for_s is None else self.clock() + for_s
+        duty = self.controller.set_manual(duty_percent, until_s, until_celsius)
         self.loop.tick_soon()
         if self.controller.is_emergency:
             return duty, f"the fan is at {duty} %: {self.decision.reason}"

@@ -20,6 +20,7 @@ PURE = [
     "a1d.duration",
     "a1d.temperature.controller",
     "a1d.temperature.curve",
+    "a1d.temperature.lease",
     "a1d.temperature.reading",
 ]
 

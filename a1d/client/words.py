@@ -29,6 +29,7 @@ STATUS = {
     "duty_confirmed_percent?": PERCENT,
     "manual_percent?": PERCENT,
     "manual_remaining_s?": _SECONDS,
+    "manual_until_celsius?": _CELSIUS,
     "reason": str,
     "temp_celsius?": _CELSIUS,
     "sensors": [{"name": str, "temp_celsius?": _CELSIUS}],
@@ -128,8 +129,15 @@ def mode(status: Reply) -> str:
     if status["mode"] != "manual":
         return "automatic"
     left_s = status["manual_remaining_s"]
-    how_long = "until 'a1d-ctl fan auto'" if left_s is None else f"for another {format_duration(round(left_s))}"
-    return f"manual, {percent(status['manual_percent'])} {how_long}"
+    left = None if left_s is None else f"another {format_duration(round(left_s))}"
+    return f"manual, {percent(status['manual_percent'])} {how_long(left, status['manual_until_celsius'])}"
+
+
+def how_long(time: str | None, until_celsius: float | None) -> str:
+    """What ends a duty set by hand: ``time`` in words, a temperature, or either."""
+    waits = [] if until_celsius is None else [f"until {until_celsius:g} C"]
+    waits += [] if time is None else [f"for {time}"]
+    return " or ".join(waits) or "until 'a1d-ctl fan auto'"
 
 
 def health(status: Reply, colour: bool) -> str:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from a1d.case.fan import Fan
     from a1d.config.settings import Config, SensorConfig
     from a1d.service.health import Health
-    from a1d.temperature.controller import Decision, Lease
+    from a1d.temperature.controller import Decision
+    from a1d.temperature.lease import Lease
     from a1d.temperature.sensors import Sensor
 
 # A curve is told for each whole degree of this range.
@@ -50,6 +51,7 @@ def status_of(parts: Parts, now_s: float) -> dict[str, Any]:
         "duty_confirmed_percent": fan.confirmed_percent if fan.readable else None,
         "manual_percent": lease.duty_percent if lease else None,
         "manual_remaining_s": round(max(0.0, lease.until_s - now_s), 3) if lease and lease.until_s else None,
+        "manual_until_celsius": lease.until_celsius if lease else None,
         "reason": decision.reason if decision else "starting",
         "temp_celsius": hottest_celsius(parts.sensors),
         "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors],

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from a1d.config.settings import Config
-from a1d.duration import format_duration
 from a1d.temperature.curve import curve_of
+from a1d.temperature.lease import Lease
 from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
 from a1d.temperature.rise import Rise
 from a1d.temperature.target import TargetLaw, target_laws
@@ -29,14 +29,6 @@ class Decision(NamedTuple):
     def reason(self) -> str:
         """The reason in words."""
         return str(self.why[0]).format(*self.why[1:])
-
-
-class Lease(NamedTuple):
-    """A manual duty, until a time or (None) until it is taken back. ``asked_percent`` is what was asked for."""
-
-    duty_percent: int
-    until_s: float | None
-    asked_percent: int
 
 
 class Controller:
@@ -71,7 +63,7 @@ class Controller:
             self._ages_max_s, self._silent_s = ages_max_s, self._last_s
         self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
         if self._lease:
-            self.set_manual(self._lease.asked_percent, self._lease.until_s)
+            self.set_manual(self._lease.asked_percent, self._lease.until_s, self._lease.until_celsius)
         self._cool_since_s = None
 
     @property
@@ -89,8 +81,9 @@ class Controller:
         """Whether a critical temperature or a lost sensor beats a manual setting, or has within the hold time."""
         return self._emergency
 
-    def set_manual(self, duty_percent: int, until_s: float | None) -> int:
-        """Hold a duty until ``until_s`` (None: until ``resume_automatic``). The duty that the fan will get, in percent.
+    def set_manual(self, duty_percent: int, until_s: float | None, until_celsius: float | None = None) -> int:
+        """Hold a duty until ``until_s``, or until no sensor is hotter than ``until_celsius``, or (None)
+        ``resume_automatic``. The duty that the fan will get, in percent.
 
         A duty below ``fan.duty_min_percent``, at which the fan may stall, is raised to that; 0 stays 0. In an emergency
         the fan keeps a higher duty. ValueError if it is not 0 to 100.
@@ -98,7 +91,7 @@ class Controller:
         if not 0 <= duty_percent <= 100:
             raise ValueError(f"a duty of {duty_percent} % was asked for; expected 0 to 100")
         duty = max(duty_percent, self._fan.duty_min_percent) if duty_percent else 0
-        self._lease = Lease(duty, until_s, duty_percent)
+        self._lease = Lease(duty, until_s, duty_percent, until_celsius)
         return max(duty, self._duty or 0) if self._emergency else duty
 
     def resume_automatic(self) -> None:
@@ -124,14 +117,13 @@ class Controller:
         trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
         for name in untrusted:
             self._rises[name].forget()
+        if lease and len(trusted) == len(self._curves) and lease.is_cool(trusted):
+            lease = self._lease = None
         rising = [self._rising_celsius(reading) for reading in trusted]
         critical = self._update_emergency(now_s, trusted, rising, bool(untrusted))
         if lease and not self._emergency:
             self._duty, self._cool_since_s = lease.duty_percent, None
-            if lease.until_s is None:
-                return Decision(lease.duty_percent, ("set by hand, until fan auto",), manual=True)
-            left = format_duration(round(lease.until_s - now_s))
-            return Decision(lease.duty_percent, ("set by hand, for {}", left), manual=True)
+            return Decision(lease.duty_percent, ("set by hand, {}", lease.waits_for(now_s)), manual=True)
 
         why = self._automatic(now_s, trusted, rising)
         assert self._duty is not None

@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = {
     "duty_confirmed_percent": 40,
     "manual_percent": None,
     "manual_remaining_s": None,
+    "manual_until_celsius": None,
     "reason": "the curve of cpu",
     "temp_celsius": 60.0,
     "sensors": [{"name": "cpu", "temp_celsius": 60.0, "age_s": 0.1, "error": None}],
@@ -180,6 +181,12 @@ def test_what_the_case_has_not_done_yet_and_the_time_that_is_left() -> None:
     text = describe(status, colour=False)
     assert "fan          40 %, the case still at 10 %\n" in text
     assert "mode         manual, 40 % for another 1m30s\n" in text
+
+
+def test_a_duty_that_ends_by_temperature_says_what_it_waits_for() -> None:
+    status = with_(mode="manual", manual_percent=60, manual_until_celsius=45.0)
+    assert words.mode(status) == "manual, 60 % until 45 C"
+    assert words.mode({**status, "manual_remaining_s": 720.0}) == "manual, 60 % until 45 C or for another 12m"
 
 
 def test_problems_are_lines_below_health_or_one_line_instead_of_the_reason() -> None:
