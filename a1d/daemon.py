@@ -34,11 +34,19 @@ from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller, Decision
 from a1d.temperature.cooling import CoolingCheck
+from a1d.temperature.profiles import Profiles
 from a1d.temperature.reading import gap_s
 from a1d.temperature.sensors import open_sensors, read_all
 
 # Seconds since boot, sleep included, so that a suspended machine shows as a gap.
 boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+
+
+def local_minute() -> int:
+    """The minute of the local day, 0..1439, by whatever the wall clock says."""
+    now = time.localtime()
+    return now.tm_hour * 60 + now.tm_min
+
 
 # A transfer this late means that nobody looks after the bus any more.
 _OVERDUE_S = 5.0
@@ -55,6 +63,7 @@ class Daemon:
         *,
         log: Log | None = None,
         clock: Callable[[], float] = boot_clock,
+        local_minute: Callable[[], int] = local_minute,
     ) -> None:
         self.clock = clock
         self.started_s = clock()
@@ -66,6 +75,7 @@ class Daemon:
         self._hardware = hardware
         self._run_dir = run_dir
         self._read_config = read_config
+        self._local_minute = local_minute
         self._ticked_s = self.started_s
         self._notifier = Notifier(self.started_s)
         self.publisher = Publisher(self._notifier)
@@ -77,6 +87,7 @@ class Daemon:
             self.config = config_after_error(error, read_known(run_dir))
             self.health.report("configuration", f"using built-in defaults, because\n{error}")
         self.log.debugging = self.config.log_level == "debug"
+        self.profiles = Profiles(self.config)
         self._gap_s = gap_s(self.config)
         self.loop = Loop(clock, self.config.interval_s, self._tick, self._poll_fan)
         self._save_stop_settings()
@@ -135,6 +146,7 @@ class Daemon:
             gone = format_duration(round(passed_s))
             self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
         self._hardware.advance(now_s)
+        self._choose_profile(now_s)
         if self.fan.observing:
             self.loop.fan_due_s = self.fan.poll()
         if not self.fan.observing:
@@ -149,10 +161,17 @@ class Daemon:
             self.server.tick()
         self._power_button.tick(now_s)  # after the fan and READY: at the start it has a library to import
 
+    def _choose_profile(self, now_s: float) -> None:
+        minute = self._local_minute() if self.profiles.uses_clock else 0
+        if self.profiles.step(now_s, minute):
+            self.log.info(f"profile: {self.profiles.name or 'none'}")
+            if self.controller is not None:
+                self.controller.configure(self.profiles.config)
+
     def _control(self, now_s: float, gap: bool) -> None:
         """Temperature in, duty out."""
         if self.controller is None:
-            self.controller = Controller(self.config, now_s, self.fan.observed_percent)
+            self.controller = Controller(self.profiles.config, now_s, self.fan.observed_percent)
         readings = read_all(self.sensors, now_s, gap=gap)
         self.decision = self.controller.step(now_s, readings, gap=gap)
         self.health.report("cooling", self._cooling.step(now_s, self.fan.confirmed_percent, readings, gap))
@@ -177,6 +196,7 @@ class Daemon:
             sensors=self.sensors,
             lease=self.controller.lease if self.controller else None,
             decision=self.decision,
+            profiles=self.profiles,
             power_error=self.actions.error,
         )
 
@@ -220,6 +240,22 @@ class Daemon:
             self.controller.resume_automatic()
             self.loop.tick_soon()
 
+    def set_profile(self, name: str, for_s: float | None) -> None:
+        """Put a profile in force for ``for_s`` seconds or until told otherwise; "none": the fan's own settings.
+
+        A1dError if there is none of that name.
+        """
+        now_s = self.clock()
+        self.profiles.choose(name, None if for_s is None else now_s + for_s)
+        self._choose_profile(now_s)
+        self.loop.tick_soon()
+
+    def resume_profiles(self) -> None:
+        """Forget the profile that was chosen by hand: the clock chooses."""
+        self.profiles.choice = None
+        self._choose_profile(self.clock())
+        self.loop.tick_soon()
+
     def reload(self) -> None:
         """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
         self._notifier.reloading()
@@ -253,8 +289,10 @@ class Daemon:
                 self.health.forget(f"sensor {sensor.name}")
             self.sensors = open_sensors(config, self._hardware.sysfs)
         self._cooling.configure(config)
+        time.tzset()  # a time zone that was changed since counts from here on
+        self.profiles.configure(config)
         if self.controller is not None:
-            self.controller.configure(config)
+            self.controller.configure(self.profiles.config)
         self.fan.refresh_s = config.fan.refresh_s
         if config.case != old.case:
             self.fan.reset()
@@ -279,7 +317,13 @@ class Daemon:
     def _open_server(self) -> Server | None:
         info = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
         control = methods(
-            self.status, lambda: curves_of(self.config), self.set_manual, self.resume_automatic, self.reload
+            self.status,
+            lambda: curves_of(self.profiles.config),
+            self.set_manual,
+            self.resume_automatic,
+            set_profile=self.set_profile,
+            resume_profiles=self.resume_profiles,
+            reload=self.reload,
         )
         service = Service([control, *self._hardware.interfaces()], info, self.log)
         path = os.path.join(self._run_dir, SOCKET_NAME)

@@ -21,6 +21,7 @@ PURE = [
     "a1d.temperature.controller",
     "a1d.temperature.curve",
     "a1d.temperature.lease",
+    "a1d.temperature.profiles",
     "a1d.temperature.reading",
 ]
 

@@ -97,6 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     fan_set.add_argument("--until", dest="until_celsius", type=arguments.celsius, metavar="TEMPERATURE", help=until)
     fan_off.set_defaults(until_celsius=None)
     add("auto", _fan_auto, "Let the curve decide again.", fan)
+    profile = add("profile", _profile, "Say which profile is in force, or choose one.")
+    profile.add_argument("name", nargs="?", help="one of the configuration, none, or auto: let the clock choose")
+    add_time(profile)
+    profile.set_defaults(refuse=profile.error)
     curve = add("curve", _curve, "Show the duty for each temperature.")
     for command in (status, watch, curve):
         command.add_argument("--json", action="store_true", help="print JSON, a line each time")
@@ -148,6 +152,17 @@ def _fan_set(options: argparse.Namespace) -> int:
 def _fan_auto(options: argparse.Namespace) -> None:
     _call(options, "ResumeAutomatic")
     print("the curve decides")
+
+
+def _profile(options: argparse.Namespace) -> None:
+    if options.for_s is not None and options.name in (None, "auto"):
+        options.refuse("--for needs the name of a profile")
+    if options.name == "auto":
+        _call(options, "ResumeProfiles")
+    elif options.name is not None:
+        _call(options, "SetProfile", name=options.name, for_s=options.for_s)
+    status = _get_status(options)
+    print(f"profile {words.profile(status)}" if status["profile"] else "no profile is in force")
 
 
 def _curve(options: argparse.Namespace) -> None:

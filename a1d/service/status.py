@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from a1d import __version__
 from a1d.button.pulses import Gesture
+from a1d.duration import format_minute
 from a1d.temperature.curve import curve_of
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from a1d.service.health import Health
     from a1d.temperature.controller import Decision
     from a1d.temperature.lease import Lease
+    from a1d.temperature.profiles import Profiles
     from a1d.temperature.sensors import Sensor
 
 # A curve is told for each whole degree of this range.
@@ -35,6 +37,7 @@ class Parts:
     sensors: Sequence[Sensor]
     lease: Lease | None
     decision: Decision | None
+    profiles: Profiles
     power_error: str | None  # why a gesture's action failed
 
 
@@ -52,6 +55,7 @@ def status_of(parts: Parts, now_s: float) -> dict[str, Any]:
         "manual_percent": lease.duty_percent if lease else None,
         "manual_remaining_s": round(max(0.0, lease.until_s - now_s), 3) if lease and lease.until_s else None,
         "manual_until_celsius": lease.until_celsius if lease else None,
+        "profile": _profile(parts.profiles, now_s),
         "reason": decision.reason if decision else "starting",
         "temp_celsius": hottest_celsius(parts.sensors),
         "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors],
@@ -83,6 +87,17 @@ def hottest_celsius(sensors: Sequence[Sensor]) -> float | None:
 def curves_of(config: Config) -> list[dict[str, Any]]:
     """The Curve type of org.a1d.control, for each sensor."""
     return [_curve(config, sensor) for sensor in config.sensors]
+
+
+def _profile(profiles: Profiles, now_s: float) -> dict[str, Any] | None:
+    if choice := profiles.choice:
+        left_s = None if choice.until_s is None else round(max(0.0, choice.until_s - now_s), 3)
+        return {"name": choice.name, "by_hand": True, "until": None, "remaining_s": left_s}
+    if profiles.name is None:
+        return None
+    end_minute = profiles.end_minute()
+    until = None if end_minute is None else format_minute(end_minute)
+    return {"name": profiles.name, "by_hand": False, "until": until, "remaining_s": None}
 
 
 def _sensor(sensor: Sensor, now_s: float) -> dict[str, Any]:

@@ -195,7 +195,8 @@ class Controller:
                 wanted = curve.duty_percent(rising_celsius)
                 slow = curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius)
             else:
-                wanted = slow = target.duty_percent(now_s, temp_celsius, rising_celsius)
+                wanted = target.duty_percent(now_s, temp_celsius, rising_celsius)
+                wanted = slow = min(wanted, curve.cap_percent(rising_celsius))
             if wanted > demand:
                 demand = wanted
                 why = self._why(reading, rising_celsius, wanted)
@@ -219,6 +220,8 @@ class Controller:
 
     def _why(self, reading: Reading, rising_celsius: float, wanted: int) -> tuple[object, ...]:
         name, temp_celsius = reading.sensor, reading.temp_celsius
+        if wanted < 100 and wanted == self._curves[name].cap_percent(rising_celsius):
+            return "{} at {:.1f} C: {} %, the highest that is allowed", name, temp_celsius, wanted
         if name in self._targets:
             return "{} at {:.1f} C: {} % to hold {:g} C", name, temp_celsius, wanted, self._targets[name].target_celsius
         if rising_celsius < temp_celsius:

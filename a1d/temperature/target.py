@@ -29,13 +29,22 @@ class TargetLaw:
     """``duty_percent`` once a tick. Never below the straight line from 8 C below critical, 0 %, to critical, 100 %."""
 
     def __init__(
-        self, target_celsius: float, critical_celsius: float, duty_min_percent: int, duty_percent: int
+        self,
+        target_celsius: float,
+        critical_celsius: float,
+        duty_min_percent: int,
+        duty_percent: int,
+        max_percent: int = 100,
     ) -> None:
-        """``duty_percent`` is what the fan does now: the law starts from there, but not from more than half speed."""
-        self.settings = (target_celsius, critical_celsius, duty_min_percent)
+        """``duty_percent`` is what the fan does now: the law starts from there, but not from more than half speed.
+
+        Its integral does not grow while it asks for ``max_percent`` or more; to cap the duty is the caller's.
+        """
+        self.settings = (target_celsius, critical_celsius, duty_min_percent, max_percent)
         self.target_celsius = target_celsius
         self._critical_celsius = critical_celsius
         self._duty_min_percent = duty_min_percent
+        self._max_percent = max_percent
         self._integral_percent = float(min(duty_percent, _START_PERCENT_MAX))
         self._mean_celsius = math.nan
         self._last_s = math.nan
@@ -58,7 +67,7 @@ class TargetLaw:
         above_celsius = self._mean_celsius - self.target_celsius
         asked = _GAIN_PERCENT_PER_CELSIUS * above_celsius + self._integral_percent
         # The integral stands still while the fan can do no more of what it would add to.
-        if asked < 100 if above_celsius > 0 else asked > 0:
+        if asked < self._max_percent if above_celsius > 0 else asked > 0:
             self._integral_percent += _GAIN_PERCENT_PER_CELSIUS * above_celsius * elapsed_s / _RESET_S
         if above_celsius < -(_OFF_BELOW_CELSIUS if self._held_percent else _START_BELOW_CELSIUS):
             self._held_percent = 0
@@ -79,7 +88,8 @@ def target_laws(config: Config, old: Mapping[str, TargetLaw], duty_percent: int 
     for sensor in config.sensors:
         if config.fan.mode == "target" and sensor.curve is None:
             critical_celsius = curve_of(config, sensor).critical_celsius
-            law = TargetLaw(config.fan.target_celsius, critical_celsius, config.fan.duty_min_percent, duty_percent or 0)
+            fan, now_percent = config.fan, duty_percent or 0
+            law = TargetLaw(fan.target_celsius, critical_celsius, fan.duty_min_percent, now_percent, fan.max_percent)
             before = old.get(sensor.name)
             laws[sensor.name] = before if before is not None and before.settings == law.settings else law
     return laws

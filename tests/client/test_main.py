@@ -130,6 +130,7 @@ STATUS_KEYS = [
     "manual_percent",
     "manual_remaining_s",
     "manual_until_celsius",
+    "profile",
     "reason",
     "temp_celsius",
     "sensors",

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from a1d.config.kinds import Kind
 from a1d.config.printer import print_config
 from a1d.config.reader import _COMMENTS, key_of, parse_config, read_config
-from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, ProfileConfig, SensorConfig
 from a1d.config.yaml_tree import Tree
 from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
@@ -66,6 +66,9 @@ class Option:
         inner = f"{self.key}: {value}"
         if not self.section:
             return inner
+        if self.section == "profiles.night":
+            other = {"from": ", to: '07:00'", "to": ", from: '22:00'"}.get(self.key, "")
+            return f"profiles: {{night: {{{inner}{other}}}}}"
         return f"sensors: [{{{inner}}}]" if self.section == "sensors[0]" else f"{self.section}: {{{inner}}}"
 
 
@@ -78,7 +81,8 @@ SECTIONS: dict[str, type[Any]] = {
     },
 }
 SECTIONS["sensors[0]"] = SensorConfig
-del SECTIONS["sensors"]
+SECTIONS["profiles.night"] = ProfileConfig
+del SECTIONS["sensors"], SECTIONS["profiles"]
 OPTIONS = [
     Option(section, key_of(field), field.metadata["kind"])
     for section, made_by in SECTIONS.items()
@@ -341,6 +345,10 @@ def bad_file() -> tuple[str, list[str]]:
         indent = "" if not section else "  "
         if section == "sensors[0]":
             lines.append("  -")
+            indent = "    "
+        if section == "profiles.night":
+            lines[-1] = "profiles:"
+            lines.append("  night:")
             indent = "    "
         put(indent, section, "zzz", None)
         for option in OPTIONS:

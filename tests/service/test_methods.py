@@ -40,6 +40,8 @@ READING = {f"{CONTROL}.GetStatus", f"{CONTROL}.GetCurves", f"{CONTROL}.Monitor",
 STEERING: dict[str, Any] = {
     f"{CONTROL}.SetFan": {"duty_percent": 70},
     f"{CONTROL}.ResumeAutomatic": {},
+    f"{CONTROL}.SetProfile": {"name": "none"},
+    f"{CONTROL}.ResumeProfiles": {},
     f"{CONTROL}.Reload": {},
     f"{SIMULATION}.Press": {"gesture": "double_press"},
     f"{SIMULATION}.SetFault": {"fault": "no-answer", "on": True},
