@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
-import time
 from collections.abc import Callable
 
-from a1d import __version__
 from a1d.button.actions import Actions
-from a1d.button.power_button import PowerButton
-from a1d.button.watcher import ButtonWatcher
-from a1d.case.bus import CaseBus, SmbusLike, describe_bus_error, open_case
-from a1d.case.fan import Fan, describe_firmware
+from a1d.button.watcher import ButtonWatcher, PowerButton
+from a1d.case.bus import CaseBus, describe_bus_error, open_case
+from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
 from a1d.case.stop_settings import read_known
+from a1d.clocks import boot_clock, local_minute, reread_time_zone
 from a1d.config.reader import config_after_error
 from a1d.config.settings import Config
 from a1d.duration import format_duration
@@ -23,13 +19,11 @@ from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
 from a1d.log import Log
 from a1d.loop import Loop
-from a1d.paths import SOCKET_NAME
-from a1d.service.access import may_steer, steering_gid
+from a1d.service.access import reread_group
 from a1d.service.health import Health
-from a1d.service.methods import methods
-from a1d.service.publisher import Publisher
-from a1d.service.server import Server
-from a1d.service.status import Parts, curves_of, status_of
+from a1d.service.methods import INFO, methods
+from a1d.service.server import Server, open_server
+from a1d.service.status import Publisher, status_of
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller, Decision
@@ -37,19 +31,6 @@ from a1d.temperature.cooling import CoolingCheck
 from a1d.temperature.profiles import Profiles
 from a1d.temperature.reading import gap_s
 from a1d.temperature.sensors import open_sensors, read_all
-
-# Seconds since boot, sleep included, so that a suspended machine shows as a gap.
-boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-
-
-def local_minute() -> int:
-    """The minute of the local day, 0..1439, by whatever the wall clock says."""
-    now = time.localtime()
-    return now.tm_hour * 60 + now.tm_min
-
-
-# A transfer this late means that nobody looks after the bus any more.
-_OVERDUE_S = 5.0
 
 
 class Daemon:
@@ -66,21 +47,19 @@ class Daemon:
         local_minute: Callable[[], int] = local_minute,
     ) -> None:
         self.clock = clock
-        self.started_s = clock()
+        self.started_s = self._ticked_s = clock()
         self.log = log or Log()
         self.health = Health(self.log)
         self.controller: Controller | None = None  # until the fan's present duty is known
         self.decision: Decision | None = None
         self.stopping = False
+        self.simulated = hardware.simulated
         self._hardware = hardware
         self._run_dir = run_dir
         self._read_config = read_config
         self._local_minute = local_minute
-        self._ticked_s = self.started_s
         self._notifier = Notifier(self.started_s)
         self.publisher = Publisher(self._notifier)
-        self._firmware: int | None = None
-
         try:
             self.config = read_config()
         except ConfigError as error:
@@ -88,9 +67,8 @@ class Daemon:
             self.health.report("configuration", f"using built-in defaults, because\n{error}")
         self.log.debugging = self.config.log_level == "debug"
         self.profiles = Profiles(self.config)
-        self._gap_s = gap_s(self.config)
         self.loop = Loop(clock, self.config.interval_s, self._tick, self._poll_fan)
-        self._save_stop_settings()
+        self.health.report("run directory", save_stop_settings(run_dir, self.config))
         self.actions = Actions(hardware.power, self.log)
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self.log)
@@ -98,8 +76,6 @@ class Daemon:
         self.sensors = open_sensors(self.config, hardware.sysfs)
         self._cooling = CoolingCheck(self.config)
         self.server = self._open_server()
-
-    # -- the loop --------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until ``stop``. If it ends otherwise, the fan is at failsafe or faster afterwards, if the bus allows.
@@ -141,89 +117,54 @@ class Daemon:
 
     def _tick(self, now_s: float) -> None:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
-        gap = passed_s > self._gap_s
+        gap = passed_s > gap_s(self.config)
         if gap:
-            gone = format_duration(round(passed_s))
-            self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
+            self.log.info(f"{format_duration(round(passed_s))} without a tick: the machine slept, or a1d was stopped")
         self._hardware.advance(now_s)
-        self._choose_profile(now_s)
         if self.fan.observing:
             self.loop.fan_due_s = self.fan.poll()
         if not self.fan.observing:
             self._control(now_s, gap)
         self.actions.tick(now_s)
-        parts = self._parts()
-        self.health.check(parts, self.config.case.bus)
-        self._log_firmware()
-        self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=self._is_alive)
-        self.publisher.tick(now_s, parts, self.server)
+        self.health.check(self, self.config.case.bus)
+        if self.fan.remark:
+            self.log.info(self.fan.remark)
+            self.fan.remark = None
+        is_alive = self.button.is_alive and not self.fan.is_overdue
+        self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=is_alive)
+        self.publisher.tick(now_s, self, self.server)
         if self.server is not None:
             self.server.tick()
         self._power_button.tick(now_s)  # after the fan and READY: at the start it has a library to import
 
-    def _choose_profile(self, now_s: float) -> None:
-        minute = self._local_minute() if self.profiles.uses_clock else 0
-        if self.profiles.step(now_s, minute):
-            self.log.info(f"profile: {self.profiles.name or 'none'}")
-            if self.controller is not None:
-                self.controller.configure(self.profiles.config)
-
     def _control(self, now_s: float, gap: bool) -> None:
         """Temperature in, duty out."""
+        is_new = self.profiles.step(now_s, self._local_minute() if self.profiles.uses_clock else 0)
         if self.controller is None:
             self.controller = Controller(self.profiles.config, now_s, self.fan.observed_percent)
+        elif is_new:
+            self.controller.configure(self.profiles.config)
+            self.log.info(f"profile: {self.profiles.name or 'none'}")
         readings = read_all(self.sensors, now_s, gap=gap)
         self.decision = self.controller.step(now_s, readings, gap=gap)
         self.health.report("cooling", self._cooling.step(now_s, self.fan.confirmed_percent, readings, gap))
         if self.controller.saw_leap:
             self.loop.tick_soon(self.config.interval_s / 2)
         if self.log.debugging:
-            for reading in readings:
-                self.log.debug(f"reading: {reading.sensor}: {reading.temp_celsius:.1f} C, {reading.error or 'ok'}")
-            self.log.debug(f"decision: {self.decision.duty_percent} %: {self.decision.reason}")
+            self.log.debug("\n".join(map(str, (*readings, self.decision))))
         self.fan.target_percent = self.decision.duty_percent
         self.loop.fan_due_s = self.fan.poll()
 
-    # -- who is told ------------------------------------------------------------------------------
-
-    def _parts(self) -> Parts:
-        return Parts(
-            simulated=self._hardware.simulated,
-            started_s=self.started_s,
-            health=self.health,
-            button=self.button,
-            fan=self.fan,
-            sensors=self.sensors,
-            lease=self.controller.lease if self.controller else None,
-            decision=self.decision,
-            profiles=self.profiles,
-            power_error=self.actions.error,
-        )
-
     def status(self) -> Parameters:
         """The Status type of org.a1d.control, as it is now."""
-        return status_of(self._parts(), self.clock())
-
-    def _is_alive(self) -> bool:
-        """Whether the bus and the button, too, have shown life. The tick shows its own by asking."""
-        return self.clock() - self.fan.due_s < _OVERDUE_S and self.button.is_alive
-
-    def _log_firmware(self) -> None:
-        if self.fan.firmware != self._firmware:
-            self._firmware = self.fan.firmware
-            if remark := describe_firmware(self.fan.firmware):
-                self.log.info(remark)
-
-    # -- what clients may do ---------------------------------------------------------------------
+        return status_of(self, self.clock())
 
     def set_manual(
         self, duty_percent: int, for_s: float | None, until_celsius: float | None = None
     ) -> tuple[int, str | None]:
-        """Hold a duty of 0..100 %, for ``for_s`` seconds, until no sensor is hotter than ``until_celsius``, or until
-        told otherwise.
+        """Hold a duty of 0..100 % for ``for_s`` s, until no sensor is hotter than that, or until told otherwise.
 
-        The duty that the fan is to get, and what overrides the manual one, in words (None: nothing). ValueError if the
-        duty is out of range; A1dError before the first tick.
+        Its duty, and what overrides it in words (None: nothing). ValueError if out of range; A1dError if too early.
         """
         if self.controller is None or self.decision is None:
             raise A1dError("a1d is still starting; ask again in a second")
@@ -240,33 +181,20 @@ class Daemon:
             self.controller.resume_automatic()
             self.loop.tick_soon()
 
-    def set_profile(self, name: str, for_s: float | None) -> None:
-        """Put a profile in force for ``for_s`` seconds or until told otherwise; "none": the fan's own settings.
-
-        A1dError if there is none of that name.
-        """
-        now_s = self.clock()
-        self.profiles.choose(name, None if for_s is None else now_s + for_s)
-        self._choose_profile(now_s)
-        self.loop.tick_soon()
-
-    def resume_profiles(self) -> None:
-        """Forget the profile that was chosen by hand: the clock chooses."""
-        self.profiles.choice = None
-        self._choose_profile(self.clock())
+    def set_profile(self, name: str | None, for_s: float | None = None) -> None:
+        """Choose one, or "none", for ``for_s`` s or until told otherwise. None: the clock does. A1dError if unknown."""
+        self.profiles.choose(name, None if for_s is None else self.clock() + for_s)
         self.loop.tick_soon()
 
     def reload(self) -> None:
         """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
         self._notifier.reloading()
         try:
-            config = self._read_config()
+            self._apply(self._read_config())
+            self.log.info("reload: done")
         except ConfigError as error:
             self.log.error(f"reload: the old configuration stays:\n{error}")
             raise
-        else:
-            self._apply(config)
-            self.log.info("reload: done")
         finally:
             self._notifier.reloaded()
 
@@ -278,18 +206,17 @@ class Daemon:
     def _apply(self, config: Config) -> None:
         self._power_button.configure(config.button)
         old, self.config = self.config, config
-        self._gap_s, self.loop.interval_s = gap_s(config), config.interval_s
+        self.loop.interval_s = config.interval_s
         self.log.debugging = config.log_level == "debug"
         self.health.report("configuration", None)
-        steering_gid.cache_clear()
-        steering_gid()
+        reread_group()
         if config.sensors != old.sensors or config.interval_s != old.interval_s:
             for sensor in self.sensors:
                 sensor.close()
                 self.health.forget(f"sensor {sensor.name}")
             self.sensors = open_sensors(config, self._hardware.sysfs)
         self._cooling.configure(config)
-        time.tzset()  # a time zone that was changed since counts from here on
+        reread_time_zone()
         self.profiles.configure(config)
         if self.controller is not None:
             self.controller.configure(self.profiles.config)
@@ -298,41 +225,26 @@ class Daemon:
             self.fan.reset()
         elif config.log_level != old.log_level:
             self.fan.close()  # opened again with or without the trace
-        self._save_stop_settings()
+        self.health.report("run directory", save_stop_settings(self._run_dir, config))
         self.loop.tick_soon()
 
-    # -- parts that are made here ------------------------------------------------------------------
-
     def _open_case(self) -> CaseBus:
-        return open_case(self.config.case.protocol, self._open_smbus)
-
-    def _open_smbus(self) -> SmbusLike:
-        smbus = self._hardware.open_smbus(self.config.case.bus, self.config.case.timeout_s)
+        case = self.config.case
+        smbus = self._hardware.open_smbus(case.bus, case.timeout_s)
         if self.log.debugging:
             from a1d.case.trace import TracedSmbus
 
             smbus = TracedSmbus(smbus, self.log.debug)
-        return smbus
+        return open_case(case.protocol, lambda: smbus)
 
     def _open_server(self) -> Server | None:
-        info = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
         control = methods(
             self.status,
-            lambda: curves_of(self.profiles.config),
+            self.profiles,
             self.set_manual,
             self.resume_automatic,
+            self.reload,
             set_profile=self.set_profile,
-            resume_profiles=self.resume_profiles,
-            reload=self.reload,
         )
-        service = Service([control, *self._hardware.interfaces()], info, self.log)
-        path = os.path.join(self._run_dir, SOCKET_NAME)
-        steering_gid()  # read now, and not when the first client comes
-        try:
-            return Server(path, service, self.loop.selector, self.clock, may_steer)
-        except OSError as error:
-            self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
-            return None
-
-    def _save_stop_settings(self) -> None:
-        self.health.report("run directory", save_stop_settings(self._run_dir, self.config))
+        service = Service([control, *self._hardware.interfaces()], INFO, self.log)
+        return open_server(self._run_dir, service, self.loop.selector, self.clock, self.health.report)

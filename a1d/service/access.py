@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING
 
 from a1d.errors import DeniedError
-
-if TYPE_CHECKING:
-    from a1d.service.varlink import Peer
+from a1d.service.varlink import Peer
 
 GROUP = "a1d"
 _GROUP_FILE = "/etc/group"
@@ -40,3 +37,9 @@ def require_steering(peer: Peer) -> None:
     """DeniedError unless ``peer`` may steer."""
     if not may_steer(peer):
         raise DeniedError(f"steering needs root or the group {GROUP}")
+
+
+def reread_group() -> None:
+    """Look again whether there is a group for steering, and which."""
+    steering_gid.cache_clear()
+    steering_gid()

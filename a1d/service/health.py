@@ -48,7 +48,7 @@ class Health:
         for problem in parts.fan.take_problems():  # also what has come and gone since the last time
             self.report("fan", str(describe_bus_error(problem, bus)) if isinstance(problem, OSError) else problem)
         untrusted = parts.decision.untrusted if parts.decision else ()
-        state = (untrusted, sensors, button.error, parts.power_error)
+        state = (untrusted, sensors, button.error, parts.actions.error)
         if state == self._checked:
             return
         self._checked = state
@@ -56,7 +56,7 @@ class Health:
             text = (sensor.error or "no reading") if sensor.name in untrusted else None
             self.report(f"sensor {sensor.name}", text, failsafe=True)
         self.report("button", str(button.error.strerror or button.error) if button.error else None)
-        self.report("power", parts.power_error)
+        self.report("power", parts.actions.error)
 
     def forget(self, name: str) -> None:
         """The thing called ``name`` is not there any more, and so nor is its problem."""

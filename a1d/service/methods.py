@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from a1d import __version__
 from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
 from a1d.errors import RequestError
 from a1d.service.access import require_steering
+from a1d.service.status import curves_of
 from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, parse_parameters, read_description
+from a1d.temperature.profiles import Profiles
+
+INFO = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
 
 
 def methods(
     status: Callable[[], Parameters],
-    curves: Callable[[], list[dict[str, Any]]],
+    profiles: Profiles,
     set_manual: Callable[[int, float | None, float | None], tuple[int, str | None]],
     resume: Callable[[], None],
-    *,
-    set_profile: Callable[[str, float | None], None],
-    resume_profiles: Callable[[], None],
     reload: Callable[[], None],
+    *,
+    set_profile: Callable[[str | None, float | None], None],
 ) -> Interface:
-    """org.a1d.control. ``status`` and ``curves`` give the types of that name.
+    """org.a1d.control. ``status`` gives the type of that name, ``profiles`` has the settings in force.
 
     ``set_manual`` takes a duty of 0..100 %, and seconds and degrees Celsius that end it (None: they do not). It gives
     the duty that the fan is to get, and what overrides the manual one, in words (None: nothing).
-    ``set_profile`` takes a name and seconds (None: no end). ``reload`` may raise ConfigError. Any A1dError
-    becomes the caller's error ``Failed``, with its text.
+    ``set_profile`` takes a name (None: the clock chooses) and seconds (None: no end). ``reload`` may raise
+    ConfigError. Any A1dError becomes the caller's error ``Failed``, with its text.
     """
-
-    def get_status(parameters: Parameters, _peer: Peer) -> Parameters:
-        parse_parameters(parameters)
-        return {"status": status()}
-
-    def monitor(parameters: Parameters, peer: Peer) -> Stream:
-        return Stream(get_status(parameters, peer))
-
-    def get_curves(parameters: Parameters, _peer: Peer) -> Parameters:
-        parse_parameters(parameters)
-        return {"curves": curves()}
 
     def set_fan(parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)
@@ -68,25 +60,25 @@ def methods(
         set_profile(name, for_s)
         return {}
 
-    def steering(act: Callable[[], None]) -> Method:
+    def without_parameters(act: Callable[[], Parameters | None], *, steers: bool = False) -> Method:
         def method(parameters: Parameters, peer: Peer) -> Parameters:
-            require_steering(peer)
+            if steers:
+                require_steering(peer)
             parse_parameters(parameters)
-            act()
-            return {}
+            return act() or {}
 
         return method
 
     return Interface(
         read_description(__file__, "org.a1d.control"),
         {
-            "GetStatus": get_status,
-            "Monitor": monitor,
-            "GetCurves": get_curves,
+            "GetStatus": without_parameters(lambda: {"status": status()}),
+            "Monitor": without_parameters(lambda: Stream(status=status())),
+            "GetCurves": without_parameters(lambda: {"curves": curves_of(profiles.config)}),
             "SetFan": set_fan,
-            "ResumeAutomatic": steering(resume),
+            "ResumeAutomatic": without_parameters(resume, steers=True),
             "SetProfile": choose_profile,
-            "ResumeProfiles": steering(resume_profiles),
-            "Reload": steering(reload),
+            "ResumeProfiles": without_parameters(lambda: set_profile(None, None), steers=True),
+            "Reload": without_parameters(reload, steers=True),
         },
     )

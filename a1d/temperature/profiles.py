@@ -42,8 +42,11 @@ class Profiles:
             self.choice = None
         self._use(self.name if self.name in self._profiles else None)
 
-    def choose(self, name: str, until_s: float | None) -> None:
-        """By hand, from the next step on; NO_PROFILE is a name too. A1dError if there is none of that name."""
+    def choose(self, name: str | None, until_s: float | None) -> None:
+        """By hand, from the next step on; NO_PROFILE is a name too, None is the clock's choice. A1dError if unknown."""
+        if name is None:
+            self.choice = None
+            return
         known = [*self._profiles, NO_PROFILE]
         if name not in known:
             shown = printable(name)
