@@ -199,8 +199,8 @@ class Controller:
                 wanted = curve.duty_percent(rising_celsius)
                 slow = curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius)
             else:
-                wanted = target.duty_percent(now_s, temp_celsius, rising_celsius)
-                wanted = slow = min(wanted, curve.cap_percent(rising_celsius))
+                cap_percent = curve.cap_percent(rising_celsius)
+                wanted = slow = target.duty_percent(now_s, temp_celsius, rising_celsius, cap_percent)
             if wanted > demand:
                 demand = wanted
                 why = self._why(reading, rising_celsius, wanted)

@@ -194,6 +194,54 @@ def test_an_unknown_preset_is_said_with_the_known_ones() -> None:
     assert "found loud, expected quiet or balanced or cool" in problem_of("fan: {preset: loud}")
 
 
+# -- profiles --------------------------------------------------------------------------------------
+
+
+def test_profiles_are_read_in_the_file_s_order_and_a_time_of_day_needs_no_quotes() -> None:
+    config = parse_config(
+        "profiles:\n  night: {preset: quiet, max_percent: 40, from: 22:00, to: '07:05'}\n  film: {hold: 2m}\n"
+    )
+    night = ProfileConfig(preset="quiet", max_percent=40, from_minute=22 * 60, to_minute=7 * 60 + 5)
+    assert config.profiles == (("night", night), ("film", ProfileConfig(hold_s=120.0)))
+    assert config.fan == FanConfig()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("night: {preset: loud}", "2: profiles.night.preset: found loud, expected quiet or balanced or cool"),
+        (
+            "night: {max_percent: 101}",
+            "2: profiles.night.max_percent: found 101, expected a whole number from 0 to 100",
+        ),
+        ("night: {from: 24:00, to: 07:00}", "2: profiles.night.from: found 24:00, expected a time of day, 00:00 to 23"),
+        ("night: {from: '7:00', to: 08:00}", "2: profiles.night.from: found 7:00, expected a time of day"),
+        ("night: {from: 22, to: 07:00}", "2: profiles.night.from: found 22, expected a time of day"),
+        ("night: {from: 22:00}", "2: profiles.night: found {from: 22:00}, expected both from and to, or neither"),
+        ("night: {to: 22:00}", "2: profiles.night: found {to: 22:00}, expected both from and to, or neither"),
+        ("night: {critical_celsius: 90}", "2: profiles.night.critical_celsius: unknown key, "),
+        ("night: {failsafe_percent: 30}", "2: profiles.night.failsafe_percent: unknown key, "),
+        ("night: quiet", "2: profiles.night: found quiet, expected settings such as preset: ..."),
+        ("auto: {preset: quiet}", "2: profiles.auto: found auto, expected a name of letters, digits, - and _"),
+        ("none: {preset: quiet}", "2: profiles.none: found none, expected a name of letters"),
+        ("a b: {preset: quiet}", "2: profiles.a b: found a b, expected a name of letters"),
+        ("7: {preset: quiet}", "2: profiles.7: found 7, expected a name of letters"),
+        (f"{'x' * 33}: {{preset: quiet}}", f"2: profiles.{'x' * 33}: found {'x' * 33}, expected a name of letters"),
+    ],
+)
+def test_what_is_wrong_with_a_profile_is_said_with_its_line(line: str, said: str) -> None:
+    assert problem_of(f"profiles:\n  {line}\n").replace("'", "").startswith(said)
+
+
+def test_there_may_be_16_profiles_and_no_more() -> None:
+    def text(count: int) -> str:
+        return "profiles:\n" + "".join(f"  p{index}: {{max_percent: 40}}\n" for index in range(count))
+
+    assert len(parse_config(text(16)).profiles) == 16
+    assert "expected at most 16 profiles such as" in problem_of(text(17))
+    assert "expected at most 16 profiles such as" in problem_of("profiles: [night]")
+
+
 # -- durations -------------------------------------------------------------------------------------
 
 
