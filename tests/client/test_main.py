@@ -360,7 +360,18 @@ def test_help_is_fine(run: Ctl) -> None:
 
 # -- no daemon, or something else in its place ---------------------------------------------------------
 
-COMMANDS = ["status", "status --json", "watch", "fan set 60", "fan off", "fan auto", "curve", "reload", "version"]
+COMMANDS = [
+    "status",
+    "status --json",
+    "watch",
+    "fan set 60",
+    "fan off",
+    "fan auto",
+    "profile",
+    "curve",
+    "reload",
+    "version",
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS)

@@ -419,6 +419,30 @@ def test_a_wrong_duty_or_time_is_named_and_changes_nothing(
     assert (call.status()["mode"], rig.fan_percent) == ("automatic", 0)
 
 
+@pytest.mark.parametrize(
+    ("culprit", "parameters"),
+    [
+        ("name", {}),
+        ("name", {"name": None}),
+        ("name", {"name": 5}),
+        ("for_s", {"name": "none", "for_s": 0}),
+        ("for_s", {"name": "none", "for_s": 7 * 86400 + 1}),
+        ("for_s", {"name": "none", "for_s": "2h"}),
+        ("until", {"name": "none", "until": "07:00"}),
+    ],
+)
+def test_a_wrong_profile_or_time_is_named(call: Caller, culprit: str, parameters: dict[str, Any]) -> None:
+    name, told = call.refusal("SetProfile", **parameters)
+    assert (name, told["parameter"]) == ("InvalidRequest", culprit)
+    assert call.status()["profile"] is None
+
+
+def test_a_profile_that_is_not_there_is_a_failure_of_bounded_length(call: Caller) -> None:
+    name, told = call.refusal("SetProfile", name="x" * 9000)
+    assert name == "Failed"
+    assert "the configuration has: none" in told["reasons"][0] and len(told["reasons"][0]) < 150
+
+
 @pytest.mark.parametrize("held", [0, 60])
 def test_a_critical_temperature_beats_the_hand_and_the_status_says_so(rig: VirtualRig, call: Caller, held: int) -> None:
     call.ask("SetFan", duty_percent=held)
