@@ -73,7 +73,7 @@ class Profiles:
         """The minute of the local day at which the clock chooses otherwise than now; None if it never does."""
         profiles = self._profiles
         edges = [edge for profile in profiles.values() for edge in (profile.from_minute, profile.to_minute)]
-        later = sorted((e for e in edges if e is not None), key=lambda edge: (edge - self._minute - 1) % _DAY)
+        later = sorted((e for e in edges if e is not None), key=lambda edge: (edge - self._minute) % _DAY)
         now = by_clock(profiles, self._minute)
         return next((edge for edge in later if by_clock(profiles, edge) != now), None)
 

@@ -137,6 +137,14 @@ def test_a_reload_that_removes_the_chosen_profile_ends_it(warm: VirtualRig) -> N
         warm.daemon.set_profile("film", None)
 
 
+def test_a_reload_goes_on_with_the_profile_in_force(warm: VirtualRig) -> None:
+    warm.minute = 22 * 60
+    warm.run(20)
+    warm.daemon.reload()
+    warm.run(20)
+    assert (warm.fan_percent, profile(warm)) == (30, by_clock("07:00"))
+
+
 def test_the_curves_that_are_told_are_those_in_force(warm: VirtualRig, run: Ctl) -> None:
     warm.minute = 22 * 60
     warm.run(1)

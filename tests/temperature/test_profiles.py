@@ -139,6 +139,13 @@ def test_no_profile_is_a_choice_too(profiles: Profiles) -> None:
     assert profiles.name == "night"
 
 
+def test_no_profile_stays_chosen_over_a_reload(profiles: Profiles) -> None:
+    profiles.choose(NO_PROFILE, None)
+    profiles.configure(CONFIG)
+    profiles.step(1.0, at("23:00"))
+    assert profiles.name is None
+
+
 def test_an_unknown_profile_is_refused_with_the_known_ones_and_changes_nothing(profiles: Profiles) -> None:
     profiles.choose("film", None)
     with pytest.raises(A1dError, match=r"no profile 'nigth'; the configuration has: night, noon, film, none"):
