@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from a1d import __version__
+from a1d.clocks import boot_clock
 from a1d.config.reader import read_config
 from a1d.config.settings import Config
-from a1d.daemon import Daemon, boot_clock
+from a1d.daemon import Daemon
 from a1d.errors import A1dError, ConfigError, DaemonRunningError, StopError
 from a1d.hardware import RealCase
 from a1d.log import Log

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
-import time
 from collections.abc import Callable
 
 from a1d.button.actions import Actions
@@ -14,31 +11,30 @@ from a1d.case.bus import CaseBus, describe_bus_error, open_case
 from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
 from a1d.case.stop_settings import read_known
+from a1d.case.trace import traced
+from a1d.clocks import boot_clock, local_minute, reread_time_zone
 from a1d.config.reader import config_after_error
 from a1d.config.settings import Config
-from a1d.config.warnings import warnings_of
+from a1d.config.warnings import log_warnings
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
 from a1d.log import Log
 from a1d.loop import Loop
-from a1d.paths import SOCKET_NAME
-from a1d.service.access import may_steer, steering_gid
+from a1d.service.access import reread_group
 from a1d.service.event_log import EventLog
 from a1d.service.health import Health
 from a1d.service.methods import INFO, methods
-from a1d.service.server import Server
-from a1d.service.status import Publisher, curves_of, status_of
+from a1d.service.server import Server, open_server
+from a1d.service.status import Publisher, status_of
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller
 from a1d.temperature.cooling import CoolingCheck
 from a1d.temperature.decision import Decision
+from a1d.temperature.profiles import Profiles
 from a1d.temperature.reading import gap_s
-from a1d.temperature.sensors import Sensor, ZoneSensor, open_sensors, read_all
-
-# Seconds since boot, sleep included, so that a suspended machine shows as a gap.
-boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+from a1d.temperature.sensors import Sensor, missing, open_sensors, read_all
 
 
 class Daemon:
@@ -52,6 +48,7 @@ class Daemon:
         *,
         log: Log | None = None,
         clock: Callable[[], float] = boot_clock,
+        local_minute: Callable[[], int] = local_minute,
     ) -> None:
         self.clock = clock
         self.started_s = self._ticked_s = clock()
@@ -64,6 +61,7 @@ class Daemon:
         self._hardware = hardware
         self._run_dir = run_dir
         self._read_config = read_config
+        self._local_minute = local_minute
         self._notifier = Notifier(self.started_s)
         self.publisher = Publisher(self._notifier)
         try:
@@ -72,7 +70,8 @@ class Daemon:
             self.config = config_after_error(error, read_known(run_dir))
             self.health.report("configuration", f"using built-in defaults, because\n{error}")
         self.log.debugging = self.config.log_level == "debug"
-        self._warn()
+        self.warnings = log_warnings(self.config, self.log)
+        self.profiles = Profiles(self.config)
         self.loop = Loop(clock, self.config.interval_s, self._tick, self._poll_fan)
         self.health.report("run directory", save_stop_settings(run_dir, self.config))
         self._event_log = EventLog(self.log)
@@ -126,8 +125,7 @@ class Daemon:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         gap = passed_s > gap_s(self.config)
         if gap:
-            gone = format_duration(round(passed_s))
-            self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
+            self.log.info(f"{format_duration(round(passed_s))} without a tick: the machine slept, or a1d was stopped")
         self._hardware.advance(now_s)
         if self.fan.observing:
             self.loop.fan_due_s = self.fan.poll()
@@ -148,19 +146,19 @@ class Daemon:
 
     def _control(self, now_s: float, gap: bool) -> None:
         """Temperature in, duty out."""
+        is_new = self.profiles.step(now_s, self._local_minute() if self.profiles.uses_clock else 0)
         if self.controller is None:
-            self.controller = Controller(self.config, now_s, self.fan.observed_percent)
+            self.controller = Controller(self.profiles.config, now_s, self.fan.observed_percent)
+        elif is_new:
+            self.controller.configure(self.profiles.config)
+            self.log.info(f"profile: {self.profiles.name or 'none'}")
         readings = read_all(self.sensors, now_s, gap=gap)
-        absent = [sensor.name for sensor in self._drives if sensor.absent]
-        lost = [sensor.name for sensor in self._drives if sensor.lost]
-        self.decision = self.controller.step(now_s, readings, gap=gap, absent=absent, lost=lost)
+        self.decision = self.controller.step(now_s, readings, gap=gap, **missing(self.sensors))
         self.health.report("cooling", self._cooling.step(now_s, self.fan.confirmed_percent, readings, gap))
         if self.controller.saw_leap:
             self.loop.tick_soon(self.config.interval_s / 2)
         if self.log.debugging:
-            for reading in readings:
-                self.log.debug(f"reading: {reading.sensor}: {reading.temp_celsius:.1f} C, {reading.error or 'ok'}")
-            self.log.debug(f"decision: {self.decision.duty_percent} %: {self.decision.reason}")
+            self.log.debug("\n".join(map(str, (*readings, self.decision))))
         self.fan.target_percent = self.decision.duty_percent
         self.loop.fan_due_s = self.fan.poll()
 
@@ -168,20 +166,17 @@ class Daemon:
         """The Status type of org.a1d.control, as it is now."""
         return status_of(self, self.clock())
 
-    @property
-    def power_error(self) -> str | None:
-        """Why a gesture's action failed, if one did."""
-        return self.actions.error
+    def set_manual(
+        self, duty_percent: int, for_s: float | None, until_celsius: float | None = None
+    ) -> tuple[int, str | None]:
+        """Hold a duty of 0..100 % for ``for_s`` s, until no sensor is hotter than that, or until told otherwise.
 
-    def set_manual(self, duty_percent: int, for_s: float | None) -> tuple[int, str | None]:
-        """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise.
-
-        The duty that the fan is to get, and what overrides the manual one, in words (None: nothing). ValueError if the
-        duty is out of range; A1dError before the first tick.
+        Its duty, and what overrides it in words (None: nothing). ValueError if out of range; A1dError if too early.
         """
         if self.controller is None or self.decision is None:
             raise A1dError("a1d is still starting; ask again in a second")
-        duty = self.controller.set_manual(duty_percent, None if for_s is None else self.clock() + for_s)
+        until_s = None if for_s is None else self.clock() + for_s
+        duty = self.controller.set_manual(duty_percent, until_s, until_celsius)
         self.loop.tick_soon()
         if self.controller.is_emergency:
             return duty, f"the fan is at {duty} %: {self.decision.reason}"
@@ -192,6 +187,11 @@ class Daemon:
         if self.controller is not None:
             self.controller.resume_automatic()
             self.loop.tick_soon()
+
+    def set_profile(self, name: str | None, for_s: float | None = None) -> None:
+        """Choose one, or "none", for ``for_s`` s or until told otherwise. None: the clock does. A1dError if unknown."""
+        self.profiles.choose(name, None if for_s is None else self.clock() + for_s)
+        self.loop.tick_soon()
 
     def reload(self) -> None:
         """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
@@ -215,18 +215,19 @@ class Daemon:
         old, self.config = self.config, config
         self.loop.interval_s = config.interval_s
         self.log.debugging = config.log_level == "debug"
-        self._warn()
+        self.warnings = log_warnings(config, self.log)
         self.health.report("configuration", None)
-        steering_gid.cache_clear()
-        steering_gid()
+        reread_group()
         if config.sensors != old.sensors or config.interval_s != old.interval_s:
             for sensor in self.sensors:
                 sensor.close()
                 self.health.forget(f"sensor {sensor.name}")
             self.sensors = self._open_sensors()
         self._cooling.configure(config)
+        reread_time_zone()
+        self.profiles.configure(config)
         if self.controller is not None:
-            self.controller.configure(config)
+            self.controller.configure(self.profiles.config)
         self.fan.refresh_s = config.fan.refresh_s
         if config.case != old.case:
             self.fan.reset()
@@ -237,33 +238,13 @@ class Daemon:
 
     def _open_case(self) -> CaseBus:
         case = self.config.case
-        smbus = self._hardware.open_smbus(case.bus, case.timeout_s)
-        if self.log.debugging:
-            from a1d.case.trace import TracedSmbus
-
-            smbus = TracedSmbus(smbus, self.log.debug)
-        return open_case(case.protocol, lambda: smbus)
+        return open_case(case.protocol, lambda: traced(self._hardware.open_smbus(case.bus, case.timeout_s), self.log))
 
     def _open_server(self) -> Server | None:
-        control = methods(
-            self.status, lambda: curves_of(self.config), self.set_manual, self.resume_automatic, self.reload
-        )
+        steer = (self.set_manual, self.resume_automatic, self.reload)
+        control = methods(self.status, self.profiles, *steer, set_profile=self.set_profile)
         service = Service([control, *self._hardware.interfaces()], INFO, self.log)
-        path = os.path.join(self._run_dir, SOCKET_NAME)
-        steering_gid()  # read now, and not when the first client comes
-        try:
-            return Server(path, service, self.loop.selector, self.clock, may_steer)
-        except OSError as error:
-            self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
-            return None
+        return open_server(self._run_dir, service, self.loop.selector, self.clock, self.health.report)
 
     def _open_sensors(self) -> list[Sensor]:
-        sensors = open_sensors(self.config, self._hardware.sysfs, self._hardware.open_file_reader, self.log.info)
-        self._drives = [sensor for sensor in sensors if not isinstance(sensor, ZoneSensor)]
-        return sensors
-
-    def _warn(self) -> None:
-        """Say what is odd in the configuration."""
-        self.warnings = warnings_of(self.config)
-        for warning in self.warnings:
-            self.log.warning(f"configuration: {warning}")
+        return open_sensors(self.config, self._hardware.sysfs, self._hardware.open_file_reader, self.log.info)

@@ -1,4 +1,7 @@
-"""Durations as people write them: ``10s``, ``15m``, ``1h30m``, ``500ms``, or a plain number of seconds."""
+"""Durations as people write them: ``10s``, ``15m``, ``1h30m``, ``500ms``, or a plain number of seconds.
+
+And times of day.
+"""
 
 from __future__ import annotations
 
@@ -36,3 +39,8 @@ def format_duration(seconds: float) -> str:
         if count:
             text += f"{count}{unit}"
     return text or "0s"
+
+
+def format_minute(minute: int) -> str:
+    """A minute of the day, 0..1439, as ``07:05``."""
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -387,7 +387,7 @@ def test_an_unusable_run_directory_does_not_stop_the_fan(make_rig: MakeRig, monk
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("a1d.case.shutdown.write_stop_settings", refuse)
-    monkeypatch.setattr("a1d.daemon.Server", refuse)
+    monkeypatch.setattr("a1d.service.server.Server", refuse)
     rig = make_rig()
     rig.case.fixed_celsius = 72.0
     rig.run(1)

@@ -23,6 +23,8 @@ PURE = [
     "a1d.temperature.cooling",
     "a1d.temperature.curve",
     "a1d.temperature.decision",
+    "a1d.temperature.lease",
+    "a1d.temperature.profiles",
     "a1d.temperature.reading",
     "a1d.temperature.rise",
     "a1d.temperature.target",

@@ -41,6 +41,7 @@ class VirtualRig:
         heat_speed: float = 1.0,
     ) -> None:
         self.clock = VirtualClock()
+        self.minute = 12 * 60  # of the local day
         self.case = SimulatedCase(self.clock, sleep=self.clock.sleep, legacy=legacy, heat_speed=heat_speed, seed=1)
         self.case.fixed_celsius = 45.0
         self.log_lines: list[str] = []
@@ -49,7 +50,12 @@ class VirtualRig:
         chosen = config or Config(fan=PROMPT_FAN)
         read_config = chosen if callable(chosen) else lambda: chosen
         self.daemon = Daemon(
-            self.case, str(self.run_dir), read_config, log=Log(self.log_lines.append), clock=self.clock
+            self.case,
+            str(self.run_dir),
+            read_config,
+            log=Log(self.log_lines.append),
+            clock=self.clock,
+            local_minute=lambda: self.minute,
         )
 
     def run_once(self) -> None:

@@ -6,8 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from a1d.case.bus import SmbusLike
+from a1d.log import Log
 
 Result = TypeVar("Result")
+
+
+def traced(smbus: SmbusLike, log: Log) -> SmbusLike:
+    """``smbus`` itself, or while ``log`` is debugging one that logs each transfer."""
+    return TracedSmbus(smbus, log.debug) if log.debugging else smbus
 
 
 class TracedSmbus:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import math
 import os
 import sys
 
 from a1d import __version__
-from a1d.client import words
+from a1d.client import arguments, words
 from a1d.client.varlink import call, find_socket, replies
-from a1d.config.limits import LEASE_MAX_S
-from a1d.duration import format_duration, parse_duration_s
+from a1d.duration import format_duration
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
 FINE, NOT_FINE, NO_DAEMON = 0, 1, 3  # argparse ends with 2
@@ -78,19 +76,31 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
+    def add_time(command: Any) -> None:
+        command.add_argument(
+            "--for", dest="for_s", type=arguments.duration, metavar="TIME", help="such as 90s, 15m or 1h30m"
+        )
+
     def group(name: str, members: str, text: str) -> Any:
         return commands.add_parser(name, help=text).add_subparsers(metavar=members, required=True)
 
     status = add("status", _status, "Say how the fan and the temperatures are.")
     watch = add("watch", _watch, "Say it again and again, until stopped.")
     fan = group("fan", "set|off|auto", "Set the fan by hand, or let the curve decide.")
-    fan_set = add("set", _fan_set, "Hold a duty until 'fan auto', or for a time.", fan)
-    fan_set.add_argument("percent", type=_percent, help="0 to 100")
+    fan_set = add("set", _fan_set, "Hold a duty until 'fan auto', for a time, or until it is cool.", fan)
+    fan_set.add_argument("percent", type=arguments.percent, help="0 to 100")
     fan_off = add("off", _fan_set, "Stop the fan; a critical temperature starts it all the same.", fan)
     fan_off.set_defaults(percent=0)
     for command in (fan_set, fan_off):
-        command.add_argument("--for", dest="for_s", type=_duration, metavar="TIME", help="such as 90s, 15m or 1h30m")
+        add_time(command)
+    until = "end it when nothing is hotter, such as 45C"
+    fan_set.add_argument("--until", dest="until_celsius", type=arguments.celsius, metavar="TEMPERATURE", help=until)
+    fan_off.set_defaults(until_celsius=None)
     add("auto", _fan_auto, "Let the curve decide again.", fan)
+    profile = add("profile", _profile, "Say which profile is in force, or choose one.")
+    profile.add_argument("name", nargs="?", help="one of the configuration, none, or auto: let the clock choose")
+    add_time(profile)
+    profile.set_defaults(refuse=profile.error)
     curve = add("curve", _curve, "Show the duty for each temperature.")
     for command in (status, watch, curve):
         command.add_argument("--json", action="store_true", help="print JSON, a line each time")
@@ -102,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("fault")
     fault.add_argument("state", choices=("on", "off"), nargs="?", default="on")
     load = add("load", _sim_load, "Set the heat that goes in.", sim)
-    load.add_argument("watts", type=_watts, help="0 to 20, or auto")
+    load.add_argument("watts", type=arguments.watts, help="0 to 20, or auto")
     add("show", _sim_show, "Show the case's own truth.", sim)
     return parser
 
@@ -126,9 +136,10 @@ def _watch(options: argparse.Namespace) -> None:
 
 
 def _fan_set(options: argparse.Namespace) -> int:
-    reply = _call(options, "SetFan", duty_percent=options.percent, for_s=options.for_s)
+    ends = {"for_s": options.for_s, "until_celsius": options.until_celsius}
+    reply = _call(options, "SetFan", duty_percent=options.percent, **ends)
     held = words.check(reply.get("duty_percent"), words.PERCENT, "duty_percent")
-    how_long = f"for {format_duration(options.for_s)}" if options.for_s else "until 'a1d-ctl fan auto'"
+    how_long = words.how_long(format_duration(options.for_s) if options.for_s else None, options.until_celsius)
     if reply.get("overridden") is not None:
         why = words.printable(words.check(reply["overridden"], str, "overridden"))
         print(f"{options.percent} % is set by hand {how_long}, but not in force yet: {why}")
@@ -141,6 +152,17 @@ def _fan_set(options: argparse.Namespace) -> int:
 def _fan_auto(options: argparse.Namespace) -> None:
     _call(options, "ResumeAutomatic")
     print("the curve decides")
+
+
+def _profile(options: argparse.Namespace) -> None:
+    if options.for_s is not None and options.name in (None, "auto"):
+        options.refuse("--for needs the name of a profile")
+    if options.name == "auto":
+        _call(options, "ResumeProfiles")
+    elif options.name is not None:
+        _call(options, "SetProfile", name=options.name, for_s=options.for_s)
+    status = _get_status(options)
+    print(f"profile {words.profile(status)}" if status["profile"] else "no profile is in force")
 
 
 def _curve(options: argparse.Namespace) -> None:
@@ -199,35 +221,6 @@ def _path(options: argparse.Namespace) -> str:
 def _json(value: object, indent: int | None = None) -> str:
     """Printable ASCII. ValueError for an infinity: 1e999 is one, and is not JSON when it is written back."""
     return json.dumps(value, allow_nan=False, indent=indent)
-
-
-# -- what a word of the command line may be ---------------------------------------------------------
-
-
-def _percent(text: str) -> int:
-    number = text.removesuffix("%").strip()
-    if not (number.isascii() and number.isdigit() and len(number) < 4 and int(number) <= 100):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from 0 to 100")
-    return int(number)
-
-
-def _duration(text: str) -> float:
-    try:
-        seconds = parse_duration_s(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if not 0 < seconds <= LEASE_MAX_S:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected more than 0 and at most 7d")
-    return seconds
-
-
-def _watts(text: str) -> float | None:
-    try:
-        if text == "auto" or math.isfinite(float(text)):
-            return None if text == "auto" else float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of watts, or auto")
 
 
 if __name__ == "__main__":

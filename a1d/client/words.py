@@ -30,6 +30,8 @@ STATUS = {
     "duty_confirmed_percent?": PERCENT,
     "manual_percent?": PERCENT,
     "manual_remaining_s?": _SECONDS,
+    "manual_until_celsius?": _CELSIUS,
+    "profile?": {"name": str, "by_hand": bool, "until?": str, "remaining_s?": _SECONDS},
     "reason": str,
     "temp_celsius?": _CELSIUS,
     "sensors": [{"name": str, "temp_celsius?": _CELSIUS}],
@@ -95,6 +97,7 @@ def describe(status: Reply, colour: bool) -> str:
             f"temperature  {celsius(status['temp_celsius'])}",
             f"fan          {percent(status['duty_percent'])}{_confirmation(status)}",
             f"mode         {mode(status)}",
+            *([f"profile      {profile(status)}"] if status["profile"] else []),
             f"because      {printable(status['reason'])}",
             f"health       {health(status, colour)}",
             *(f"             - {line}" for text in status["health"]["problems"] for line in lines(text)),
@@ -109,8 +112,9 @@ def describe(status: Reply, colour: bool) -> str:
 
 def one_line(status: Reply, colour: bool) -> str:
     """What matters of it, in a line."""
+    in_force = f", profile {profile(status)}" if status["profile"] else ""
     return (
-        f"{celsius(status['temp_celsius'])}  fan {percent(status['duty_percent'])}  {mode(status)}  "
+        f"{celsius(status['temp_celsius'])}  fan {percent(status['duty_percent'])}  {mode(status)}{in_force}  "
         f"{health(status, colour)}  {problems(status) or printable(status['reason'])}"
     )
 
@@ -130,8 +134,25 @@ def mode(status: Reply) -> str:
     if status["mode"] != "manual":
         return "automatic"
     left_s = status["manual_remaining_s"]
-    how_long = "until 'a1d-ctl fan auto'" if left_s is None else f"for another {format_duration(round(left_s))}"
-    return f"manual, {percent(status['manual_percent'])} {how_long}"
+    left = None if left_s is None else f"another {format_duration(round(left_s))}"
+    return f"manual, {percent(status['manual_percent'])} {how_long(left, status['manual_until_celsius'])}"
+
+
+def how_long(time: str | None, until_celsius: float | None) -> str:
+    """What ends a duty set by hand: ``time`` in words, a temperature, or either."""
+    waits = [] if until_celsius is None else [f"until {until_celsius:g} C"]
+    waits += [] if time is None else [f"for {time}"]
+    return " or ".join(waits) or "until 'a1d-ctl fan auto'"
+
+
+def profile(status: Reply) -> str:
+    """Its name and its end; the status must have one."""
+    name, by_hand, until, left_s = (status["profile"][key] for key in ("name", "by_hand", "until", "remaining_s"))
+    if left_s is not None:
+        end = f" for another {format_duration(round(left_s))}"
+    else:
+        end = " until 'a1d-ctl profile auto'" if by_hand else f" until {until}" if until else ""
+    return printable(name + end)
 
 
 def health(status: Reply, colour: bool) -> str:

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from a1d.config.limits import DUTY_MAX_PERCENT, ON_STOP_WORDS
-from a1d.duration import format_duration, parse_duration_s
+from a1d.duration import format_duration, format_minute, parse_duration_s
 
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _ARGUMENT = re.compile(r"[^\0\ud800-\udfff]+")  # what the kernel takes as a program's argument
 
 
@@ -134,6 +135,12 @@ curve_points = Kind(
     dict,
 )
 yes_or_no = Kind("true or false", lambda value: isinstance(value, bool))
+minute_of_day = Kind(
+    "a time of day, 00:00 to 23:59",
+    lambda value: isinstance(value, str) and _CLOCK.fullmatch(value) is not None,
+    lambda value: int(value[:2]) * 60 + int(value[3:]),
+    format_minute,
+)
 window_ms = Kind(
     "two rising numbers of milliseconds from 1 to 500, such as [10, 30]",
     _is_window,

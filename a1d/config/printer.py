@@ -33,6 +33,9 @@ def _section(section: Any, indent: str) -> Iterator[str]:
             is_preset = field.name in preset and preset[field.name] == value
             yield f"{'#' if is_preset else ''}{indent}{_setting(field, value)}"
             continue
+        if field.name == "profiles":
+            yield f"profiles: {_show({name: _set_keys(profile) for name, profile in value})}"
+            continue
         if isinstance(value, tuple):
             yield "# Each has:"
             for option in dataclasses.fields(value[0]):
@@ -45,11 +48,18 @@ def _section(section: Any, indent: str) -> Iterator[str]:
 
 
 def _list_entry(entry: Any) -> str:
-    """A list's entry without comments; what is unset is left out."""
+    """A list's entry without comments."""
+    return "  - " + "\n    ".join(f"{key}: {_show(value)}" for key, value in _set_keys(entry).items())
+
+
+def _set_keys(entry: Any) -> dict[str, object]:
+    """Its keys and values as YAML can hold them; what is unset is left out."""
     pairs = [(field, getattr(entry, field.name)) for field in dataclasses.fields(entry)]
-    return "  - " + "\n    ".join(
-        _setting(field, value) for field, value in pairs if value is not None and value is not False
-    )
+    return {
+        key_of(field): field.metadata["kind"].show(value)
+        for field, value in pairs
+        if value is not None and value is not False
+    }
 
 
 def _setting(field: dataclasses.Field[Any], value: object) -> str:

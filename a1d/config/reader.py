@@ -9,11 +9,12 @@ from typing import Any
 
 from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
-from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
 from a1d.errors import ConfigError
 
-_PROBLEMS_MAX = 50
+_PROBLEMS_MAX = 60
 _ZONE_INTERVAL_MAX_S = 60.0
+_PROFILE_NAME = re.compile(r"(?!(?:auto|none)$)[A-Za-z][\w-]{0,31}", re.ASCII)
 _COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
 
 
@@ -74,8 +75,8 @@ def config_after_error(error: ConfigError, known: Mapping[str, Any]) -> Config:
 
 
 def key_of(field: dataclasses.Field[Any]) -> str:
-    """A field's key in the file: durations drop their ``_s``."""
-    return field.name.removesuffix("_s")
+    """A field's key in the file: durations drop their ``_s``, times of day their ``_minute``."""
+    return field.name.removesuffix("_s").removesuffix("_minute")
 
 
 class _Reader:
@@ -103,6 +104,8 @@ class _Reader:
                 arguments[field.name] = self._option(field.metadata["kind"], entry, at, field.default)
             elif key == "sensors":
                 arguments[field.name] = self._sensors(entry, at)
+            elif key == "profiles":
+                arguments[field.name] = self._profiles(entry, at)
             else:
                 arguments[field.name] = self.section(type(field.default), entry, at)
         if section is FanConfig and "preset" in arguments:
@@ -163,6 +166,21 @@ class _Reader:
             self._complain((*path, "interval"), "at most 1m for a zone; only hwmon may have more", sensor.interval_s)
         if sensor.zone is not None and sensor.optional:
             self._complain((*path, "optional"), "false for a zone; only hwmon may be absent", sensor.optional)
+
+    def _profiles(self, value: object, path: tuple[object, ...]) -> tuple[tuple[str, ProfileConfig], ...]:
+        if not isinstance(value, dict) or len(value) > 16:
+            self._complain(path, "at most 16 profiles such as night: {preset: quiet, max_percent: 40}", value)
+            return ()
+        profiles = []
+        for name, entry in value.items():
+            at = (*path, name)
+            if not isinstance(name, str) or not _PROFILE_NAME.fullmatch(name):
+                expected = "a name of letters, digits, - and _, at most 32, but not auto or none"
+                self._complain(at, expected, name, is_key=True)
+            elif isinstance(entry, dict) and ("from" in entry) != ("to" in entry):
+                self._complain(at, "both from and to, or neither", entry)
+            profiles.append((str(name), self.section(ProfileConfig, entry, at)))
+        return tuple(profiles)
 
     def _unknown(self, path: tuple[object, ...], known: list[str]) -> None:
         import difflib

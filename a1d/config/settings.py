@@ -1,12 +1,13 @@
 """Every setting, its default, its range and what it means. Frozen, typed, and the only place that says so.
 
-A field whose name ends in ``_s`` is a duration; its key in the file is the name without that ending.
+A field whose name ends in ``_s`` is a duration, in ``_minute`` a time of day; its key in the file is the name
+without that ending.
 Rows such as ``B4`` point into docs/hardware.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from a1d.config import kinds, limits
@@ -67,6 +68,14 @@ class FanConfig:
     duty_min_percent: int = kinds.integer(0, limits.DUTY_MAX_PERCENT).option(
         10, "The lowest duty that turns the fan; a lower one that is not 0 is raised to this (M13)."
     )
+    max_percent: int = kinds.integer(0, limits.DUTY_MAX_PERCENT).option(
+        100, "The highest duty while it is cooler than yield_celsius. One that is set by hand may be higher."
+    )
+    yield_celsius: float = kinds.number(40, 100).option(
+        72.0,
+        "From here on max_percent yields: it rises to 100 % at critical, over at least 4 C. A sensor with a critical\n"
+        "temperature of its own has it as far below that.",
+    )
     failsafe_percent: int = kinds.integer(limits.FAILSAFE_MIN_PERCENT, limits.DUTY_MAX_PERCENT).option(
         100, "The least duty while a temperature cannot be trusted, and after a crash."
     )
@@ -87,6 +96,29 @@ class FanConfig:
         """``on_stop``, likewise."""
         moves = isinstance(self.on_stop, int) and self.on_stop > 0
         return max(int(self.on_stop), self.duty_min_percent) if moves else self.on_stop
+
+
+def _instead(of: str) -> Any:
+    """The fan's setting of that name, or null."""
+    kinds_of_fan: dict[str, kinds.Kind] = {field.name: field.metadata["kind"] for field in fields(FanConfig)}
+    return kinds_of_fan[of].optional(f"Instead of fan.{of}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileConfig:
+    """What takes the place of the fan's settings for a while. What decides in an emergency is not among it."""
+
+    preset: str | None = _instead("preset")
+    curve: Points | None = _instead("curve")
+    mode: str | None = _instead("mode")
+    target_celsius: float | None = _instead("target_celsius")
+    interpolation: str | None = _instead("interpolation")
+    hysteresis_celsius: float | None = _instead("hysteresis_celsius")
+    hold_s: float | None = _instead("hold_s")
+    rise_s: float | None = _instead("rise_s")
+    max_percent: int | None = _instead("max_percent")
+    from_minute: int | None = kinds.minute_of_day.optional("When it begins, local time.")
+    to_minute: int | None = kinds.minute_of_day.optional("When it ends; the same time as it begins: never.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +198,13 @@ class Config:
         "info", "debug: log each transfer on the bus, each reading and each decision."
     )
     fan: FanConfig = _section(FanConfig(), "The fan.")
+    profiles: tuple[tuple[str, ProfileConfig], ...] = _section(
+        (),
+        "Named sets that take the place of the fan's settings: by 'a1d-ctl profile NAME', or each day from a\n"
+        "local time to another; if it is the time of several, the first of them wins. Each may have preset,\n"
+        "curve, mode, target_celsius, interpolation, hysteresis_celsius, hold, rise, max_percent, from and to:\n"
+        '  night: {preset: quiet, max_percent: 40, from: "22:00", to: "07:00"}',
+    )
     sensors: tuple[SensorConfig, ...] = _section(
         (SensorConfig(name="cpu", zone="cpu-thermal"),),
         "The temperatures to watch; the fan gets the highest demand. For NVMe drives add:\n"

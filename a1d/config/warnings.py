@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from a1d.config.settings import Config, Points
+from a1d.log import Log
 
 _FIRST_POINT_MAX_CELSIUS = 70.0
 
@@ -31,3 +32,11 @@ def _curves(config: Config) -> Iterator[tuple[str, Points]]:
     for index, sensor in enumerate(config.sensors):
         if sensor.curve is not None:
             yield f"sensors[{index}].curve", sensor.curve
+
+
+def log_warnings(config: Config, log: Log) -> list[str]:
+    """The same, each of them logged."""
+    warnings = warnings_of(config)
+    for warning in warnings:
+        log.warning(f"configuration: {warning}")
+    return warnings

@@ -37,3 +37,9 @@ def require_steering(peer: Peer) -> None:
     """DeniedError unless ``peer`` may steer."""
     if not may_steer(peer):
         raise DeniedError(f"steering needs root or the group {GROUP}")
+
+
+def reread_group() -> None:
+    """Look again whether there is a group for steering, and which."""
+    steering_gid.cache_clear()
+    steering_gid()

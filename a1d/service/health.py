@@ -62,7 +62,7 @@ class Health:
                 self._log.warning(f"{name}: {line}")
         untrusted, critical = (decision.untrusted, decision.critical) if decision else ((), None)
         errors = [sensor.error for sensor in sensors] if untrusted else None
-        state = (untrusted, critical, errors, sensors, button.error, parts.power_error)
+        state = (untrusted, critical, errors, sensors, button.error, parts.actions.error)
         if state == self._checked and not critical:
             return
         self._checked = state
@@ -77,7 +77,7 @@ class Health:
                 text += f", for {format_duration(lasted_s // 60 * 60)}"
         self.report("critical", text)
         self.report("button", str(button.error.strerror or button.error) if button.error else None)
-        self.report("power", parts.power_error)
+        self.report("power", parts.actions.error)
 
     def forget(self, name: str) -> None:
         """The thing called ``name`` is not there any more, and so nor is its problem."""

@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from a1d import __version__
-from a1d.config.limits import LEASE_MAX_S
+from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
 from a1d.errors import RequestError
 from a1d.service.access import require_steering
+from a1d.service.status import curves_of
 from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, parse_parameters, read_description
+from a1d.temperature.profiles import Profiles
 
 INFO = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
 
 
 def methods(
     status: Callable[[], Parameters],
-    curves: Callable[[], list[dict[str, Any]]],
-    set_manual: Callable[[int, float | None], tuple[int, str | None]],
+    profiles: Profiles,
+    set_manual: Callable[[int, float | None, float | None], tuple[int, str | None]],
     resume: Callable[[], None],
     reload: Callable[[], None],
+    *,
+    set_profile: Callable[[str | None, float | None], None],
 ) -> Interface:
-    """org.a1d.control. ``status`` and ``curves`` give the types of that name.
+    """org.a1d.control. ``status`` gives the type of that name, ``profiles`` has the settings in force.
 
-    ``set_manual`` takes a duty of 0..100 % and seconds (None: no end). It gives the duty that the fan is to get, and
-    what overrides the manual one, in words (None: nothing).
-    ``reload`` may raise ConfigError. Any A1dError becomes the caller's error ``Failed``, with its text.
+    ``set_manual`` takes a duty of 0..100 %, and seconds and degrees Celsius that end it (None: they do not). It gives
+    the duty that the fan is to get, and what overrides the manual one, in words (None: nothing).
+    ``set_profile`` takes a name (None: the clock chooses) and seconds (None: no end). ``reload`` may raise
+    ConfigError. Any A1dError becomes the caller's error ``Failed``, with its text.
     """
 
     def set_fan(parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)
-        duty_percent, for_s = parse_parameters(parameters, duty_percent=int, for_s=(float, int, type(None))).values()
+        number = (float, int, type(None))
+        duty_percent, for_s, until_celsius = parse_parameters(
+            parameters, duty_percent=int, for_s=number, until_celsius=number
+        ).values()
         if not 0 <= duty_percent <= 100:
             raise RequestError("duty_percent", f"a duty of {duty_percent!s:.20} % was asked for; expected 0 to 100")
+        check_time(for_s)
+        low, high = UNTIL_CELSIUS
+        if until_celsius is not None and not low <= until_celsius <= high:
+            text = f"a temperature of {until_celsius!s:.20} C was asked for; expected {low} to {high}"
+            raise RequestError("until_celsius", text)
+        duty_percent, overridden = set_manual(duty_percent, for_s, until_celsius)
+        return {"duty_percent": duty_percent, "overridden": overridden}
+
+    def check_time(for_s: float | None) -> None:
         if for_s is not None and not 0 < for_s <= LEASE_MAX_S:
             text = f"a time of {for_s!s:.20} s was asked for; expected more than 0 and at most 7 days"
             raise RequestError("for_s", text)
-        duty_percent, overridden = set_manual(duty_percent, for_s)
-        return {"duty_percent": duty_percent, "overridden": overridden}
+
+    def choose_profile(parameters: Parameters, peer: Peer) -> Parameters:
+        require_steering(peer)
+        name, for_s = parse_parameters(parameters, name=str, for_s=(float, int, type(None))).values()
+        check_time(for_s)
+        set_profile(name, for_s)
+        return {}
 
     def without_parameters(act: Callable[[], Parameters | None], *, steers: bool = False) -> Method:
         def method(parameters: Parameters, peer: Peer) -> Parameters:
@@ -53,9 +74,11 @@ def methods(
         {
             "GetStatus": without_parameters(lambda: {"status": status()}),
             "Monitor": without_parameters(lambda: Stream(status=status())),
-            "GetCurves": without_parameters(lambda: {"curves": curves()}),
+            "GetCurves": without_parameters(lambda: {"curves": curves_of(profiles.config)}),
             "SetFan": set_fan,
             "ResumeAutomatic": without_parameters(resume, steers=True),
+            "SetProfile": choose_profile,
+            "ResumeProfiles": without_parameters(lambda: set_profile(None, None), steers=True),
             "Reload": without_parameters(reload, steers=True),
         },
     )

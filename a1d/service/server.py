@@ -7,11 +7,14 @@ steer always finds a place.
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
+from a1d.paths import SOCKET_NAME
+from a1d.service.access import may_steer, reread_group
 from a1d.service.discard import Discarder, carries_descriptors
 from a1d.service.listener import Listener, peer_of
 from a1d.service.varlink import Parameters, Peer, Service, encode_reply
@@ -223,3 +226,20 @@ class Server:
         if client in self._clients:
             events = EVENT_WRITE if client.outbox or client.has_call else EVENT_READ
             self._selector.modify(client.sock, events, self._selector.get_key(client.sock).data)
+
+
+def open_server(
+    run_dir: str,
+    service: Service,
+    selector: BaseSelector,
+    clock: Callable[[], float],
+    report: Callable[[str, str], None],
+) -> Server | None:
+    """A server in the run directory; without one the fan runs, and ``report`` is told why."""
+    path = os.path.join(run_dir, SOCKET_NAME)
+    reread_group()  # now, and not when the first client comes
+    try:
+        return Server(path, service, selector, clock, may_steer)
+    except OSError as error:
+        report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
+        return None

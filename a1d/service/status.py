@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from a1d import __version__
+from a1d.button.actions import Actions
 from a1d.button.pulses import Gesture
 from a1d.button.watcher import ButtonWatcher
 from a1d.case.fan import Fan
 from a1d.config.settings import Config, SensorConfig
+from a1d.duration import format_minute
 from a1d.service.health import Health
 from a1d.service.server import Server
 from a1d.service.systemd import Notifier
@@ -17,6 +19,7 @@ from a1d.service.varlink import Parameters
 from a1d.temperature.controller import Controller
 from a1d.temperature.curve import curve_of
 from a1d.temperature.decision import Decision
+from a1d.temperature.profiles import Profiles
 from a1d.temperature.sensors import Sensor
 
 _INTERVAL_S = 1.0
@@ -30,16 +33,14 @@ class Parts(Protocol):
     simulated: bool
     started_s: float
     health: Health
+    actions: Actions
     button: ButtonWatcher
     fan: Fan
     sensors: list[Sensor]
     controller: Controller | None
     decision: Decision | None
     warnings: list[str]  # what is odd in the configuration
-
-    @property
-    def power_error(self) -> str | None:
-        """Why a gesture's action failed, if one did."""
+    profiles: Profiles
 
 
 def status_of(parts: Parts, now_s: float) -> Parameters:
@@ -56,6 +57,8 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
         "duty_confirmed_percent": fan.confirmed_percent if fan.readable else None,
         "manual_percent": lease.duty_percent if lease else None,
         "manual_remaining_s": round(max(0.0, lease.until_s - now_s), 3) if lease and lease.until_s else None,
+        "manual_until_celsius": lease.until_celsius if lease else None,
+        "profile": _profile(parts.profiles, now_s),
         "reason": decision.reason if decision else "starting",
         "temp_celsius": hottest_celsius(parts.sensors),
         "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors],
@@ -88,6 +91,17 @@ def hottest_celsius(sensors: Sequence[Sensor]) -> float | None:
 def curves_of(config: Config) -> list[Parameters]:
     """The Curve type of org.a1d.control, for each sensor."""
     return [_curve(config, sensor) for sensor in config.sensors]
+
+
+def _profile(profiles: Profiles, now_s: float) -> Parameters | None:
+    if choice := profiles.choice:
+        left_s = None if choice.until_s is None else round(max(0.0, choice.until_s - now_s), 3)
+        return {"name": choice.name, "by_hand": True, "until": None, "remaining_s": left_s}
+    if profiles.name is None:
+        return None
+    end_minute = profiles.end_minute()
+    until = None if end_minute is None else format_minute(end_minute)
+    return {"name": profiles.name, "by_hand": False, "until": until, "remaining_s": None}
 
 
 def _sensor(sensor: Sensor, now_s: float) -> Parameters:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from a1d.config.settings import Config
-from a1d.duration import format_duration
 from a1d.temperature.curve import curve_of
-from a1d.temperature.decision import Critical, Decision, Lease
+from a1d.temperature.decision import Critical, Decision
+from a1d.temperature.lease import Lease
 from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
 from a1d.temperature.rise import Rise
 from a1d.temperature.target import TargetLaw, target_laws
@@ -51,7 +51,7 @@ class Controller:
             self._ages_max_s, self._silent_s = ages_max_s, self._last_s
         self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
         if self._lease:
-            self.set_manual(self._lease.asked_percent, self._lease.until_s)
+            self.set_manual(self._lease.asked_percent, self._lease.until_s, self._lease.until_celsius)
         self._cool_since_s = None
 
     @property
@@ -69,8 +69,9 @@ class Controller:
         """Whether a critical temperature or a lost sensor beats a manual setting, or has within the hold time."""
         return self._emergency
 
-    def set_manual(self, duty_percent: int, until_s: float | None) -> int:
-        """Hold a duty until ``until_s`` (None: until ``resume_automatic``). The duty that the fan will get, in percent.
+    def set_manual(self, duty_percent: int, until_s: float | None, until_celsius: float | None = None) -> int:
+        """Hold a duty until ``until_s``, or until no sensor is hotter than ``until_celsius``, or (None)
+        ``resume_automatic``. The duty that the fan will get, in percent.
 
         A duty below ``fan.duty_min_percent``, at which the fan may stall, is raised to that; 0 stays 0. In an emergency
         the fan keeps a higher duty. ValueError if it is not 0 to 100.
@@ -78,7 +79,7 @@ class Controller:
         if not 0 <= duty_percent <= 100:
             raise ValueError(f"a duty of {duty_percent} % was asked for; expected 0 to 100")
         duty = max(duty_percent, self._fan.duty_min_percent) if duty_percent else 0
-        self._lease = Lease(duty, until_s, duty_percent)
+        self._lease = Lease(duty, until_s, duty_percent, until_celsius)
         return max(duty, self._duty or 0) if self._emergency else duty
 
     def resume_automatic(self) -> None:
@@ -114,15 +115,14 @@ class Controller:
         trusted = [reading for reading in readings if reading.sensor not in untrusted] if untrusted else readings
         for name in untrusted:
             self._rises[name].forget()
+        if lease and len(trusted) == self._expected and not lost and lease.is_cool(trusted):
+            lease = self._lease = None
         rising = [self._rising_celsius(reading) for reading in trusted]
         untrusted += tuple(name for name in lost if name not in untrusted)
         critical = self._update_emergency(now_s, trusted, rising, bool(untrusted))
         if lease and not self._emergency:
             self._duty, self._cool_since_s = lease.duty_percent, None
-            if lease.until_s is None:
-                return Decision(lease.duty_percent, ("set by hand, until fan auto",), manual=True)
-            left = format_duration(round(lease.until_s - now_s))
-            return Decision(lease.duty_percent, ("set by hand, for {}", left), manual=True)
+            return Decision(lease.duty_percent, ("set by hand, {}", lease.waits_for(now_s)), manual=True)
 
         why = self._automatic(now_s, trusted, rising)
         assert self._duty is not None
@@ -204,7 +204,8 @@ class Controller:
                 wanted = curve.duty_percent(rising_celsius)
                 slow = curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius)
             else:
-                wanted = slow = target.duty_percent(now_s, temp_celsius, rising_celsius)
+                cap_percent = curve.cap_percent(rising_celsius)
+                wanted = slow = target.duty_percent(now_s, temp_celsius, rising_celsius, cap_percent)
             if wanted > demand:
                 demand = wanted
                 why = self._why(reading, rising_celsius, wanted)
@@ -228,6 +229,8 @@ class Controller:
 
     def _why(self, reading: Reading, rising_celsius: float, wanted: int) -> tuple[object, ...]:
         name, temp_celsius = reading.sensor, reading.temp_celsius
+        if wanted < 100 and wanted == self._curves[name].cap_percent(rising_celsius):
+            return "{} at {:.1f} C: {} %, the highest that is allowed", name, temp_celsius, wanted
         if name in self._targets:
             return "{} at {:.1f} C: {} % to hold {:g} C", name, temp_celsius, wanted, self._targets[name].target_celsius
         if rising_celsius < temp_celsius:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from a1d.config.settings import Config, SensorConfig
 
+_YIELDS_OVER_MIN_CELSIUS = 4.0
+
 
 class Curve:
     """A duty in percent for every float, NaN and the infinities included.
@@ -18,6 +20,7 @@ class Curve:
     ``critical_celsius`` on it is 100 % whatever the points say. Between two points the duty is
     interpolated (``linear``) or stays that of the lower one (``step``).
     A duty between 0 and ``duty_min_percent``, at which a fan may stall, becomes ``duty_min_percent``.
+    ``max_percent`` caps it all, but yields: from ``yields_over_celsius`` below critical on the cap rises to 100 %.
     """
 
     def __init__(
@@ -27,8 +30,12 @@ class Curve:
         *,
         linear: bool = True,
         duty_min_percent: int = 0,
+        max_percent: int = 100,
+        yields_over_celsius: float = _YIELDS_OVER_MIN_CELSIUS,
     ) -> None:
         self.critical_celsius = critical_celsius
+        self._max_percent = max(max_percent, duty_min_percent) if max_percent else 0
+        self._yields_over_celsius = max(yields_over_celsius, _YIELDS_OVER_MIN_CELSIUS)
         self._linear = linear
         self._duty_min = duty_min_percent
         self._temps: list[float] = []
@@ -54,7 +61,16 @@ class Curve:
         if self._linear:
             share = (temp_celsius - left_temp) / (self._temps[right] - left_temp)
             duty += (self._duties[right] - left_duty) * share
-        return max(math.ceil(duty), self._duty_min) if duty > 0 else 0
+        return min(max(math.ceil(duty), self._duty_min), self.cap_percent(temp_celsius)) if duty > 0 else 0
+
+    def cap_percent(self, temp_celsius: float) -> int:
+        """The highest duty that is allowed at a temperature, 0..100 %; 100 from critical on, and for NaN."""
+        if not temp_celsius < self.critical_celsius:
+            return 100
+        share = 1 - (self.critical_celsius - temp_celsius) / self._yields_over_celsius
+        if share <= 0:
+            return self._max_percent
+        return max(self._duty_min, math.ceil(self._max_percent + (100 - self._max_percent) * share))
 
 
 def curve_of(config: Config, sensor: SensorConfig) -> Curve:
@@ -65,4 +81,6 @@ def curve_of(config: Config, sensor: SensorConfig) -> Curve:
         fan.critical_celsius if sensor.critical_celsius is None else sensor.critical_celsius,
         linear=fan.interpolation == "linear",
         duty_min_percent=fan.duty_min_percent,
+        max_percent=fan.max_percent,
+        yields_over_celsius=fan.critical_celsius - fan.yield_celsius,
     )

@@ -1,4 +1,4 @@
-"""What the controller decides and holds, as plain values."""
+"""What the controller decides, as plain values."""
 
 from __future__ import annotations
 
@@ -27,10 +27,6 @@ class Decision(NamedTuple):
         """The reason in words."""
         return str(self.why[0]).format(*self.why[1:])
 
-
-class Lease(NamedTuple):
-    """A manual duty, until a time or (None) until it is taken back. ``asked_percent`` is what was asked for."""
-
-    duty_percent: int
-    until_s: float | None
-    asked_percent: int
+    def __str__(self) -> str:
+        """As the debug log says it."""
+        return f"decision: {self.duty_percent} %: {self.reason}"

@@ -22,6 +22,10 @@ class Reading(NamedTuple):
     error: str | None = None
     missed: int = 0  # attempts that have failed since
 
+    def __str__(self) -> str:
+        """As the debug log says it."""
+        return f"reading: {self.sensor}: {self.temp_celsius:.1f} C, {self.error or 'ok'}"
+
 
 def read_interval_s(config: Config, sensor: SensorConfig) -> float:
     """How often the sensor is read, seconds: a whole number of ticks."""

@@ -147,3 +147,11 @@ def open_sensors(
 def read_all(sensors: Sequence[Sensor], now_s: float, *, gap: bool = False) -> list[Reading]:
     """The newest reading of each sensor that has ever had one. ``gap`` as in ``Sensor.read``."""
     return [reading for sensor in sensors if (reading := sensor.read(now_s, gap=gap)) is not None]
+
+
+def missing(sensors: Sequence[Sensor]) -> dict[str, list[str]]:
+    """Which sensors are ``absent`` and which are ``lost``, by name, as the controller takes it."""
+    return {
+        "absent": [sensor.name for sensor in sensors if sensor.absent],
+        "lost": [sensor.name for sensor in sensors if sensor.lost],
+    }

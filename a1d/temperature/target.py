@@ -26,7 +26,7 @@ _TEMP_MIN_CELSIUS = -50.0
 
 
 class TargetLaw:
-    """``duty_percent`` once a tick. Never below the straight line from 8 C below critical, 0 %, to critical, 100 %."""
+    """``duty_percent`` once a tick. Uncapped never below the line from 8 C below critical, 0 %, to critical, 100 %."""
 
     def __init__(
         self, target_celsius: float, critical_celsius: float, duty_min_percent: int, duty_percent: int
@@ -41,8 +41,10 @@ class TargetLaw:
         self._last_s = math.nan
         self._held_percent = duty_percent
 
-    def duty_percent(self, now_s: float, temp_celsius: float, rising_celsius: float) -> int:
-        """0..100 %, for any float. ``rising_celsius`` is the calm temperature (rise.py), which no lone leap moves."""
+    def duty_percent(self, now_s: float, temp_celsius: float, rising_celsius: float, cap_percent: int = 100) -> int:
+        """0 to ``cap_percent``, for any float. ``rising_celsius`` is the calm temperature (rise.py), which no lone leap
+        moves.
+        """
         if not rising_celsius < self._critical_celsius:
             return 100
         elapsed_s = 0.0 if math.isnan(self._last_s) else min(max(0.0, now_s - self._last_s), _PAUSE_MAX_S)
@@ -52,13 +54,13 @@ class TargetLaw:
         if math.isnan(self._mean_celsius):
             self._mean_celsius = temp_celsius
         self._mean_celsius += (temp_celsius - self._mean_celsius) * (1 - math.exp(-elapsed_s / _MEAN_S))
-        return max(self._regulated(elapsed_s), self._ramp(rising_celsius))
+        return min(cap_percent, max(self._regulated(elapsed_s, cap_percent), self._ramp(rising_celsius)))
 
-    def _regulated(self, elapsed_s: float) -> int:
+    def _regulated(self, elapsed_s: float, cap_percent: int) -> int:
         above_celsius = self._mean_celsius - self.target_celsius
         asked = _GAIN_PERCENT_PER_CELSIUS * above_celsius + self._integral_percent
         # The integral stands still while the fan can do no more of what it would add to.
-        if asked < 100 if above_celsius > 0 else asked > 0:
+        if asked < cap_percent if above_celsius > 0 else asked > 0:
             self._integral_percent += _GAIN_PERCENT_PER_CELSIUS * above_celsius * elapsed_s / _RESET_S
         if above_celsius < -(_OFF_BELOW_CELSIUS if self._held_percent else _START_BELOW_CELSIUS):
             self._held_percent = 0

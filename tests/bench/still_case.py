@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import a1d.cli
 from a1d.button.pulses import Edge
 from a1d.case.bus import SmbusLike
+from a1d.clocks import boot_clock
 from a1d.config.settings import ButtonConfig
-from a1d.daemon import boot_clock
 from a1d.service.varlink import Interface
 from a1d.sim.mcu import SimulatedBus, SimulatedMcu
 from a1d.temperature.file_reader import FileReader

@@ -129,6 +129,8 @@ STATUS_KEYS = [
     "duty_confirmed_percent",
     "manual_percent",
     "manual_remaining_s",
+    "manual_until_celsius",
+    "profile",
     "reason",
     "temp_celsius",
     "sensors",
@@ -226,6 +228,20 @@ def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> No
     assert calm.fan_percent == 0
 
 
+@pytest.mark.parametrize("word", ["44", "44C", "44c", "44.0C"])
+def test_a_duty_may_end_by_temperature(run: Ctl, calm: VirtualRig, word: str) -> None:
+    assert run.at(calm, "fan", "set", 60, "--until", word, "--for", "15m") == 0
+    assert run.out == "the fan is held at 60 % until 44 C or for 15m\n"
+    calm.run(180)
+    run.at(calm, "status")
+    assert "manual, 60 % until 44 C or for another 12m" in run.out
+    assert "set by hand, until 44 C or for 12m" in run.out
+    calm.case.fixed_celsius = 44.0
+    calm.run(1)
+    run.at(calm, "status")
+    assert "automatic" in run.out
+
+
 def test_a_raised_duty_is_said(run: Ctl, calm: VirtualRig) -> None:
     assert run.at(calm, "fan", "set", 1) == 0
     assert "10 %" in run.out and "raised from 1 %" in run.out
@@ -317,6 +333,10 @@ def test_a_real_case_has_nothing_to_play_with(
         ["fan", "set", "60", "--for"],
         ["fan", "set", "60", "--for", "soon"],
         ["fan", "set", "60", "--for", "-5"],
+        ["fan", "set", "60", "--until", "19.9"],
+        ["fan", "set", "60", "--until", "100.1C"],
+        ["fan", "set", "60", "--until", "nan"],
+        ["fan", "set", "60", "--until", "45F"],
         ["fan", "off", "50"],
         ["fan", "auto", "--for", "5m"],
         ["status", "--yaml"],
@@ -341,7 +361,18 @@ def test_help_is_fine(run: Ctl) -> None:
 
 # -- no daemon, or something else in its place ---------------------------------------------------------
 
-COMMANDS = ["status", "status --json", "watch", "fan set 60", "fan off", "fan auto", "curve", "reload", "version"]
+COMMANDS = [
+    "status",
+    "status --json",
+    "watch",
+    "fan set 60",
+    "fan off",
+    "fan auto",
+    "profile",
+    "curve",
+    "reload",
+    "version",
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS)

@@ -22,6 +22,8 @@ GOOD: dict[str, Any] = {
     "duty_confirmed_percent": 40,
     "manual_percent": None,
     "manual_remaining_s": None,
+    "manual_until_celsius": None,
+    "profile": {"name": "night", "by_hand": False, "until": "07:00", "remaining_s": None},
     "reason": "the curve of cpu",
     "temp_celsius": 60.0,
     "sensors": [{"name": "cpu", "temp_celsius": 60.0, "age_s": 0.1, "error": None}],
@@ -160,11 +162,14 @@ def test_a_calm_status() -> None:
         "temperature  60.0 C\n"
         "fan          40 %\n"
         "mode         automatic\n"
+        "profile      night until 07:00\n"
         "because      the curve of cpu\n"
         "health       ok\n"
         "button       watched; 1 double presses, 2 holds, 3 other pulses"
     )
-    assert one_line(GOOD, colour=False) == "60.0 C  fan 40 %  automatic  ok  the curve of cpu"
+    assert (
+        one_line(GOOD, colour=False) == "60.0 C  fan 40 %  automatic, profile night until 07:00  ok  the curve of cpu"
+    )
 
 
 def test_everything_that_may_be_unknown() -> None:
@@ -181,6 +186,32 @@ def test_what_the_case_has_not_done_yet_and_the_time_that_is_left() -> None:
     text = describe(status, colour=False)
     assert "fan          40 %, the case still at 10 %\n" in text
     assert "mode         manual, 40 % for another 1m30s\n" in text
+
+
+def test_a_duty_that_ends_by_temperature_says_what_it_waits_for() -> None:
+    status = with_(mode="manual", manual_percent=60, manual_until_celsius=45.0)
+    assert words.mode(status) == "manual, 60 % until 45 C"
+    assert words.mode({**status, "manual_remaining_s": 720.0}) == "manual, 60 % until 45 C or for another 12m"
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        ({}, "night"),
+        ({"until": "07:00"}, "night until 07:00"),
+        ({"by_hand": True}, "night until 'a1d-ctl profile auto'"),
+        ({"by_hand": True, "remaining_s": 7199.6}, "night for another 2h"),
+        ({"name": "\x1b", "until": "\x1b"}, "\\x1b until \\x1b"),
+    ],
+)
+def test_a_profile_is_said_with_its_end(end: dict[str, object], text: str) -> None:
+    status = with_(profile={"name": "night", "by_hand": False, "until": None, "remaining_s": None} | end)
+    assert words.profile(status) == text
+    assert f"\nprofile      {text}\n" in describe(status, colour=False)
+
+
+def test_without_a_profile_nothing_is_said_of_one() -> None:
+    assert "profile" not in describe(with_(profile=None), colour=False) + one_line(with_(profile=None), colour=False)
 
 
 def test_problems_are_lines_below_health_or_one_line_instead_of_the_reason() -> None:

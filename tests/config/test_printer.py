@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from a1d.config.kinds import duration
 from a1d.config.printer import print_config
 from a1d.config.reader import key_of, parse_config
-from a1d.config.settings import PRESETS, ButtonConfig, CaseConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
 
 Strategies = dict[str, st.SearchStrategy[Any]]
 
@@ -88,11 +88,30 @@ def configs() -> st.SearchStrategy[Config]:
             "hold_s": durations(0, 600) | st.just(60.0),
             "rise_s": durations(0, 60) | st.sampled_from([10.0, 20.0, 30.0]),
             "duty_min_percent": st.integers(0, 100),
+            "max_percent": st.integers(0, 100),
+            "yield_celsius": st.floats(40, 100),
             "failsafe_percent": st.integers(30, 100),
             "on_stop": st.sampled_from(["keep", "failsafe"]) | st.integers(0, 100),
             "refresh_s": durations(5, 3600),
         },
     )
+    profiles = _build(
+        ProfileConfig,
+        {
+            "preset": st.none() | st.sampled_from(list(PRESETS)),
+            "curve": st.none() | _curves(),
+            "mode": st.none() | st.sampled_from(["curve", "target"]),
+            "target_celsius": st.none() | st.floats(40, 70),
+            "interpolation": st.none() | st.sampled_from(["linear", "step"]),
+            "hysteresis_celsius": st.none() | st.floats(0, 20),
+            "hold_s": st.none() | durations(0, 600),
+            "rise_s": st.none() | durations(0, 60),
+            "max_percent": st.none() | st.integers(0, 100),
+            "from_minute": st.integers(0, 1439),
+            "to_minute": st.integers(0, 1439),
+        },
+    )
+    profile_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,31}", fullmatch=True) | st.sampled_from(["null", "yes"])
     sensors = _build(
         SensorConfig,
         {
@@ -128,6 +147,9 @@ def configs() -> st.SearchStrategy[Config]:
         "interval_s": durations(0.1, 5),
         "log_level": st.sampled_from(["info", "debug"]),
         "fan": fans,
+        "profiles": st.dictionaries(
+            profile_names.filter(lambda name: name not in ("auto", "none")), profiles, max_size=3
+        ).map(lambda chosen: tuple(chosen.items())),
         "sensors": st.lists(either, min_size=1, max_size=3, unique_by=lambda sensor: sensor.name).map(tuple),
         "case": cases,
         "button": buttons,

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from a1d.config.kinds import Kind
 from a1d.config.printer import print_config
 from a1d.config.reader import _COMMENTS, key_of, parse_config, read_config
-from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, SensorConfig
+from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, ProfileConfig, SensorConfig
 from a1d.config.yaml_tree import Tree
 from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
@@ -66,6 +66,9 @@ class Option:
         inner = f"{self.key}: {value}"
         if not self.section:
             return inner
+        if self.section == "profiles.night":
+            other = {"from": ", to: '07:00'", "to": ", from: '22:00'"}.get(self.key, "")
+            return f"profiles: {{night: {{{inner}{other}}}}}"
         return f"sensors: [{{{inner}}}]" if self.section == "sensors[0]" else f"{self.section}: {{{inner}}}"
 
 
@@ -78,7 +81,8 @@ SECTIONS: dict[str, type[Any]] = {
     },
 }
 SECTIONS["sensors[0]"] = SensorConfig
-del SECTIONS["sensors"]
+SECTIONS["profiles.night"] = ProfileConfig
+del SECTIONS["sensors"], SECTIONS["profiles"]
 OPTIONS = [
     Option(section, key_of(field), field.metadata["kind"])
     for section, made_by in SECTIONS.items()
@@ -188,6 +192,54 @@ def test_a_curve_without_a_preset_is_the_curve_as_ever() -> None:
 
 def test_an_unknown_preset_is_said_with_the_known_ones() -> None:
     assert "found loud, expected quiet or balanced or cool" in problem_of("fan: {preset: loud}")
+
+
+# -- profiles --------------------------------------------------------------------------------------
+
+
+def test_profiles_are_read_in_the_file_s_order_and_a_time_of_day_needs_no_quotes() -> None:
+    config = parse_config(
+        "profiles:\n  night: {preset: quiet, max_percent: 40, from: 22:00, to: '07:05'}\n  film: {hold: 2m}\n"
+    )
+    night = ProfileConfig(preset="quiet", max_percent=40, from_minute=22 * 60, to_minute=7 * 60 + 5)
+    assert config.profiles == (("night", night), ("film", ProfileConfig(hold_s=120.0)))
+    assert config.fan == FanConfig()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("night: {preset: loud}", "2: profiles.night.preset: found loud, expected quiet or balanced or cool"),
+        (
+            "night: {max_percent: 101}",
+            "2: profiles.night.max_percent: found 101, expected a whole number from 0 to 100",
+        ),
+        ("night: {from: 24:00, to: 07:00}", "2: profiles.night.from: found 24:00, expected a time of day, 00:00 to 23"),
+        ("night: {from: '7:00', to: 08:00}", "2: profiles.night.from: found 7:00, expected a time of day"),
+        ("night: {from: 22, to: 07:00}", "2: profiles.night.from: found 22, expected a time of day"),
+        ("night: {from: 22:00}", "2: profiles.night: found {from: 22:00}, expected both from and to, or neither"),
+        ("night: {to: 22:00}", "2: profiles.night: found {to: 22:00}, expected both from and to, or neither"),
+        ("night: {critical_celsius: 90}", "2: profiles.night.critical_celsius: unknown key, "),
+        ("night: {failsafe_percent: 30}", "2: profiles.night.failsafe_percent: unknown key, "),
+        ("night: quiet", "2: profiles.night: found quiet, expected settings such as preset: ..."),
+        ("auto: {preset: quiet}", "2: profiles.auto: found auto, expected a name of letters, digits, - and _"),
+        ("none: {preset: quiet}", "2: profiles.none: found none, expected a name of letters"),
+        ("a b: {preset: quiet}", "2: profiles.a b: found a b, expected a name of letters"),
+        ("7: {preset: quiet}", "2: profiles.7: found 7, expected a name of letters"),
+        (f"{'x' * 33}: {{preset: quiet}}", f"2: profiles.{'x' * 33}: found {'x' * 33}, expected a name of letters"),
+    ],
+)
+def test_what_is_wrong_with_a_profile_is_said_with_its_line(line: str, said: str) -> None:
+    assert problem_of(f"profiles:\n  {line}\n").replace("'", "").startswith(said)
+
+
+def test_there_may_be_16_profiles_and_no_more() -> None:
+    def text(count: int) -> str:
+        return "profiles:\n" + "".join(f"  p{index}: {{max_percent: 40}}\n" for index in range(count))
+
+    assert len(parse_config(text(16)).profiles) == 16
+    assert "expected at most 16 profiles such as" in problem_of(text(17))
+    assert "expected at most 16 profiles such as" in problem_of("profiles: [night]")
 
 
 # -- durations -------------------------------------------------------------------------------------
@@ -342,6 +394,10 @@ def bad_file() -> tuple[str, list[str]]:
         indent = "" if not section else "  "
         if section == "sensors[0]":
             lines.append("  -")
+            indent = "    "
+        if section == "profiles.night":
+            lines[-1] = "profiles:"
+            lines.append("  night:")
             indent = "    "
         put(indent, section, "zzz", None)
         for option in OPTIONS:

@@ -40,6 +40,8 @@ READING = {f"{CONTROL}.GetStatus", f"{CONTROL}.GetCurves", f"{CONTROL}.Monitor",
 STEERING: dict[str, Any] = {
     f"{CONTROL}.SetFan": {"duty_percent": 70},
     f"{CONTROL}.ResumeAutomatic": {},
+    f"{CONTROL}.SetProfile": {"name": "none"},
+    f"{CONTROL}.ResumeProfiles": {},
     f"{CONTROL}.Reload": {},
     f"{SIMULATION}.Press": {"gesture": "double_press"},
     f"{SIMULATION}.SetFault": {"fault": "no-answer", "on": True},
@@ -282,8 +284,8 @@ def test_before_the_first_look_nothing_is_claimed(make_rig: MakeRig, make_caller
     starting(rig)
     call = make_caller(rig)
     status = call.status()
-    nulls = ("duty_percent", "duty_confirmed_percent", "manual_percent", "manual_remaining_s", "temp_celsius")
-    assert [status[name] for name in nulls] == [None] * 5
+    nulls = ("duty_percent", "duty_confirmed_percent", "manual_percent", "manual_remaining_s", "manual_until_celsius")
+    assert [status[name] for name in (*nulls, "temp_celsius")] == [None] * 6
     assert status["reason"] == "starting"
     name, parameters = call.refusal("SetFan", duty_percent=50)
     assert name == "Failed" and "starting" in parameters["reasons"][0]
@@ -362,6 +364,17 @@ def test_a_lease_counts_down_and_ends(rig: VirtualRig, call: Caller) -> None:
     assert (call.status()["mode"], rig.fan_percent) == ("manual", 30)
 
 
+def test_a_lease_waits_for_a_temperature_and_says_which(rig: VirtualRig, call: Caller) -> None:
+    call.ask("SetFan", duty_percent=60, until_celsius=40)
+    rig.run(500)
+    status = call.status()
+    assert (status["mode"], status["manual_until_celsius"], status["manual_remaining_s"]) == ("manual", 40, None)
+    rig.case.fixed_celsius = 40.0
+    rig.run(1)
+    status = call.status()
+    assert (status["mode"], status["manual_until_celsius"]) == ("automatic", None)
+
+
 @pytest.mark.parametrize(("asked", "held"), [(0, 0), (1, 10), (9, 10), (10, 10), (100, 100)])
 def test_a_duty_at_which_the_fan_stalls_is_raised_but_zero_stays(
     rig: VirtualRig, call: Caller, asked: int, held: int
@@ -389,6 +402,10 @@ def test_a_duty_at_which_the_fan_stalls_is_raised_but_zero_stays(
         ("for_s", {"duty_percent": 60, "for_s": 10**4000}),
         ("for_s", {"duty_percent": 60, "for_s": "15m"}),
         ("for_s", {"duty_percent": 60, "for_s": False}),
+        ("until_celsius", {"duty_percent": 60, "until_celsius": 19.9}),
+        ("until_celsius", {"duty_percent": 60, "until_celsius": 101}),
+        ("until_celsius", {"duty_percent": 60, "until_celsius": 10**4000}),
+        ("until_celsius", {"duty_percent": 60, "until_celsius": "45C"}),
         ("percent", {"duty_percent": 60, "percent": 60}),
     ],
 )
@@ -400,6 +417,30 @@ def test_a_wrong_duty_or_time_is_named_and_changes_nothing(
     assert 10 < len(told["reason"]) < 150
     rig.run(2)
     assert (call.status()["mode"], rig.fan_percent) == ("automatic", 0)
+
+
+@pytest.mark.parametrize(
+    ("culprit", "parameters"),
+    [
+        ("name", {}),
+        ("name", {"name": None}),
+        ("name", {"name": 5}),
+        ("for_s", {"name": "none", "for_s": 0}),
+        ("for_s", {"name": "none", "for_s": 7 * 86400 + 1}),
+        ("for_s", {"name": "none", "for_s": "2h"}),
+        ("until", {"name": "none", "until": "07:00"}),
+    ],
+)
+def test_a_wrong_profile_or_time_is_named(call: Caller, culprit: str, parameters: dict[str, Any]) -> None:
+    name, told = call.refusal("SetProfile", **parameters)
+    assert (name, told["parameter"]) == ("InvalidRequest", culprit)
+    assert call.status()["profile"] is None
+
+
+def test_a_profile_that_is_not_there_is_a_failure_of_bounded_length(call: Caller) -> None:
+    name, told = call.refusal("SetProfile", name="x" * 9000)
+    assert name == "Failed"
+    assert "the configuration has: none" in told["reasons"][0] and len(told["reasons"][0]) < 150
 
 
 @pytest.mark.parametrize("held", [0, 60])
@@ -434,12 +475,12 @@ def test_a_reload_takes_the_new_settings_and_keeps_the_hand(make_rig: MakeRig, m
     rig = make_rig(file)
     rig.run(5)
     call = make_caller(rig)
-    call.ask("SetFan", duty_percent=60, for_s=100)
+    call.ask("SetFan", duty_percent=60, for_s=100, until_celsius=30)
     file.text = "fan: {critical_celsius: 70}\ninterval: 1s\n"
     assert call.ask("Reload") == {}
     assert call.ask("GetCurves")["curves"][0]["critical_celsius"] == 70
     rig.run(50)
-    assert call.status()["manual_percent"] == 60
+    assert (call.status()["manual_percent"], call.status()["manual_until_celsius"]) == (60, 30)
     assert 49 <= call.status()["manual_remaining_s"] <= 50
 
 

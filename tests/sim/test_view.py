@@ -71,4 +71,7 @@ def test_a_pipe_gets_a_line_a_second(make_view: MakeView, monkeypatch: pytest.Mo
     view, printed = make_view(False, "utf-8")
     for now_s in (100.0, 100.5, 101.0, 101.5):  # noqa: B007 - monotonic reads it
         view.show(GOOD)
-    assert printed().splitlines()[-2:] == ["60.0 C  fan 40 %  automatic  ok  the curve of cpu"] * 2
+    assert (
+        printed().splitlines()[-2:]
+        == ["60.0 C  fan 40 %  automatic, profile night until 07:00  ok  the curve of cpu"] * 2
+    )

@@ -66,8 +66,8 @@ class Loop:
             self.tick(*temps)
         return self.tick(*temps)
 
-    def hold(self, duty: int, for_s: float | None = None) -> int:
-        return self.controller.set_manual(duty, None if for_s is None else self.now_s + for_s)
+    def hold(self, duty: int, for_s: float | None = None, until_celsius: float | None = None) -> int:
+        return self.controller.set_manual(duty, None if for_s is None else self.now_s + for_s, until_celsius)
 
     def reload(self, config: Config) -> None:
         self.config = config
@@ -301,6 +301,47 @@ def test_after_a_lease_the_fan_slows_as_after_any_warm_spell(end: str) -> None:
     assert loop.run(1, 40.0).duty_percent == 0
 
 
+@pytest.mark.parametrize("for_s", [None, 900.0])
+def test_a_lease_ends_when_every_sensor_is_cool_and_the_fan_then_slows_as_after_any_warm_spell(
+    for_s: float | None,
+) -> None:
+    loop = Loop(TWO)
+    loop.hold(60, for_s, 45.0)
+    assert loop.run(60, 45.1, 40.0).manual
+    assert loop.run(60, 40.0, 45.1).manual
+    decision = loop.tick(45.0, 45.0)
+    assert (decision.duty_percent, decision.manual, loop.controller.lease) == (60, False, None)
+    assert loop.run(HOLD_S - TICK_S, 45.0, 45.0).duty_percent == 60
+    assert loop.run(2 * TICK_S, 45.0, 45.0).duty_percent == 0
+
+
+@pytest.mark.parametrize("lost", [None, math.nan, math.inf])
+def test_a_reading_that_is_lost_or_no_number_does_not_end_a_lease_by_temperature(lost: float | None) -> None:
+    loop = Loop(TWO)
+    loop.tick(60.0, 44.0)
+    loop.hold(60, None, 45.0)
+    for _ in range(20):
+        loop.tick(44.0, lost)
+        assert loop.controller.lease is not None
+    loop.tick(44.0, 44.0, after_s=TICK_S)
+    assert loop.controller.lease is None
+
+
+def test_a_sensor_that_was_never_heard_does_not_let_a_lease_end_by_temperature() -> None:
+    loop = Loop(TWO)
+    loop.hold(60, None, 45.0)
+    loop.run(5, 40.0, None)
+    assert loop.controller.lease is not None
+
+
+def test_a_lease_that_waits_for_a_temperature_ends_by_time_too_and_yields_to_an_emergency() -> None:
+    loop = Loop()
+    loop.hold(20, 30, 45.0)
+    assert loop.tick(80.0).duty_percent == 100
+    assert loop.run(20, 50.0).manual
+    assert not loop.run(11, 50.0).manual
+
+
 def test_a_lease_in_the_middle_of_a_hold_starts_the_hold_anew() -> None:
     loop = Loop(duty=50)
     loop.run(HOLD_S - 1, 40.0)
@@ -405,9 +446,10 @@ def test_a_higher_manual_duty_speeds_the_fan_up_in_an_emergency() -> None:
 @given(duties, st.sampled_from([TWO, with_fan(hold_s=1.0), with_fan(interpolation="step"), replace(TWO, interval_s=2)]))
 def test_a_reload_keeps_the_lease_and_its_end(manual: int, config: Config) -> None:
     loop = Loop()
-    held = loop.hold(manual, 30)
+    held = loop.hold(manual, 30, 39.0)
     loop.run(10, 60.0)
     loop.reload(config)
+    assert loop.controller.lease and loop.controller.lease.until_celsius == 39.0
     cool = [40.0] * len(config.sensors)
     assert loop.tick(*cool).duty_percent == held
     assert loop.run(14, *cool).duty_percent == held

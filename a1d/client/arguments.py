@@ -1,0 +1,50 @@
+"""What a word of a1d-ctl's command line may be: its value, or ArgumentTypeError with what was expected."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
+from a1d.duration import parse_duration_s
+
+
+def percent(text: str) -> int:
+    """A duty, 0..100 %; a sign for percent may follow."""
+    number = text.removesuffix("%").strip()
+    if not (number.isascii() and number.isdigit() and len(number) < 4 and int(number) <= 100):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from 0 to 100")
+    return int(number)
+
+
+def duration(text: str) -> float:
+    """Seconds, more than 0 and up to LEASE_MAX_S."""
+    try:
+        seconds = parse_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not 0 < seconds <= LEASE_MAX_S:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected more than 0 and at most 7d")
+    return seconds
+
+
+def celsius(text: str) -> float:
+    """A temperature of UNTIL_CELSIUS; a C may follow."""
+    low, high = UNTIL_CELSIUS
+    try:
+        number = float(text.upper().removesuffix("C"))
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a temperature from {low} to {high}, such as 45C")
+    return number
+
+
+def watts(text: str) -> float | None:
+    """Any finite number, or None for auto."""
+    try:
+        if text == "auto" or math.isfinite(float(text)):
+            return None if text == "auto" else float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of watts, or auto")
