@@ -132,9 +132,17 @@ def test_no_rooms_temperature(text: str) -> None:
         room(text)
 
 
-@pytest.mark.parametrize("answers", ["\n", "n\n", "y\nwarm\n", ""])
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ("\n21\n", "not now"),
+        ("n\n21\n", "not now"),
+        ("y\nwarm\n", "not the temperature of a room"),
+        ("", "nobody answers"),
+    ],
+)
 def test_nothing_is_done_without_an_operator_who_agrees(
-    answers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    answers: str, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "stdin").write_text(answers)
     bench: Any = None  # touching it would raise
@@ -143,7 +151,7 @@ def test_nothing_is_done_without_an_operator_who_agrees(
     assert not asked.ends
     with (tmp_path / "stdin").open() as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
-        with pytest.raises(NotHere):
+        with pytest.raises(NotHere, match=why):
             asked.ask(bench)
 
 
