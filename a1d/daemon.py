@@ -8,12 +8,10 @@ import os
 import time
 from collections.abc import Callable
 
-from a1d import __version__
 from a1d.button.actions import Actions
-from a1d.button.power_button import PowerButton
-from a1d.button.watcher import ButtonWatcher
-from a1d.case.bus import CaseBus, SmbusLike, describe_bus_error, open_case
-from a1d.case.fan import Fan, describe_firmware
+from a1d.button.watcher import ButtonWatcher, PowerButton
+from a1d.case.bus import CaseBus, describe_bus_error, open_case
+from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
 from a1d.case.stop_settings import read_known
 from a1d.config.reader import config_after_error
@@ -26,10 +24,9 @@ from a1d.loop import Loop
 from a1d.paths import SOCKET_NAME
 from a1d.service.access import may_steer, steering_gid
 from a1d.service.health import Health
-from a1d.service.methods import methods
-from a1d.service.publisher import Publisher
+from a1d.service.methods import INFO, methods
 from a1d.service.server import Server
-from a1d.service.status import Parts, curves_of, status_of
+from a1d.service.status import Publisher, curves_of, status_of
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters, Service
 from a1d.temperature.controller import Controller, Decision
@@ -39,9 +36,6 @@ from a1d.temperature.sensors import open_sensors, read_all
 
 # Seconds since boot, sleep included, so that a suspended machine shows as a gap.
 boot_clock: Callable[[], float] = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-
-# A transfer this late means that nobody looks after the bus any more.
-_OVERDUE_S = 5.0
 
 
 class Daemon:
@@ -57,29 +51,26 @@ class Daemon:
         clock: Callable[[], float] = boot_clock,
     ) -> None:
         self.clock = clock
-        self.started_s = clock()
+        self.started_s = self._ticked_s = clock()
         self.log = log or Log()
         self.health = Health(self.log)
         self.controller: Controller | None = None  # until the fan's present duty is known
         self.decision: Decision | None = None
         self.stopping = False
+        self.simulated = hardware.simulated
         self._hardware = hardware
         self._run_dir = run_dir
         self._read_config = read_config
-        self._ticked_s = self.started_s
         self._notifier = Notifier(self.started_s)
         self.publisher = Publisher(self._notifier)
-        self._firmware: int | None = None
-
         try:
             self.config = read_config()
         except ConfigError as error:
             self.config = config_after_error(error, read_known(run_dir))
             self.health.report("configuration", f"using built-in defaults, because\n{error}")
         self.log.debugging = self.config.log_level == "debug"
-        self._gap_s = gap_s(self.config)
         self.loop = Loop(clock, self.config.interval_s, self._tick, self._poll_fan)
-        self._save_stop_settings()
+        self.health.report("run directory", save_stop_settings(run_dir, self.config))
         self.actions = Actions(hardware.power, self.log)
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self.log)
@@ -87,8 +78,6 @@ class Daemon:
         self.sensors = open_sensors(self.config, hardware.sysfs)
         self._cooling = CoolingCheck(self.config)
         self.server = self._open_server()
-
-    # -- the loop --------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until ``stop``. If it ends otherwise, the fan is at failsafe or faster afterwards, if the bus allows.
@@ -130,7 +119,7 @@ class Daemon:
 
     def _tick(self, now_s: float) -> None:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
-        gap = passed_s > self._gap_s
+        gap = passed_s > gap_s(self.config)
         if gap:
             gone = format_duration(round(passed_s))
             self.log.info(f"{gone} without a look at the temperature: the machine slept, or a1d was stopped")
@@ -140,11 +129,13 @@ class Daemon:
         if not self.fan.observing:
             self._control(now_s, gap)
         self.actions.tick(now_s)
-        parts = self._parts()
-        self.health.check(parts, self.config.case.bus)
-        self._log_firmware()
-        self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=self._is_alive)
-        self.publisher.tick(now_s, parts, self.server)
+        self.health.check(self, self.config.case.bus)
+        if self.fan.remark:
+            self.log.info(self.fan.remark)
+            self.fan.remark = None
+        is_alive = self.button.is_alive and not self.fan.is_overdue
+        self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=is_alive)
+        self.publisher.tick(now_s, self, self.server)
         if self.server is not None:
             self.server.tick()
         self._power_button.tick(now_s)  # after the fan and READY: at the start it has a library to import
@@ -165,36 +156,14 @@ class Daemon:
         self.fan.target_percent = self.decision.duty_percent
         self.loop.fan_due_s = self.fan.poll()
 
-    # -- who is told ------------------------------------------------------------------------------
-
-    def _parts(self) -> Parts:
-        return Parts(
-            simulated=self._hardware.simulated,
-            started_s=self.started_s,
-            health=self.health,
-            button=self.button,
-            fan=self.fan,
-            sensors=self.sensors,
-            lease=self.controller.lease if self.controller else None,
-            decision=self.decision,
-            power_error=self.actions.error,
-        )
-
     def status(self) -> Parameters:
         """The Status type of org.a1d.control, as it is now."""
-        return status_of(self._parts(), self.clock())
+        return status_of(self, self.clock())
 
-    def _is_alive(self) -> bool:
-        """Whether the bus and the button, too, have shown life. The tick shows its own by asking."""
-        return self.clock() - self.fan.due_s < _OVERDUE_S and self.button.is_alive
-
-    def _log_firmware(self) -> None:
-        if self.fan.firmware != self._firmware:
-            self._firmware = self.fan.firmware
-            if remark := describe_firmware(self.fan.firmware):
-                self.log.info(remark)
-
-    # -- what clients may do ---------------------------------------------------------------------
+    @property
+    def power_error(self) -> str | None:
+        """Why a gesture's action failed, if one did."""
+        return self.actions.error
 
     def set_manual(self, duty_percent: int, for_s: float | None) -> tuple[int, str | None]:
         """Hold a duty of 0..100 %, for ``for_s`` seconds or until told otherwise.
@@ -220,13 +189,11 @@ class Daemon:
         """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
         self._notifier.reloading()
         try:
-            config = self._read_config()
+            self._apply(self._read_config())
+            self.log.info("reload: done")
         except ConfigError as error:
             self.log.error(f"reload: the old configuration stays:\n{error}")
             raise
-        else:
-            self._apply(config)
-            self.log.info("reload: done")
         finally:
             self._notifier.reloaded()
 
@@ -238,7 +205,7 @@ class Daemon:
     def _apply(self, config: Config) -> None:
         self._power_button.configure(config.button)
         old, self.config = self.config, config
-        self._gap_s, self.loop.interval_s = gap_s(config), config.interval_s
+        self.loop.interval_s = config.interval_s
         self.log.debugging = config.log_level == "debug"
         self.health.report("configuration", None)
         steering_gid.cache_clear()
@@ -256,28 +223,23 @@ class Daemon:
             self.fan.reset()
         elif config.log_level != old.log_level:
             self.fan.close()  # opened again with or without the trace
-        self._save_stop_settings()
+        self.health.report("run directory", save_stop_settings(self._run_dir, config))
         self.loop.tick_soon()
 
-    # -- parts that are made here ------------------------------------------------------------------
-
     def _open_case(self) -> CaseBus:
-        return open_case(self.config.case.protocol, self._open_smbus)
-
-    def _open_smbus(self) -> SmbusLike:
-        smbus = self._hardware.open_smbus(self.config.case.bus, self.config.case.timeout_s)
+        case = self.config.case
+        smbus = self._hardware.open_smbus(case.bus, case.timeout_s)
         if self.log.debugging:
             from a1d.case.trace import TracedSmbus
 
             smbus = TracedSmbus(smbus, self.log.debug)
-        return smbus
+        return open_case(case.protocol, lambda: smbus)
 
     def _open_server(self) -> Server | None:
-        info = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
         control = methods(
             self.status, lambda: curves_of(self.config), self.set_manual, self.resume_automatic, self.reload
         )
-        service = Service([control, *self._hardware.interfaces()], info, self.log)
+        service = Service([control, *self._hardware.interfaces()], INFO, self.log)
         path = os.path.join(self._run_dir, SOCKET_NAME)
         steering_gid()  # read now, and not when the first client comes
         try:
@@ -285,6 +247,3 @@ class Daemon:
         except OSError as error:
             self.health.report("control", f"{path}: {error.strerror or error}; a1d-ctl cannot reach this daemon")
             return None
-
-    def _save_stop_settings(self) -> None:
-        self.health.report("run directory", save_stop_settings(self._run_dir, self.config))

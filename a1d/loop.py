@@ -49,7 +49,7 @@ class Loop:
             self._turns += 1
             self._last_turn[key.fd] = self._turns
             key.data()
-            if self._clock() >= self._next_tick_s:
+            if self._clock() >= self.wake_s:
                 break  # the fan comes first; what is ready stays ready
         now_s = self._clock()
         if now_s >= self._next_tick_s:

@@ -20,6 +20,11 @@ CONFIG = Path("/etc/a1d/config.yaml")
 PROMPT_FAN = "fan: {curve: {50: 10, 60: 40, 70: 100}, hysteresis_celsius: 3, hold: 10s, rise: 0s}\n"
 
 
+def prompt_fan(hold: str) -> str:
+    """``PROMPT_FAN`` with another hold."""
+    return PROMPT_FAN.replace("hold: 10s", f"hold: {hold}")
+
+
 class NotHere(Exception):
     """This rig cannot do what a check needs; the text says why."""
 

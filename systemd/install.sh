@@ -51,6 +51,7 @@ install_all() {
         make_users
         bus=$("$OPT/bin/a1d" --print-config 2>/dev/null | sed -n 's/^  bus: //p')
         sh "$SOURCE/systemd/enable-i2c.sh" "${bus:-1}"
+        sync # or a power cut soon after could leave an empty unit, which counts as masked
         start_service
     fi
 }

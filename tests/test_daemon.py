@@ -545,6 +545,30 @@ def test_whoever_waits_gets_a_turn_and_signals_and_the_button_go_first(rig: Virt
         theirs.close()
 
 
+def test_a_transfer_that_is_due_between_two_ticks_does_not_wait_until_everybody_was_served(rig: VirtualRig) -> None:
+    rig.run(5)
+    loop = rig.daemon.loop
+    pairs = [socket.socketpair() for _ in range(64)]
+    for ours, theirs in pairs:
+        loop.selector.register(ours, selectors.EVENT_READ, lambda: rig.clock.sleep(0.006))
+        theirs.send(b"x")
+    polled_s: list[float] = []
+
+    def poll_fan() -> float:
+        polled_s.append(rig.clock())
+        return float("inf")
+
+    loop._poll_fan = poll_fan
+    due_s = loop.fan_due_s = rig.clock() + 0.05
+    for _ in range(3):
+        loop.run_once()
+    assert due_s <= polled_s[0] < due_s + 0.01
+    for ours, theirs in pairs:
+        loop.selector.unregister(ours)
+        ours.close()
+        theirs.close()
+
+
 def test_a_gap_in_the_ticks_is_told_to_sensors_and_controller_alike(
     rig: VirtualRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -795,3 +819,10 @@ def test_a_fan_that_is_stuck_is_found_on_the_simulated_case(make_rig: MakeRig) -
     rig.case.fan_faults.add(FanFault.STUCK)
     rig.run(1800)
     assert any("is the fan stuck" in problem for problem in rig.daemon.health.problems)
+
+
+def test_a_firmware_that_nobody_knows_is_logged_once(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("a1d.case.fan.FIRMWARE_KNOWN", 0xA1)
+    rig = make_rig()
+    rig.run(20)
+    assert len([line for line in rig.log_lines if "firmware id is 0xa2" in line]) == 1

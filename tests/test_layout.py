@@ -14,13 +14,17 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
 }
 # What decides: time, readings and edges come in as arguments.
+LINES_MAX = 250
 PURE = [
     "a1d.button.pulses",
     "a1d.config.settings",
     "a1d.duration",
     "a1d.temperature.controller",
+    "a1d.temperature.cooling",
     "a1d.temperature.curve",
     "a1d.temperature.reading",
+    "a1d.temperature.rise",
+    "a1d.temperature.target",
 ]
 
 
@@ -117,3 +121,8 @@ def test_an_init_file_is_empty(name: str) -> None:
     """But for the version: whatever stands there is paid for at each start of each program."""
     text = MODULES[name].read_text(encoding="utf-8")
     assert text == "" or (name == "a1d" and len(ast.parse(text).body) == 2)
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"a1d"}))
+def test_a_module_is_short_enough_to_be_read_at_once(name: str) -> None:
+    assert MODULES[name].read_text(encoding="utf-8").count("\n") <= LINES_MAX

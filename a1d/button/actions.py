@@ -25,6 +25,8 @@ _OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 @dataclass(slots=True)
 class _Running:
+    """What has been started, or waits for its next try."""
+
     what: str
     command: tuple[str, ...]
     is_power: bool
@@ -137,14 +139,7 @@ def spawn(command: Sequence[str]) -> int:
                 file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)],
                 setsid=True,
                 setsigmask=[],
-                setsigdef=[
-                    signal.SIGHUP,
-                    signal.SIGINT,
-                    signal.SIGTERM,
-                    signal.SIGPIPE,
-                    signal.SIGXFSZ,
-                    signal.SIGCHLD,
-                ],
+                setsigdef=_SIGNALS,
             )
     except OSError as error:
         raise ActionError(error.errno, f"{command[0]} cannot be started: {os.strerror(error.errno or 0)}") from error

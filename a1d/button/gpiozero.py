@@ -77,10 +77,8 @@ class GpiozeroEdges:
             if self._pin is not None:
                 self._pin.when_changed = None
         with contextlib.suppress(Exception):
-            if self._owns_factory and self._factory is not None:
-                self._factory.close()
-            elif self._pin is not None:
-                self._pin.close()
+            if self._factory is not None:
+                (self._factory if self._owns_factory else self._pin).close()
         with self._lock:
             if self._wake_fd >= 0:
                 os.close(self._wake_fd)

@@ -6,8 +6,8 @@ docs/hardware.md B1-B5: the MCU sends one 20 ms pulse for a double press and one
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 # An honest pulse stands alone. This many edges within this time before it are noise, in which a
 # pulse of the right width comes about by chance.
@@ -22,8 +22,7 @@ class Gesture(Enum):
     HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One change of the line. ``seqno`` counts the line's edges without gaps where the source knows it."""
 
     timestamp_ns: int

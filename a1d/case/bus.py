@@ -63,13 +63,19 @@ class SmbusLike(Protocol):
         """Give the bus back. Called once, also after an error; OSError is of no consequence."""
 
 
-class RegisterBus:
+class _Bus:
+    def __init__(self, smbus: SmbusLike) -> None:
+        self._smbus = smbus
+
+    def close(self) -> None:
+        """Close the bus device. OSError if that fails."""
+        self._smbus.close()
+
+
+class RegisterBus(_Bus):
     """The V3's protocol: registers that can be read back."""
 
     readable = True
-
-    def __init__(self, smbus: SmbusLike) -> None:
-        self._smbus = smbus
 
     def write_duty(self, duty_percent: int) -> None:
         """Ask for a duty, a whole number of 0..100 % (M2). That it was acknowledged does not mean processed (M7).
@@ -86,26 +92,15 @@ class RegisterBus:
         """The firmware's id, 0..255 (M3). OSError if the bus fails."""
         return self._smbus.read_byte_data(ADDRESS, REGISTER_FIRMWARE)
 
-    def close(self) -> None:
-        """Close the bus device. OSError if that fails."""
-        self._smbus.close()
 
-
-class LegacyBus:
+class LegacyBus(_Bus):
     """The older cases' protocol (L1): one bare byte, and nothing can be read back."""
 
     readable = False
 
-    def __init__(self, smbus: SmbusLike) -> None:
-        self._smbus = smbus
-
     def write_duty(self, duty_percent: int) -> None:
         """Ask for a duty, a whole number of 0..100 % (L1). ValueError for anything else, OSError if the bus fails."""
         self._smbus.write_byte(ADDRESS, checked_duty(duty_percent))
-
-    def close(self) -> None:
-        """Close the bus device. OSError if that fails."""
-        self._smbus.close()
 
 
 CaseBus = RegisterBus | LegacyBus

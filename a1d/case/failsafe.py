@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from a1d.case.bus import SETTLE_S, CaseBus, RegisterBus, describe_bus_error, open_case, open_smbus
 from a1d.case.stop_settings import bound_time, read_stop_settings, try_for
-from a1d.paths import CONFIG_PATH, service_run_dir
 
 TIME_MAX_S = 2.5
 
@@ -77,7 +76,7 @@ def main() -> int:
 
 
 def _run() -> int:
-    settings = read_stop_settings(service_run_dir(), os.environ.get("A1D_CONFIG", CONFIG_PATH))
+    settings = read_stop_settings()
     clean = stopped_cleanly(dict(os.environ))
     on_stop = settings.on_stop if clean else "failsafe"
     if on_stop == "keep":

@@ -17,6 +17,8 @@ _RETRY_MAX_S = 0.5
 _FAILURES_WORTH_SAYING = 3
 _FIRST_READ_TRIES = 3
 _CHECK_S = 5.0
+# A transfer this late means that nobody calls ``poll`` any more.
+_OVERDUE_S = 5.0
 # However fast the duty changes, every so often it must be seen to arrive.
 _UNVERIFIED_MAX_S = 2.0
 # Beginnings and ends of problems that are kept until they are taken; the oldest go first.
@@ -43,6 +45,7 @@ class Fan:
         self.acknowledged = False  # has any write ever been acknowledged on the wire?
         self.observing = True  # still trying to read what the fan did before us
         self.firmware: int | None = None
+        self.remark: str | None = None  # for the log, until somebody has said it
         self.error: OSError | None = None  # set while the bus fails
         self.mismatch: str | None = None  # set while the MCU reports another duty than the one written
         self.errors = 0  # failed transfers since the start
@@ -64,6 +67,11 @@ class Fan:
         if self.target_percent is None:
             return _NEVER
         return max(self._retry_s, self._next()[0])
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether ``poll`` has not been called for much too long."""
+        return self._clock() - self.due_s >= _OVERDUE_S
 
     def poll(self) -> float:
         """At most one transfer, if one is due; when to call again. Never raises OSError: see ``error``.
@@ -141,6 +149,7 @@ class Fan:
         self._identified = True  # once is enough: it is for the log alone
         with contextlib.suppress(OSError):
             self.firmware = bus.read_firmware()
+            self.remark = describe_firmware(self.firmware)
 
     def _check(self, bus: CaseBus) -> None:
         """Before a refresh: has somebody else changed the duty, or has the MCU forgotten it?"""

@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from a1d.case.bus import ADDRESS, PACE_S, SETTLE_S, LegacyBus, RegisterBus, SmbusLike, describe_bus_error, open_smbus
 from a1d.case.stop_settings import bound_time, read_stop_settings, try_for
-from a1d.paths import CONFIG_PATH, service_run_dir
 
 REGISTER_CONTROL = 0x86  # M8
 ARM = 1  # M8
@@ -98,7 +97,7 @@ def main() -> int:
 
 
 def _run(verb: str) -> int:
-    settings = read_stop_settings(service_run_dir(), os.environ.get("A1D_CONFIG", CONFIG_PATH))
+    settings = read_stop_settings()
     try:
         tries = cut_power(lambda: open_power_cut(settings.protocol, open_smbus(settings.bus, settings.timeout_s)))
     except OSError as error:

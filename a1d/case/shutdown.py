@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from a1d.case.bus import CaseBus, describe_bus_error
 from a1d.case.failsafe import apply_failsafe
+from a1d.case.fan import Fan
 from a1d.case.stop_settings import StopSettings, write_stop_settings
+from a1d.config.settings import Config
 from a1d.errors import StopError
-
-if TYPE_CHECKING:
-    from a1d.case.fan import Fan
-    from a1d.config.settings import Config
-    from a1d.log import Log
+from a1d.log import Log
 
 
 def save_stop_settings(run_dir: str, config: Config) -> str | None:

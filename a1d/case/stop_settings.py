@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from a1d.case.bus import PACE_S
 from a1d.config import limits
-from a1d.config.guess import CaseGuess, guess_case, read_bounded
+from a1d.config.guess import guess_case, read_bounded
+from a1d.paths import CONFIG_PATH, service_run_dir
 
 FILE_NAME = "stop.json"
 _IS_VALID: dict[str, Callable[[Any], bool]] = {
@@ -50,18 +51,18 @@ def write_stop_settings(run_dir: str, settings: StopSettings) -> None:
     os.replace(f"{path}.new", path)
 
 
-def read_stop_settings(run_dir: str, config_path: str) -> StopSettings:
+def read_stop_settings(run_dir: str | None = None, config_path: str | None = None) -> StopSettings:
     """The daemon's file; where it says nothing, the protocol and bus that the configuration seems to name.
 
-    Without either, the defaults. Raises nothing.
+    Without either, the defaults. The two places are the service's unless given. Raises nothing.
     """
+    run_dir = run_dir or service_run_dir()
+    config_path = config_path or os.environ.get("A1D_CONFIG", CONFIG_PATH)
     known = read_known(run_dir)
     if not {"protocol", "bus"} <= known.keys():
-        try:
-            guess = guess_case(read_bounded(config_path))
-        except OSError:
-            guess = CaseGuess(None, None)
-        known = {name: value for name, value in guess._asdict().items() if value is not None} | known
+        with contextlib.suppress(OSError):
+            guess = guess_case(read_bounded(config_path))._asdict()
+            known = {name: value for name, value in guess.items() if value is not None} | known
     return StopSettings(**known)
 
 

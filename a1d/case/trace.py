@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from a1d.case.bus import SmbusLike
+from a1d.case.bus import SmbusLike
 
 Result = TypeVar("Result")
 
@@ -20,25 +19,23 @@ class TracedSmbus:
 
     def write_byte_data(self, i2c_addr: int, register: int, value: int) -> None:
         """SMBus write byte data."""
-        what = f"write {value} to 0x{register:02x}"
-        self._trace(i2c_addr, what, lambda: self._smbus.write_byte_data(i2c_addr, register, value))
+        self._trace(f"write {value} to 0x{register:02x}", self._smbus.write_byte_data, i2c_addr, register, value)
 
     def read_byte_data(self, i2c_addr: int, register: int) -> int:
         """SMBus read byte data."""
-        what = f"read 0x{register:02x}"
-        return self._trace(i2c_addr, what, lambda: self._smbus.read_byte_data(i2c_addr, register))
+        return self._trace(f"read 0x{register:02x}", self._smbus.read_byte_data, i2c_addr, register)
 
     def write_byte(self, i2c_addr: int, value: int) -> None:
         """SMBus send byte."""
-        self._trace(i2c_addr, f"write the bare byte {value}", lambda: self._smbus.write_byte(i2c_addr, value))
+        self._trace(f"write the bare byte {value}", self._smbus.write_byte, i2c_addr, value)
 
     def close(self) -> None:
         """Give the bus back."""
         self._smbus.close()
 
-    def _trace(self, i2c_addr: int, what: str, transfer: Callable[[], Result]) -> Result:
+    def _trace(self, what: str, transfer: Callable[..., Result], i2c_addr: int, *values: int) -> Result:
         try:
-            result = transfer()
+            result = transfer(i2c_addr, *values)
         except OSError as error:
             self._say(f"bus: 0x{i2c_addr:02x}: {what}: {error}")
             raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from a1d.config.limits import DUTY_MAX_PERCENT, ON_STOP_WORDS
 from a1d.duration import format_duration, parse_duration_s
@@ -20,11 +20,10 @@ class WrongParts(ValueError):
     the key that is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What YAML gave is accepted if ``is_good``, and then made the setting's value; both may raise ValueError.
 
-    ``expected`` is what an error says was expected; ``show`` turns the value back into what YAML can hold.
+    ``expected`` is what an error says was expected; ``show`` turns the value back into what the file may hold.
     """
 
     expected: str
@@ -69,7 +68,7 @@ def _is_whole(value: Any, low: int, high: int) -> bool:
 
 def number(low: float, high: float) -> Kind:
     """A float from ``low`` to ``high``, both included."""
-    return Kind(f"a number from {low:g} to {high:g}", lambda value: _is_within(value, low, high), float, _plain)
+    return Kind(f"a number from {low:g} to {high:g}", lambda value: _is_within(value, low, high), float)
 
 
 def integer(low: int, high: int) -> Kind:
@@ -93,11 +92,11 @@ def choice(*names: str) -> Kind:
     return Kind(" or ".join(names), lambda value: value in names)
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, list) and value != []
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) > 0
 
 
-def _labels(value: list[Any]) -> tuple[str, ...]:
+def _labels(value: Sequence[Any]) -> tuple[str, ...]:
     wrong = [at for at, entry in enumerate(value) if not isinstance(entry, str) or not _ARGUMENT.fullmatch(entry)]
     if wrong:
         raise WrongParts(*((at, "a text (put it in quotes)", False) for at in wrong))
@@ -123,29 +122,21 @@ def _is_window(value: Any) -> bool:
     return _is_list(value) and len(value) == 2 and all(_is_within(ms, 1, 500) for ms in value) and value[0] < value[1]
 
 
-def _plain(value: object) -> object:
-    """As people write it: no ``.0``, a list for a tuple."""
-    if isinstance(value, tuple):
-        return [_plain(entry) for entry in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 text = Kind(
     "a text of at most 64 characters",
     lambda value: isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable(),
 )
-labels = Kind("a list of texts", _is_list, _labels, _plain)
+labels = Kind("a list of texts", _is_list, _labels)
 curve_points = Kind(
     "temperatures and duties such as {50: 10, 60: 40, 70: 100}",
     lambda value: isinstance(value, dict) and 1 <= len(value) <= 32,
     _points,
-    lambda value: {_plain(temp): _plain(duty) for temp, duty in value},
+    dict,
 )
 window_ms = Kind(
     "two rising numbers of milliseconds from 1 to 500, such as [10, 30]",
     _is_window,
     lambda value: tuple(map(float, value)),
-    _plain,
 )
 on_stop = Kind(
     "keep, failsafe, or a whole number from 0 to 100",
@@ -156,5 +147,4 @@ gesture_action = Kind(
     "reboot, poweroff, none, or a list with a command and its arguments",
     lambda value: value in ("reboot", "poweroff", "none") or _is_list(value),
     lambda value: value if isinstance(value, str) else _labels(value),
-    _plain,
 )

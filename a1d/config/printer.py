@@ -55,10 +55,12 @@ def _setting(field: dataclasses.Field[Any], value: object) -> str:
 
 
 def _show(value: object) -> str:
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return f"[{', '.join(map(_show, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_show(key)}: {_show(entry)}' for key, entry in value.items())}}}"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if not isinstance(value, str):
         return "null" if value is None else str(value)
     if _PLAIN.fullmatch(value) and value not in ("null", "true", "false"):

@@ -110,14 +110,13 @@ class _Reader:
 
     def check_windows(self, config: Config) -> None:
         """The button's two windows must lie apart, which only shows when both are known."""
-        double, hold = config.button.double_press_window_ms, config.button.hold_window_ms
-        hold_path, double_path = ("button", "hold_window_ms"), ("button", "double_press_window_ms")
-        if double[0] >= hold[1] or hold[0] >= double[1] or {hold_path, double_path} & self.wrong:
-            return
-        path, mine, name, other = hold_path, hold, "double press", double
-        if hold_path not in self._tree.lines:
-            path, mine, name, other = double_path, double, "hold", hold
-        self._complain(path, f"a window apart from the {name}'s {other[0]:g}..{other[1]:g} ms", list(mine))
+        hold, double = (("button", f"{name}_window_ms") for name in ("hold", "double_press"))
+        mine, path = config.button.hold_window_ms, hold
+        other, name = config.button.double_press_window_ms, "double press"
+        if hold not in self._tree.lines:
+            mine, path, other, name = other, double, mine, "hold"
+        if mine[0] < other[1] and other[0] < mine[1] and not {hold, double} & self.wrong:
+            self._complain(path, f"a window apart from the {name}'s {other[0]:g}..{other[1]:g} ms", list(mine))
 
     def _option(self, kind: Kind, value: Any, path: tuple[object, ...], default: object) -> object:
         try:

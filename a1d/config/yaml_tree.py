@@ -55,14 +55,13 @@ class Tree:
         self.problems: list[tuple[int, str]] = []
         self.lines: dict[Path, int] = {}
         self.written: dict[Path, str] = {}
-        line = 1
         try:
             loader = _TameLoader(text)
-            try:
-                node = loader.get_single_node()
-            finally:
-                line = loader.line + 1
-                loader.dispose()
+        except yaml.reader.ReaderError as error:
+            self.problems.append((text.count("\n", 0, error.position) + 1, f"not valid YAML: {error.reason}"))
+            return
+        try:
+            node = loader.get_single_node()
             self.value = None if node is None else self._build(node, ())
         except ComposerError as error:
             # What it finds itself, and has a context, is a second document; the rest it is never shown.
@@ -75,10 +74,8 @@ class Tree:
             what += f" (in what begins on line {began})" if began != line else ""
             what += ": indent with spaces, not tabs" if "'\\t'" in what else ""
             self.problems.append((line, what))
-        except yaml.reader.ReaderError as error:
-            self.problems.append((text.count("\n", 0, error.position) + 1, f"not valid YAML: {error.reason}"))
         except (yaml.YAMLError, ValueError, OverflowError) as error:
-            self.problems.append((line, f"not valid YAML: {str(error).splitlines()[0]}"))
+            self.problems.append((loader.line + 1, f"not valid YAML: {str(error).splitlines()[0]}"))
 
     def line(self, path: Path) -> int:
         """The 1-based line of ``path``, or of the nearest place above it that has one."""

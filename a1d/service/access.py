@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING
 
 from a1d.errors import DeniedError
-
-if TYPE_CHECKING:
-    from a1d.service.varlink import Peer
+from a1d.service.varlink import Peer
 
 GROUP = "a1d"
 _GROUP_FILE = "/etc/group"

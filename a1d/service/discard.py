@@ -3,17 +3,19 @@
 A message can carry descriptors. Whoever drops the last reference to one closes it, and the kernel may make that
 wait: a TCP socket that lingers takes as long as its sender chose, a deleted file in memory has to be freed. The daemon
 must never be the one who waits. So it looks before it reads, takes no byte that carries a descriptor, and leaves the
-socket to a process of its own: ``sleep``, which drops it at its end.
+sockets, many at once, to a process of its own: ``sleep``, which is killed as soon as it is the last to hold them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 
-# So many may be closing at once; the others wait, unread, and take up their owners' places.
-CLOSING_MAX = 4
+CLOSING_MAX = 16  # processes that may be closing at once; what is left after them waits, unread
+BATCH = 32  # do not wait for the tick with more than so many
+WAITING_MAX = 256  # each costs a descriptor, and the bus needs one, too
 _READ_SIZE = 65536
 
 
@@ -39,39 +41,54 @@ class Discarder:
         """How many sockets are still open, because a process for them could not be had yet."""
         return len(self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may be accepted, because what comes might have to be discarded."""
+        return len(self._waiting) >= WAITING_MAX
+
     def discard(self, sock: socket.socket) -> None:
         """Close a socket of this server, now or soon. Never waits."""
         if _drain(sock):
             sock.close()
-        else:
-            self._waiting.append(sock)
+            return
+        self._waiting.append(sock)
+        if len(self._waiting) % BATCH == 0:
             self.tick()
 
     def tick(self) -> None:
-        """Hand over what waits, and ask which of the processes have ended."""
+        """Ask which of the processes have ended, and hand over what waits."""
         for pid in list(self._pids):
             with contextlib.suppress(ChildProcessError):
                 if not os.waitpid(pid, os.WNOHANG)[0]:
                     continue
             self._pids.discard(pid)
-        while self._waiting and len(self._pids) < CLOSING_MAX:
-            try:
-                self._pids.add(_hand_over(self._waiting[-1]))
-            except OSError:
-                return  # no process can be started now; the next tick tries again
-            self._waiting.pop().close()
+        if len(self._pids) < CLOSING_MAX:
+            self._hand_over()
 
     def close(self) -> None:
-        """At the end of the daemon: hand over all that waits, however many that are; what cannot be, waits for exit.
+        """At the end of the daemon: hand over all that waits; what cannot be, waits for exit.
 
         The kernel does not linger for a process that exits.
         """
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Leave what waits to a process that ends at once; the next tick tries again if none can be started."""
+        if not self._waiting:
+            return
+        for sock in self._waiting:
+            sock.set_inheritable(True)
+        path = {"PATH": os.environ.get("PATH", os.defpath)}
+        try:
+            pid = os.posix_spawnp("sleep", ["sleep", "60"], path)  # 60 s: should the daemon die before the next line
+        except OSError:
+            for sock in self._waiting:
+                sock.set_inheritable(False)
+            return
+        self._pids.add(pid)
         while self._waiting:
-            try:
-                _hand_over(self._waiting[-1])
-            except OSError:
-                return
             self._waiting.pop().close()
+        os.kill(pid, signal.SIGKILL)
 
 
 def _drain(sock: socket.socket) -> bool:
@@ -88,13 +105,3 @@ def _drain(sock: socket.socket) -> bool:
             sock.recv(size)
     except OSError:
         return True
-
-
-def _hand_over(sock: socket.socket) -> int:
-    """Start a process that holds ``sock`` open for a second; its pid. OSError if none can be started."""
-    return os.posix_spawnp(
-        "sleep",
-        ["sleep", "1"],
-        {"PATH": os.environ.get("PATH", os.defpath)},
-        file_actions=[(os.POSIX_SPAWN_DUP2, sock.fileno(), 0)],
-    )

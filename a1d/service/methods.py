@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from a1d import __version__
 from a1d.config.limits import LEASE_MAX_S
 from a1d.errors import RequestError
 from a1d.service.access import require_steering
 from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, parse_parameters, read_description
+
+INFO = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
 
 
 def methods(
@@ -25,17 +28,6 @@ def methods(
     ``reload`` may raise ConfigError. Any A1dError becomes the caller's error ``Failed``, with its text.
     """
 
-    def get_status(parameters: Parameters, _peer: Peer) -> Parameters:
-        parse_parameters(parameters)
-        return {"status": status()}
-
-    def monitor(parameters: Parameters, peer: Peer) -> Stream:
-        return Stream(get_status(parameters, peer))
-
-    def get_curves(parameters: Parameters, _peer: Peer) -> Parameters:
-        parse_parameters(parameters)
-        return {"curves": curves()}
-
     def set_fan(parameters: Parameters, peer: Peer) -> Parameters:
         require_steering(peer)
         duty_percent, for_s = parse_parameters(parameters, duty_percent=int, for_s=(float, int, type(None))).values()
@@ -47,23 +39,23 @@ def methods(
         duty_percent, overridden = set_manual(duty_percent, for_s)
         return {"duty_percent": duty_percent, "overridden": overridden}
 
-    def steering(act: Callable[[], None]) -> Method:
+    def without_parameters(act: Callable[[], Parameters | None], *, steers: bool = False) -> Method:
         def method(parameters: Parameters, peer: Peer) -> Parameters:
-            require_steering(peer)
+            if steers:
+                require_steering(peer)
             parse_parameters(parameters)
-            act()
-            return {}
+            return act() or {}
 
         return method
 
     return Interface(
         read_description(__file__, "org.a1d.control"),
         {
-            "GetStatus": get_status,
-            "Monitor": monitor,
-            "GetCurves": get_curves,
+            "GetStatus": without_parameters(lambda: {"status": status()}),
+            "Monitor": without_parameters(lambda: Stream(status=status())),
+            "GetCurves": without_parameters(lambda: {"curves": curves()}),
             "SetFan": set_fan,
-            "ResumeAutomatic": steering(resume),
-            "Reload": steering(reload),
+            "ResumeAutomatic": without_parameters(resume, steers=True),
+            "Reload": without_parameters(reload, steers=True),
         },
     )

@@ -6,16 +6,14 @@ steer always finds a place.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
 import socket
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from a1d.service.discard import Discarder, carries_descriptors
+from a1d.service.listener import Listener, peer_of
 from a1d.service.varlink import Parameters, Peer, Service, encode_reply
 
 CLIENTS_MAX = 64
@@ -24,13 +22,9 @@ CLIENTS_PER_USER_MAX = 16
 MESSAGE_MAX = 16 * 1024
 UNREAD_MAX = 64 * 1024
 _ACCEPTS_PER_WAKE = 16
-_BACKLOG = 128
 _QUIET_MAX_S = 60.0
 _READ_SIZE = 4096
 _CALLS_PER_WAKE = 2  # the next caller, and the fan, are waiting too
-# From the kernel's headers; the socket module does not name them.
-_SO_PEERGROUPS = 59
-_SO_PASSRIGHTS = 83
 
 
 @dataclass(eq=False, slots=True)
@@ -62,48 +56,37 @@ class Server:
         clock: Callable[[], float],
         is_trusted: Callable[[Peer], bool],
     ) -> None:
-        self._path = path
         self._service = service
         self._selector = selector
         self._clock = clock
         self._is_trusted = is_trusted
         self._clients: set[_Client] = set()
         self._discarder = Discarder()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        self._spare = socket.socket(socket.AF_UNIX)
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.setblocking(False)
-            with contextlib.suppress(OSError):  # Linux before 6.16 has no such option
-                self._socket.setsockopt(socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
-            self._socket.bind(path)
-            os.chmod(path, 0o666)  # noqa: S103 - everybody may read; who may steer is decided per call
-            self._socket.listen(_BACKLOG)
-        except OSError:
-            self._spare.close()
-            self._socket.close()
-            raise
-        selector.register(self._socket, EVENT_READ, self._accept)
+        self._listener = Listener(path)
+        self._listen()
 
     def close(self) -> None:
         """Drop every client, those that still wait to be accepted too, and remove the socket."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
-        self._selector.unregister(self._socket)
-        self._spare.close()
+        if self._listener in self._selector.get_map():
+            self._selector.unregister(self._listener)
         for client in list(self._clients):
             self._drop(client)
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-            for _ in range(2 * _BACKLOG):
-                self._discarder.discard(self._accept_one())
+        for sock in self._listener.close():
+            self._discarder.discard(sock)
         self._discarder.close()
-        self._socket.close()
 
     def tick(self) -> None:
         """Once a tick: get on with closing what strangers left."""
         self._discarder.tick()
+        self._listen()
+
+    def _listen(self) -> None:
+        """Look for callers, or let them wait in line while too much waits to be closed."""
+        is_listening = self._listener in self._selector.get_map()
+        if self._discarder.is_full and is_listening:
+            self._selector.unregister(self._listener)
+        elif not self._discarder.is_full and not is_listening:
+            self._selector.register(self._listener, EVENT_READ, self._accept)
 
     @property
     def is_streaming(self) -> bool:
@@ -121,15 +104,19 @@ class Server:
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_PER_WAKE):
+            if self._discarder.is_full:
+                self._listen()
+                return
             try:
-                sock = self._accept_one()
+                sock = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError:
-                self._turn_away()
+                for sock in self._listener.accept_with_spare():
+                    self._discarder.discard(sock)
                 return
             try:
-                peer = _peer_of(sock)
+                peer = peer_of(sock)
             except OSError:
                 self._discarder.discard(sock)
                 continue
@@ -140,21 +127,6 @@ class Server:
             client = _Client(sock, peer, is_trusted, self._clock())
             self._clients.add(client)
             self._selector.register(sock, EVENT_READ, functools.partial(self._ready, client))
-
-    def _accept_one(self) -> socket.socket:
-        sock, _address = self._socket.accept()
-        sock.setblocking(False)
-        # Urgent data may carry a descriptor too, and only in its turn does looking show it.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        return sock
-
-    def _turn_away(self) -> None:
-        """Out of descriptors: with the spare one accept and close, or the waiting caller would keep us awake."""
-        self._spare.close()
-        with contextlib.suppress(OSError):
-            self._discarder.discard(self._accept_one())
-        with contextlib.suppress(OSError):
-            self._spare = socket.socket(socket.AF_UNIX)
 
     def _has_room(self, peer: Peer, is_trusted: bool) -> bool:
         """Whether there is a place, if need be one that somebody else has to leave.
@@ -251,12 +223,3 @@ class Server:
         if client in self._clients:
             events = EVENT_WRITE if client.outbox or client.has_call else EVENT_READ
             self._selector.modify(client.sock, events, self._selector.get_key(client.sock).data)
-
-
-def _peer_of(sock: socket.socket) -> Peer:
-    _pid, uid, gid = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    try:
-        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1024)  # Python takes no more: 256 groups
-    except OSError:
-        raw = b""  # fewer rights, never more
-    return Peer(uid, frozenset((gid, *(group for (group,) in struct.iter_unpack("I", raw)))))

@@ -1,45 +1,49 @@
-"""What is told of the daemon: the Status and Curve types of org.a1d.control, as plain values."""
+"""What is told of the daemon: the Status and Curve types of org.a1d.control, and to whom a status goes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from a1d import __version__
 from a1d.button.pulses import Gesture
+from a1d.button.watcher import ButtonWatcher
+from a1d.case.fan import Fan
+from a1d.config.settings import Config, SensorConfig
+from a1d.service.health import Health
+from a1d.service.server import Server
+from a1d.service.systemd import Notifier
+from a1d.service.varlink import Parameters
+from a1d.temperature.controller import Controller, Decision
 from a1d.temperature.curve import curve_of
+from a1d.temperature.sensors import Sensor
 
-if TYPE_CHECKING:
-    from a1d.button.watcher import ButtonWatcher
-    from a1d.case.fan import Fan
-    from a1d.config.settings import Config, SensorConfig
-    from a1d.service.health import Health
-    from a1d.temperature.controller import Decision, Lease
-    from a1d.temperature.sensors import Sensor
-
+_INTERVAL_S = 1.0
 # A curve is told for each whole degree of this range.
 _CURVE_CELSIUS = range(20, 101)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The daemon's parts, as they are at the moment of asking."""
+class Parts(Protocol):
+    """What is asked of the daemon here."""
 
     simulated: bool
     started_s: float
     health: Health
     button: ButtonWatcher
     fan: Fan
-    sensors: Sequence[Sensor]
-    lease: Lease | None
+    sensors: list[Sensor]
+    controller: Controller | None
     decision: Decision | None
-    power_error: str | None  # why a gesture's action failed
+
+    @property
+    def power_error(self) -> str | None:
+        """Why a gesture's action failed, if one did."""
 
 
-def status_of(parts: Parts, now_s: float) -> dict[str, Any]:
+def status_of(parts: Parts, now_s: float) -> Parameters:
     """The Status type of org.a1d.control."""
-    lease, decision, fan, button = parts.lease, parts.decision, parts.fan, parts.button
+    decision, fan, button = parts.decision, parts.fan, parts.button
+    lease = parts.controller.lease if parts.controller else None
     return {
         "version": __version__,
         "simulated": parts.simulated,
@@ -78,12 +82,12 @@ def hottest_celsius(sensors: Sequence[Sensor]) -> float | None:
     return max((sensor.last.temp_celsius for sensor in sensors if sensor.last and not sensor.error), default=None)
 
 
-def curves_of(config: Config) -> list[dict[str, Any]]:
+def curves_of(config: Config) -> list[Parameters]:
     """The Curve type of org.a1d.control, for each sensor."""
     return [_curve(config, sensor) for sensor in config.sensors]
 
 
-def _sensor(sensor: Sensor, now_s: float) -> dict[str, Any]:
+def _sensor(sensor: Sensor, now_s: float) -> Parameters:
     last = sensor.last
     return {
         "name": sensor.name,
@@ -93,7 +97,7 @@ def _sensor(sensor: Sensor, now_s: float) -> dict[str, Any]:
     }
 
 
-def _curve(config: Config, sensor: SensorConfig) -> dict[str, Any]:
+def _curve(config: Config, sensor: SensorConfig) -> Parameters:
     curve = curve_of(config, sensor)
     points = config.fan.curve if sensor.curve is None else sensor.curve
     return {
@@ -102,3 +106,29 @@ def _curve(config: Config, sensor: SensorConfig) -> dict[str, Any]:
         "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points],
         "duties_percent": [curve.duty_percent(temp) for temp in _CURVE_CELSIUS],
     }
+
+
+class Publisher:
+    """Tells systemd, ``listeners`` and whoever monitors: once a second, and at once when it matters."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self.listeners: list[Callable[[Parameters], None]] = []
+        self._notifier = notifier
+        self._published: tuple[object, ...] = ()
+        self._published_s = float("-inf")
+
+    def tick(self, now_s: float, parts: Parts, server: Server | None) -> None:
+        """Publish if a second has passed, or if duty, mode or health have changed."""
+        decision = parts.decision
+        now = (decision and decision.duty_percent, decision and decision.manual, parts.health.state)
+        if now == self._published and now_s - self._published_s < _INTERVAL_S:
+            return
+        self._published, self._published_s = now, now_s
+        self._notifier.status(now_s, summary_of(parts))
+        streaming = server is not None and server.is_streaming
+        if self.listeners or streaming:
+            status = status_of(parts, now_s)
+            for listener in self.listeners:
+                listener(status)
+            if server is not None and streaming:
+                server.publish({"status": status})

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from a1d.errors import A1dError, DeniedError, RequestError
@@ -33,8 +32,7 @@ error ExpectedMore ()
 Parameters = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """Who is at the other end, from the kernel."""
 
     uid: int
@@ -48,8 +46,7 @@ class Stream(Parameters):
 Method = Callable[[Parameters, Peer], Parameters]
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """A description in the Varlink language and the functions behind its methods."""
 
     description: str

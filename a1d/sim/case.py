@@ -7,17 +7,17 @@ import random
 import shutil
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from a1d.button.pulses import Edge, Gesture
+from a1d.button.pulses import Gesture
 from a1d.button.watcher import EdgeSource
 from a1d.config.settings import ButtonConfig, Config, SensorConfig
 from a1d.errors import RequestError
 from a1d.service.access import require_steering
 from a1d.service.varlink import Interface, Parameters, Peer, parse_parameters, read_description
+from a1d.sim.edges import SimulatedEdges
 from a1d.sim.heat import IDLE_WATTS, LOAD_WATTS, HeatModel
 from a1d.sim.mcu import BusFault, SimulatedBus, SimulatedMcu
 
@@ -45,46 +45,6 @@ class FanFault(Enum):
     """What can be wrong with the fan that the case cannot see."""
 
     STUCK = "fan-stuck"  # it stands still, or air no longer passes: the duty cools nothing
-
-
-class SimulatedEdges:
-    """The button's line: pulses that were pressed wait here for the daemon."""
-
-    def __init__(self, on_close: Callable[[], None]) -> None:
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._edges: deque[Edge] = deque(maxlen=1024)  # as the kernel's buffer, the oldest is lost first
-        self._seqno = 0
-        self._on_close = on_close
-
-    def pulse(self, end_ns: int, width_ms: float) -> None:
-        """A pulse that has just ended."""
-        for timestamp_ns, rising in ((end_ns - round(width_ms * 1e6), True), (end_ns, False)):
-            self._seqno += 1
-            self._edges.append(Edge(timestamp_ns, rising, self._seqno))
-        os.eventfd_write(self._wake_fd, 1)
-
-    def fileno(self) -> int:
-        """Readable while edges wait."""
-        return self._wake_fd
-
-    def read_edges(self) -> list[Edge]:
-        """Up to 64 waiting edges."""
-        edges = [self._edges.popleft() for _ in range(min(64, len(self._edges)))]
-        if not self._edges:
-            try:
-                os.eventfd_read(self._wake_fd)
-            except BlockingIOError:
-                pass
-        return edges
-
-    def is_alive(self) -> bool:
-        """Always."""
-        return True
-
-    def close(self) -> None:
-        """Release the line."""
-        self._on_close()
-        os.close(self._wake_fd)
 
 
 class SimulatedCase:

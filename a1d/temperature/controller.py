@@ -230,5 +230,11 @@ class Controller:
         if name in self._targets:
             return "{} at {:.1f} C: {} % to hold {:g} C", name, temp_celsius, wanted, self._targets[name].target_celsius
         if rising_celsius < temp_celsius:
-            return "{} at {:.1f} C, not yet for long: {} % as at {:.1f} C", name, temp_celsius, wanted, rising_celsius
+            return (
+                "{} at {:.1f} C, counted as {:.1f} C until it lasts: {} %",
+                name,
+                temp_celsius,
+                rising_celsius,
+                wanted,
+            )
         return "{} at {:.1f} C asks for {} %", name, temp_celsius, wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from hil.check import check
-from hil.rig import SERVICE, Rig
+from hil.rig import PROMPT_FAN, SERVICE, Rig
 
 DUTY = 0x80
 
@@ -117,7 +117,7 @@ def critical_beats_manual(rig: Rig) -> None:
 
 @check("a value that stands still for as long as `frozen` says is failsafe, until it moves again")
 def frozen_sensor(rig: Rig) -> str:
-    rig.configure("sensors: [{name: cpu, zone: cpu-thermal, frozen: 30s}]\n")
+    rig.configure(PROMPT_FAN + "sensors: [{name: cpu, zone: cpu-thermal, frozen: 30s}]\n")
     for _ in range(35):  # a sensor that changes is no fault
         rig.heat_to(51.9)
         time.sleep(0.5)
@@ -135,7 +135,7 @@ def frozen_sensor(rig: Rig) -> str:
 @check("an older case (legacy protocol): the duty follows, nothing is read, nothing else is written")
 def legacy(rig: Rig) -> str:
     rig.protocol("legacy")
-    rig.configure("case: {protocol: legacy}\n")
+    rig.configure(PROMPT_FAN + "case: {protocol: legacy}\n")
     begin_s = rig.now_s()
     for celsius, duty in ((52, 16), (62, 52), (70, 100)):
         rig.heat_to(celsius)

@@ -18,7 +18,8 @@ from a1d.button.pulses import Edge, Gesture
 from a1d.config.settings import ButtonConfig, Config, GestureAction
 from a1d.errors import ConfigError
 from a1d.hardware import RealCase
-from a1d.sim.case import SimulatedCase, SimulatedEdges
+from a1d.sim.case import SimulatedCase
+from a1d.sim.edges import SimulatedEdges
 from a1d.sim.mcu import BusFault
 from a1d.temperature.controller import Controller
 from tests.virtual import VirtualClock, VirtualRig

@@ -584,3 +584,82 @@ def test_what_one_protocol_complained_of_does_not_outlive_it(world: World) -> No
     world.run(5)
     assert world.fan.confirmed_percent == 30
     assert world.fan.mismatch is None
+
+
+# -- what a mutation tool showed that no test would have noticed ---------------------------------------------
+
+
+def fail_polls(world: World, count: int) -> list[float]:
+    """Poll whenever it is due while nothing answers; the waits between the polls, in seconds."""
+    world.faults.add(BusFault.NO_ANSWER)
+    polled_s: list[float] = []
+    for _ in range(count):
+        world.clock.now_s = max(world.clock(), world.fan.due_s)
+        polled_s.append(world.clock())
+        world.fan.poll()
+    return [later - earlier for earlier, later in pairwise(polled_s)]
+
+
+def test_retries_begin_after_a_tenth_and_come_to_half_a_second(world: World) -> None:
+    world.settle(20)
+    world.fan.target_percent = 30
+    assert fail_polls(world, 20) == pytest.approx([0.1, 0.2, 0.4] + [0.5] * 16)
+
+
+def test_the_third_failure_in_a_row_is_said_not_the_second(world: World) -> None:
+    world.settle(20)
+    world.fan.target_percent = 30
+    fail_polls(world, 2)
+    assert world.fan.error is None
+    fail_polls(world, 1)
+    assert world.fan.error is not None
+    assert world.fan.errors == 3
+
+
+def test_after_three_tries_to_read_the_present_duty_the_daemon_goes_on(world: World) -> None:
+    fail_polls(world, 2)
+    assert world.fan.observing
+    fail_polls(world, 1)
+    assert not world.fan.observing
+
+
+def test_after_a_reset_failures_and_waits_begin_anew(world: World) -> None:
+    world.settle(20)
+    world.fan.target_percent = 30
+    fail_polls(world, 10)
+    world.fan.reset()
+    assert world.fan.due_s <= world.clock(), "it is another bus: tried at once"
+    assert world.fan.take_problems()[-1] is None
+    assert fail_polls(world, 3) == pytest.approx([0.1, 0.2])
+    assert world.fan.error is not None
+    world.fan.reset()
+    fail_polls(world, 2)
+    assert world.fan.error is None
+
+
+def test_after_a_reset_wrong_answers_are_counted_anew(world: World) -> None:
+    world.settle(20)
+    world.faults.add(BusFault.WRONG_READ_BACK)
+    world.fan.target_percent = 30
+    world.run(1.5)
+    world.fan.reset()
+    world.run(1.5)
+    assert world.fan.mismatch is None
+    world.run(1)
+    assert world.fan.mismatch is not None
+
+
+def test_what_was_found_and_what_it_may_mean_is_said(world: World) -> None:
+    world.settle(100)
+    world.mcu.set_duty(40)
+    world.run(5.1)
+    assert world.fan.take_problems()[0] == (
+        "the case had gone from 100 % to 40 % by itself: was it reset, or does another program drive it?"
+    )
+    world.run(2)
+    world.faults.add(BusFault.WRONG_READ_BACK)
+    world.fan.target_percent = 30
+    world.run(5)
+    assert "% after 30 % was written: does another program drive it, or is case.protocol wrong?" in str(
+        world.fan.mismatch
+    )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,7 +27,14 @@ from a1d.case import failsafe, powercut
 from a1d.case.bus import CaseBus, open_case
 from a1d.case.failsafe import apply_failsafe, stopped_cleanly
 from a1d.case.powercut import LegacyPowerCut, RegisterPowerCut, cut_power, open_power_cut
-from a1d.case.stop_settings import FILE_NAME, StopSettings, read_stop_settings, write_stop_settings
+from a1d.case.stop_settings import (
+    FILE_NAME,
+    StopSettings,
+    bound_time,
+    read_stop_settings,
+    try_for,
+    write_stop_settings,
+)
 from a1d.sim.mcu import KICK_S, BusFault, SimulatedBus, SimulatedMcu
 from tests import fake_smbus2
 from tests.virtual import VirtualClock
@@ -587,3 +597,310 @@ def test_a_program_imports_only_the_standard_library_and_smbus2(tmp_path: Path, 
 def test_both_stay_below_three_seconds() -> None:
     assert failsafe.TIME_MAX_S < OVER_IN_S
     assert powercut.TIME_MAX_S <= 2.0
+
+
+# -- the programs, in this process: what they say, what they open, what they return -------------------------
+
+
+class InProcess:
+    """Runs ``failsafe.main`` and ``powercut.main`` on a simulated case, in virtual time."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.case = Case(20)
+        self.kmsg = tmp_path / "kmsg"
+        self.kmsg.touch()
+        self.opened: list[tuple[int, float]] = []
+        self.bounds: list[tuple[float, Callable[[], object]]] = []
+        self._run_dir = tmp_path
+        self._patch = monkeypatch
+        monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+        monkeypatch.setenv("A1D_CONFIG", str(tmp_path / "config.yaml"))
+        monkeypatch.setenv("A1D_KMSG", str(self.kmsg))
+        time_is_virtual: dict[str, Any] = {"clock": self.case.clock, "sleep": self.case.clock.sleep}
+        monkeypatch.setattr(failsafe, "apply_failsafe", partial(apply_failsafe, **time_is_virtual))
+        monkeypatch.setattr(powercut, "cut_power", partial(cut_power, **time_is_virtual))
+        for program in (failsafe, powercut):
+            monkeypatch.setattr(program, "open_smbus", self._open)
+            monkeypatch.setattr(program, "bound_time", self._bound)
+
+    def _open(self, bus: int, timeout_s: float) -> ScriptedBus:
+        self.opened.append((bus, timeout_s))
+        return ScriptedBus(self.case)
+
+    @contextmanager
+    def _bound(self, seconds: float, say: Callable[[], object]) -> Iterator[None]:
+        self.bounds.append((seconds, say))
+        yield
+
+    def failsafe(self, result: str | None, **settings: Any) -> int:
+        write_stop_settings(str(self._run_dir), StopSettings(**settings))
+        if result is None:
+            self._patch.delenv("SERVICE_RESULT", raising=False)
+        else:
+            self._patch.setenv("SERVICE_RESULT", result)
+        return failsafe.main()
+
+    def powercut(self, *arguments: str, **settings: Any) -> int:
+        write_stop_settings(str(self._run_dir), StopSettings(**settings))
+        self._patch.setattr(sys, "argv", ["a1d-powercut", *arguments])
+        return powercut.main()
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    return InProcess(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("result", "on_stop", "left", "said"),
+    [
+        ("success", 25, 25, "<6>a1d-failsafe: the fan was set to 25 %\n"),
+        ("success", 0, 0, "<6>a1d-failsafe: the fan was set to 0 %\n"),
+        ("success", "failsafe", 60, "<6>a1d-failsafe: the fan was set to 60 %\n"),
+        ("success", "keep", 20, ""),
+        ("signal", "keep", 60, "<4>a1d-failsafe: the fan was set to 60 %\n"),
+        ("signal", 25, 60, "<4>a1d-failsafe: the fan was set to 60 %\n"),
+        (None, 25, 60, "<4>a1d-failsafe: the fan was set to 60 %\n"),
+    ],
+)
+def test_failsafe_sets_and_says_what_the_end_asks_for(
+    in_process: InProcess,
+    capsys: pytest.CaptureFixture[str],
+    result: str | None,
+    on_stop: str | int,
+    left: int,
+    said: str,
+) -> None:
+    assert in_process.failsafe(result, bus=7, timeout_s=0.5, failsafe_percent=60, on_stop=on_stop) == 0
+    assert in_process.case.mcu.register_duty == left
+    assert set(in_process.opened) <= {(7, 0.5)}
+    assert bool(in_process.opened) is (on_stop != "keep" or result != "success")
+    assert capsys.readouterr().err == said
+
+
+def test_failsafe_on_an_older_case_writes_its_way(in_process: InProcess) -> None:
+    assert in_process.failsafe("signal", protocol="legacy") == 0
+    assert in_process.case.written == [(None, 100)]
+
+
+def test_failsafe_says_which_bus_kept_the_fan_from_being_safe(
+    in_process: InProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_process.case.faults.add(BusFault.NO_ANSWER)
+    assert in_process.failsafe("signal", bus=7) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("<3>a1d-failsafe: the fan could not be made safe: ")
+    assert "/dev/i2c-7" in said
+    assert "None" not in said
+
+
+def test_failsafe_says_how_much_the_case_does_not_confirm(
+    in_process: InProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_process.case.faults.add(BusFault.LOST_WRITES)
+    assert in_process.failsafe("signal") == 1
+    assert "does not confirm the 100 % it was asked for" in capsys.readouterr().err
+
+
+def test_powercut_says_how_often_it_asked(in_process: InProcess) -> None:
+    in_process.case.script = [errno.EIO]
+    assert in_process.powercut("halt", bus=7, timeout_s=0.5) == 0
+    assert in_process.case.mcu.cut_s is not None
+    assert set(in_process.opened) == {(7, 0.5)}
+    assert in_process.kmsg.read_text() == "<5>a1d-powercut: asked the case to cut the power (halt, try 2)\n"
+
+
+@pytest.mark.parametrize(("legacy", "waits_s"), [(False, [0.1, 0.6, 0.1]), (True, [0.1])])
+def test_a_power_cut_is_so_many_writes_and_waits(legacy: bool, waits_s: list[float]) -> None:
+    """Stop the fan and ask; where a kick may have swallowed that, the same once more after it."""
+    case = Case(30, legacy=legacy)
+    slept_s: list[float] = []
+    tries = cut_power(case.open_power_cut, clock=case.clock, sleep=slept_s.append)
+    assert tries == 1
+    assert case.written == ([(None, 0), (None, 0xFF)] if legacy else [(0x80, 0), (0x86, 1)] * 2)
+    assert slept_s == waits_s
+
+
+def test_powercut_on_an_older_case_writes_its_way(in_process: InProcess) -> None:
+    assert in_process.powercut("poweroff", protocol="legacy") == 0
+    assert in_process.case.written == [(None, 0), (None, 0xFF)]
+
+
+def test_powercut_says_that_the_power_may_stay_on(in_process: InProcess) -> None:
+    in_process.case.faults.add(BusFault.NO_ANSWER)
+    assert in_process.powercut("poweroff", bus=7) == 1
+    said = in_process.kmsg.read_text()
+    assert said.startswith("<3>a1d-powercut: the power may stay on, because the case could not be asked to cut it: ")
+    assert "/dev/i2c-7" in said
+    assert said.endswith("; use the case's button\n")
+    assert "None" not in said
+
+
+def test_powercut_says_why_the_repetition_failed(in_process: InProcess) -> None:
+    in_process.case.script = [0, 0] + [errno.EIO] * 100
+    assert in_process.powercut("poweroff") == 1
+    said = in_process.kmsg.read_text()
+    assert f"it took the request, but not the repetition that makes sure of it ({os.strerror(errno.EIO)})" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [((), 2), (("poweroff", "halt"), 2), (("reboot",), 0), (("kexec",), 0), (("",), 0)]
+)
+def test_powercut_without_a_power_off_leaves_the_case_alone(
+    in_process: InProcess, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int
+) -> None:
+    assert in_process.powercut(*arguments) == code
+    assert in_process.opened == []
+    assert in_process.kmsg.read_text() == ""
+    usage = "usage: a1d-powercut poweroff|halt|reboot|kexec (systemd-shutdown calls it)\n"
+    assert capsys.readouterr().err == (usage if code else "")
+
+
+def test_without_a_kernel_log_the_console_gets_it(in_process: InProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    in_process.kmsg.unlink()
+    assert in_process.powercut("poweroff") == 0
+    assert capsys.readouterr().err == "a1d-powercut: asked the case to cut the power (poweroff, try 1)\n"
+    assert not in_process.kmsg.exists()
+
+
+def test_a_word_that_is_not_ascii_gets_to_the_kernel_log_all_the_same(
+    in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(powercut, "_HANGS", "Gerät 1 \N{DEGREE SIGN}C")
+    assert in_process.powercut("poweroff") == 0
+    in_process.kmsg.write_bytes(b"")
+    in_process.bounds[-1][1]()
+    assert in_process.kmsg.read_bytes() == b"<3>a1d-powercut: Ger?t 1 ?C\n"
+
+
+def test_what_hangs_is_bounded_and_said(in_process: InProcess, capfd: pytest.CaptureFixture[str]) -> None:
+    """docs/safety.md: less than four seconds. Both must outlast what they try, or they would cut themselves short."""
+    assert in_process.failsafe("signal") == 0
+    assert in_process.powercut("poweroff") == 0
+    (failsafe_s, failsafe_say), (powercut_s, powercut_say) = in_process.bounds
+    assert failsafe.TIME_MAX_S + LAST_TRY_S <= failsafe_s < 4
+    assert powercut.TIME_MAX_S + LAST_TRY_S <= powercut_s < 4
+    capfd.readouterr()
+    failsafe_say()
+    assert capfd.readouterr().err == "<3>a1d-failsafe: the bus hangs; the fan could not be made safe\n"
+    in_process.kmsg.write_text("")
+    powercut_say()
+    said = "<3>a1d-powercut: the power may stay on, because the bus hangs; use the case's button\n"
+    assert in_process.kmsg.read_text() == said
+
+
+@pytest.mark.parametrize("program", [failsafe, powercut])
+def test_without_systemds_variables_the_usual_places_are_read(
+    in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: ModuleType
+) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    monkeypatch.delenv("A1D_CONFIG")
+    monkeypatch.setattr("a1d.paths.RUN_DIR", str(tmp_path / "usual"))
+    monkeypatch.setattr("a1d.case.stop_settings.CONFIG_PATH", str(tmp_path / "usual.yaml"))
+    (tmp_path / "usual").mkdir()
+    (tmp_path / "usual.yaml").write_text("case: {bus: 3}\n")
+    (in_process.failsafe if program is failsafe else in_process.powercut)("poweroff")
+    assert in_process.opened[-1][0] == 3
+    write_stop_settings(str(tmp_path / "usual"), StopSettings(bus=5))
+    (in_process.failsafe if program is failsafe else in_process.powercut)("poweroff")
+    assert in_process.opened[-1][0] == 5
+
+
+# -- how they try --------------------------------------------------------------------------------------------
+
+
+def test_a_try_is_begun_again_until_the_time_is_over(clock: VirtualClock) -> None:
+    begun_s: list[float] = []
+
+    def attempt() -> None:
+        begun_s.append(clock() - 1000.0)
+        raise OSError(len(begun_s), "no")
+
+    with pytest.raises(OSError, match="no") as caught:
+        try_for(0.5, attempt, clock, clock.sleep)
+    assert begun_s == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert caught.value.errno == len(begun_s)
+
+
+def test_a_try_that_works_or_fails_otherwise_is_not_begun_again(clock: VirtualClock) -> None:
+    assert try_for(1.0, lambda: "done", clock, clock.sleep) == "done"
+    with pytest.raises(ValueError, match="odd"):
+        try_for(1.0, lambda: _raise(ValueError("odd")), clock, clock.sleep)
+    assert clock() == 1000.0
+
+
+def test_one_more_try_is_made_at_the_very_end_of_the_time(clock: VirtualClock) -> None:
+    """A time of nothing is one try."""
+    begun_s: list[float] = []
+
+    def attempt() -> None:
+        begun_s.append(clock())
+        raise OSError(errno.EIO, "no")
+
+    with pytest.raises(OSError):
+        try_for(0.0, attempt, clock, clock.sleep)
+    assert begun_s == [1000.0]
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_block_that_takes_too_long_ends_its_process_with_1(fails: bool) -> None:
+    """Even if nothing can be said."""
+    say = "1 / 0" if fails else "os.write(2, b'said')"
+    code = (
+        "import os, time\nfrom a1d.case.stop_settings import bound_time\n"
+        f"with bound_time(0.05, lambda: {say}): time.sleep({MUCH_TOO_LONG_S})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (b"" if fails else b"said")
+
+
+def test_a_block_that_ends_in_time_leaves_no_alarm_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        with bound_time(60.0, lambda: None):
+            left_s, again_s = signal.getitimer(signal.ITIMER_REAL)
+        assert 50 < left_s <= 60
+        assert again_s == 0
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        ended: list[int] = []
+        monkeypatch.setattr(os, "_exit", ended.append)
+        said: list[str] = []
+        with bound_time(60.0, lambda: said.append("said")):
+            signal.raise_signal(signal.SIGALRM)
+        assert (said, ended) == (["said"], [1])
+        with pytest.raises(KeyError), bound_time(60.0, lambda: None):
+            raise KeyError
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_link_in_the_run_directory_is_not_followed(tmp_path: Path) -> None:
+    """The run directory is the daemon's, and root reads it."""
+    (tmp_path / "elsewhere").write_bytes(stop_json(protocol="legacy"))
+    (tmp_path / FILE_NAME).symlink_to(tmp_path / "elsewhere")
+    assert read_stop_settings(str(tmp_path), "/nonexistent") == StopSettings()
+
+
+def test_half_of_stop_json_is_completed_from_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(LEGACY_CONFIG)
+    (tmp_path / FILE_NAME).write_text('{"bus": 7, "on_stop": 40}')
+    read = read_stop_settings(str(tmp_path), str(tmp_path / "config.yaml"))
+    assert read == StopSettings(protocol="legacy", bus=7, on_stop=40)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1, 0.5])
+def test_a_time_out_from_0_to_1_s_is_taken(tmp_path: Path, value: float) -> None:
+    (tmp_path / FILE_NAME).write_text(json.dumps(StopSettings()._asdict() | {"timeout_s": value}))
+    assert read_stop_settings(str(tmp_path), "/nonexistent").timeout_s == value
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.01, True, "0.5", None, float("nan")])
+def test_any_other_time_out_is_not(tmp_path: Path, value: object) -> None:
+    (tmp_path / FILE_NAME).write_text(json.dumps(StopSettings()._asdict() | {"timeout_s": value}))
+    assert read_stop_settings(str(tmp_path), "/nonexistent").timeout_s == StopSettings().timeout_s

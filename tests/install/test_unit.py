@@ -14,8 +14,7 @@ from typing import NamedTuple
 import dukpy
 import pytest
 
-from a1d import daemon
-from a1d.case import failsafe
+from a1d.case import failsafe, fan
 from a1d.config.printer import print_config
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
@@ -115,7 +114,7 @@ def test_the_times_fit_the_programs() -> None:
     assert seconds_of("TimeoutStartSec") > 2 * systemd.READY_MAX_S
     assert seconds_of("TimeoutStopSec") > 2 * (failsafe.TIME_MAX_S + 1.0)
     # The bus counts as neglected before the watchdog bites, not after.
-    assert seconds_of("WatchdogSec") >= 2 * daemon._OVERDUE_S
+    assert seconds_of("WatchdogSec") >= 2 * fan._OVERDUE_S
 
 
 def test_what_the_stop_programs_need_outlives_the_daemon() -> None:

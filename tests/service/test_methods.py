@@ -564,6 +564,7 @@ def test_monitors_that_do_not_read_cost_no_tick_and_no_neighbour(rig: VirtualRig
     keen = make_caller(rig)
     for caller in (*lazy, keen):
         caller.call(f"{CONTROL}.Monitor", more=True)
+    assert keen.listen()  # each turn of the loop ends when the fan is due
     times = [at_s for at_s, _ in heard(rig, keen, 600)]
     assert len(times) >= 599
     assert all(map(is_open, lazy))
@@ -579,7 +580,7 @@ OWN_UID = 1500
 def as_peer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[Peer], None]]:
     """Chooses who is at the other end; the daemon runs as OWN_UID and the group a1d is GROUP_ID."""
     peers = [STRANGER]
-    monkeypatch.setattr(server, "_peer_of", lambda _sock: peers[0])
+    monkeypatch.setattr(server, "peer_of", lambda _sock: peers[0])
     monkeypatch.setattr(os, "geteuid", lambda: OWN_UID)
     groups = tmp_path / "group"
     groups.write_text(f"root:x:0:\na1d-other:x:77:\na1d:x:{GROUP_ID}:somebody\n\xff\xff")

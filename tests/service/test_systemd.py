@@ -21,7 +21,7 @@ from a1d.button.watcher import ButtonWatcher
 from a1d.config.settings import Config
 from a1d.errors import ConfigError
 from a1d.service.systemd import READY_MAX_S, Notifier
-from a1d.sim.case import SimulatedEdges
+from a1d.sim.edges import SimulatedEdges
 from a1d.sim.mcu import BusFault
 from tests.virtual import VirtualRig
 
@@ -75,7 +75,7 @@ def notifier(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Noti
 
 
 def tick(notifier: Notifier, now_s: float = 0.0, *, under_control: bool = True, is_alive: bool = False) -> None:
-    notifier.tick(now_s, under_control=under_control, is_alive=lambda: is_alive)
+    notifier.tick(now_s, under_control=under_control, is_alive=is_alive)
 
 
 def fill(tmp_path: Path) -> int:

@@ -235,4 +235,4 @@ def test_a_lost_sensor_is_failsafe_whatever_came_before(history: list[float | No
 def test_the_reason_says_why_it_does_not_rise_yet() -> None:
     loop = Loop()
     loop.run(60, 50.0)
-    assert loop.tick(60.0).reason.startswith("cpu at 60.0 C, not yet for long: ")
+    assert loop.tick(60.0).reason.startswith("cpu at 60.0 C, counted as ")
