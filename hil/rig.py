@@ -148,6 +148,14 @@ class Rig:
     def _set_heat(self, celsius: float) -> None:
         raise NotHere("the temperature of this machine cannot be set")
 
+    def heat_with(self, watts: float, celsius: float) -> None:
+        """From this temperature on it follows ``watts`` in the chip and what the fan cools."""
+        raise NotHere("the temperature of this machine cannot be set")
+
+    def stuck_fan(self, stuck: bool) -> None:
+        """A fan that stands still whatever its duty, or one that turns."""
+        raise NotHere("nobody blocks the fan of a machine in use")
+
     def fan_percent(self) -> int:
         """The duty on the fan's wire, in percent."""
         raise NotHere("this case has no tachometer")
@@ -225,6 +233,7 @@ class VirtualRig(Rig):
         self._set("nvme", 0)
         self._set("bus", 1)
         self._set("protocol", "register")
+        self.stuck_fan(False)
         self.heat_to(45)
         super().set_up()
         self.call("ResumeAutomatic")
@@ -232,7 +241,19 @@ class VirtualRig(Rig):
         self.wait("health ok", lambda: self.health() == "ok", 30)
 
     def _set_heat(self, celsius: float) -> None:
+        """Held there."""
+        self._set("heat_model", 0)
         self._set("temp_millicelsius", round(celsius * 1000))
+
+    def heat_with(self, watts: float, celsius: float) -> None:
+        """By the module's heat model."""
+        self.heat_to(celsius)
+        self._set("milliwatts", round(watts * 1000))
+        self._set("heat_model", 1)
+
+    def stuck_fan(self, stuck: bool) -> None:
+        """It is stuck in the heat model only: the duty on the wire is as before."""
+        self._set("fan_stuck", "Y" if stuck else "N")
 
     def fan_percent(self) -> int:
         """Kicks included."""

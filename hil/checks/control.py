@@ -57,6 +57,17 @@ def answers_as_installed(rig: Rig) -> str:
     return f"after {rig.wait_fan(100, 1.5):.2f} s"
 
 
+@check("systemctl reload from the preset quiet to cool: the duty follows within 2 s")
+def follows_a_preset(rig: Rig) -> str:
+    rig.configure("fan: {preset: quiet}\n")
+    rig.heat_to(55)
+    rig.wait("12 % by quiet", lambda: rig.fan_percent() in (12, 13), 40)
+    rig.configure("fan: {preset: cool}\n")
+    took_s = rig.wait_fan(35, 2)
+    assert rig.health() == "ok", rig.health()
+    return f"after {took_s:.2f} s"
+
+
 @check("a steady temperature causes no bus traffic but the refresh")
 def steady_is_silent(rig: Rig) -> str:
     rig.heat_to(55)

@@ -99,3 +99,21 @@ def _sensor_fault(name: str) -> None:
 
 for _name in SENSOR_FAULTS:
     _sensor_fault(_name)
+
+
+@check("a fan that stands still: said after a minute at 84 C and 100 %, until it turns and cools")
+def fan_stuck(rig: Rig) -> str:
+    rig.stuck_fan(True)
+    rig.heat_with(watts=9, celsius=84)  # with this fan and these watts it stays there
+    rig.wait_fan(100, 3)
+    time.sleep(50)
+    assert rig.health() == "ok", f"said too soon: {rig.status()['health']}"
+    took_s = rig.wait("degraded", lambda: rig.health() == "degraded", 25)
+    problems = "; ".join(rig.status()["health"]["problems"])
+    assert "is the fan stuck" in problems, problems
+    assert _lowest(rig, 60) == 100
+    assert rig.health() == "degraded", rig.health()
+    rig.stuck_fan(False)
+    cooled_s = rig.wait("health ok", lambda: rig.health() == "ok", 240)
+    assert 60 < rig.status()["temp_celsius"] < 80, rig.status()["temp_celsius"]
+    return f"said after {50 + took_s:.0f} s, over {cooled_s:.0f} s after it turned"

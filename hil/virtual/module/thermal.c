@@ -13,13 +13,15 @@
 
 #define GARBAGE_MILLICELSIUS 1999999999
 #define STEP_MS 100
-/* The guesses of a1d/sim/heat.py: the chip on the case, the case in the room. */
+/* The numbers of a1d/sim/heat.py: the chip on the case, the case in the room. */
 #define ROOM_MICROCELSIUS 24000000
-#define CHIP_JOULES_PER_KELVIN 6
-#define CASE_JOULES_PER_KELVIN 160
-#define CHIP_TO_CASE_MILLIWATTS_PER_KELVIN 600
-#define CASE_TO_ROOM_MILLIWATTS_PER_KELVIN 135 /* fan off */
-#define FAN_MILLIWATTS_PER_KELVIN 300 /* added at full speed */
+#define BOARD_MILLIWATTS 1500
+#define CHIP_MILLIJOULES_PER_KELVIN 1667 /* 4 s, over 2.4 K/W */
+#define CASE_MILLIJOULES_PER_KELVIN 160000
+#define CHIP_TO_CASE_MILLIWATTS_PER_KELVIN 417 /* 2.4 K/W */
+#define CASE_TO_ROOM_MILLIWATTS_PER_KELVIN 260 /* fan off */
+/* What the fan adds at 0, 10, ... 100 %: at full speed 1.2 times that, and (duty / 100)^0.65 on the way there. */
+static const int fan_milliwatts_per_kelvin[] = { 0, 70, 110, 143, 172, 199, 224, 247, 270, 291, 312 };
 
 static DEFINE_MUTEX(lock);
 static struct device *hwmon_parent;
@@ -28,6 +30,7 @@ static s64 chip_microcelsius = 45000000, case_microcelsius = 40000000;
 static u32 milliwatts = 3000;
 static u32 jitter_millicelsius;
 static bool is_heating;
+static bool fan_stuck; /* it stands still, whatever the duty: the heat model's fan only */
 static struct device *nvme;
 static int nvme_millicelsius = 38000;
 static int nvme_hangs;
@@ -49,20 +52,33 @@ static s64 flow_milliwatts(s64 across_microkelvin, int milliwatts_per_kelvin)
 	return div_s64(across_microkelvin * milliwatts_per_kelvin, 1000000);
 }
 
+static int fan_cools(unsigned int duty_percent)
+{
+	unsigned int step = duty_percent / 10;
+	int below = fan_milliwatts_per_kelvin[step];
+
+	if (step == ARRAY_SIZE(fan_milliwatts_per_kelvin) - 1)
+		return below;
+	return below + (fan_milliwatts_per_kelvin[step + 1] - below) * (int)(duty_percent % 10) / 10;
+}
+
 static void heat(struct work_struct *work)
 {
 	s64 to_case, to_room;
 
 	mutex_lock(&lock);
+	if (!is_heating)
+		goto out;
 	to_case = flow_milliwatts(chip_microcelsius - case_microcelsius, CHIP_TO_CASE_MILLIWATTS_PER_KELVIN);
 	to_room = flow_milliwatts(case_microcelsius - ROOM_MICROCELSIUS,
 				  CASE_TO_ROOM_MILLIWATTS_PER_KELVIN +
-					  FAN_MILLIWATTS_PER_KELVIN * (int)mcu_fan_percent() / 100);
-	/* milliwatts times milliseconds are microjoules */
-	chip_microcelsius += div_s64((milliwatts - to_case) * STEP_MS, CHIP_JOULES_PER_KELVIN);
-	case_microcelsius += div_s64((to_case - to_room) * STEP_MS, CASE_JOULES_PER_KELVIN);
-	if (is_heating)
-		schedule_delayed_work(to_delayed_work(work), msecs_to_jiffies(STEP_MS));
+					  fan_cools(READ_ONCE(fan_stuck) ? 0 : mcu_fan_percent()));
+	/* Milliwatts times milliseconds are microjoules; those over millijoules per kelvin are millikelvins. */
+	chip_microcelsius += div_s64((milliwatts - to_case) * STEP_MS * 1000, CHIP_MILLIJOULES_PER_KELVIN);
+	case_microcelsius += div_s64((to_case + BOARD_MILLIWATTS - to_room) * STEP_MS * 1000,
+				     CASE_MILLIJOULES_PER_KELVIN);
+	schedule_delayed_work(to_delayed_work(work), msecs_to_jiffies(STEP_MS));
+out:
 	mutex_unlock(&lock);
 }
 static DECLARE_DELAYED_WORK(heat_work, heat);
@@ -237,6 +253,7 @@ int thermal_init(struct device *parent, struct dentry *dir)
 	debugfs_create_file("heat_model", 0600, dir, NULL, &heat_model_fops);
 	debugfs_create_u32("milliwatts", 0600, dir, &milliwatts);
 	choice_create("nvme_fault", dir, &nvme_fault);
+	debugfs_create_bool("fan_stuck", 0600, dir, &fan_stuck);
 	debugfs_create_file("nvme", 0600, dir, NULL, &nvme_fops);
 	debugfs_create_file("nvme_millicelsius", 0600, dir, NULL, &nvme_temp_fops);
 	return 0;
