@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from a1d.temperature.sensors import find_zone, parse_celsius
+from a1d.temperature.judge import parse_celsius
+from a1d.temperature.sensors import find_zone
 from hil.bench import Answer, Bench, question
 from hil.operator import ask, tell, yes
 from hil.real_heat import RealHeat, owners_config
@@ -170,7 +171,7 @@ def _read_watts() -> float | None:
 
 
 def _read_celsius() -> float:
-    return parse_celsius(Path(find_zone("/sys", "cpu-thermal")[0]).read_bytes())
+    return parse_celsius(Path(find_zone("/sys", "cpu-thermal")).read_bytes())
 
 
 @question("how much does the fan cool at 0, 30, 60 and 100 % (85 minutes with all cores busy)?", operator=True)
