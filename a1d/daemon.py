@@ -134,11 +134,7 @@ class Daemon:
         self._event_log.tick(now_s)
         self.actions.tick(now_s)
         self.health.check(self, self.config.case.bus, now_s)
-        if self.fan.remark:
-            self.log.info(self.fan.remark)
-            self.fan.remark = None
-        is_alive = self.button.is_alive and not self.fan.is_overdue
-        self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=is_alive)
+        self._notifier.tick(now_s, under_control=self.fan.acknowledged, is_alive=self._is_alive)
         self.publisher.tick(now_s, self, self.server)
         if self.server is not None:
             self.server.tick()
@@ -161,6 +157,9 @@ class Daemon:
             self.log.debug("\n".join(map(str, (*readings, self.decision))))
         self.fan.target_percent = self.decision.duty_percent
         self.loop.fan_due_s = self.fan.poll()
+
+    def _is_alive(self) -> bool:
+        return self.button.is_alive and not self.fan.is_overdue
 
     def status(self) -> Parameters:
         """The Status type of org.a1d.control, as it is now."""

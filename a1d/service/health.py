@@ -57,6 +57,9 @@ class Health:
         button, sensors, decision = parts.button, parts.sensors, parts.decision
         for problem in parts.fan.take_problems():  # also what has come and gone since the last time
             self.report("fan", str(describe_bus_error(problem, bus)) if isinstance(problem, OSError) else problem)
+        if parts.fan.remark:
+            self._log.info(parts.fan.remark)
+            parts.fan.remark = None
         for name, flapping in self._flapping.items():
             if flapping.is_flapping and (line := flapping.tick(now_s)):
                 self._log.warning(f"{name}: {line}")

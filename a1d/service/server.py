@@ -80,8 +80,9 @@ class Server:
 
     def tick(self) -> None:
         """Once a tick: get on with closing what strangers left."""
-        self._discarder.tick()
-        self._listen()
+        if self._discarder.is_busy:
+            self._discarder.tick()
+            self._listen()
 
     def _listen(self) -> None:
         """Look for callers, or let them wait in line while too much waits to be closed."""

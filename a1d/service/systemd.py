@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 
 import sdnotify
 
@@ -30,14 +31,14 @@ class Notifier:
         self._status = ""
         self._status_s = float("-inf")
 
-    def tick(self, now_s: float, *, under_control: bool, is_alive: bool) -> None:
+    def tick(self, now_s: float, *, under_control: bool, is_alive: Callable[[], bool]) -> None:
         """READY when the fan is ``under_control``; then feed the watchdog in time, as long as ``is_alive``."""
         if not self._ready and (under_control or now_s >= self._ready_max_s):
             self._ready = True
             self._send("READY=1")
         self._flush()
         # Three times as often as systemd asks for.
-        if self._watchdog_s > 0 and now_s - self._pinged_s >= self._watchdog_s / 3 and is_alive:
+        if self._watchdog_s > 0 and now_s - self._pinged_s >= self._watchdog_s / 3 and is_alive():
             self._pinged_s = now_s
             self._send("WATCHDOG=1", droppable=True)
 

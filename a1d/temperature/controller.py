@@ -62,7 +62,7 @@ class Controller:
     @property
     def saw_leap(self) -> bool:
         """Whether a sensor's newest reading leaps and waits for a second one: worth a look before the next tick."""
-        return any(rise.is_leap for rise in self._rises.values())
+        return True in [rise.is_leap for rise in self._rises.values()]
 
     @property
     def is_emergency(self) -> bool:
@@ -101,6 +101,7 @@ class Controller:
         waits for a reading of an ``absent`` sensor. A ``lost`` one counts as hot, though its reading is to be trusted.
         """
         self._absent = absent
+        self._expected = len(self._curves) - len(absent)  # so many sensors should have a reading
         if gap:
             self._cool_since_s = self._calm_since_s = None  # nobody saw whether it was cool meanwhile
             self._fresh_s = now_s
@@ -135,11 +136,6 @@ class Controller:
             self._duty = max(self._duty, lease.duty_percent)
             why = (f"{why[0]}; beats the manual {{}} %", *why[1:], lease.duty_percent)
         return Decision(self._duty, why, lease is not None, untrusted, self._critical)
-
-    @property
-    def _expected(self) -> int:
-        """How many sensors there should be a reading of."""
-        return len(self._curves) - len(self._absent)
 
     def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:
         """Sensors whose last good reading is too old, or that have not been heard of for as long."""
@@ -192,7 +188,7 @@ class Controller:
 
     def _automatic(self, now_s: float, trusted: Sequence[Reading], rising: Sequence[float]) -> tuple[object, ...]:
         """Follow the curve or hold the target: up calmly, down after hysteresis and hold. The reason's parts."""
-        demand, slow_demand = -1, 0  # slow_demand: what it would take if it were hysteresis_celsius hotter
+        demand = -1
         why: tuple[object, ...] = ("no reading yet",)
         # A sensor that is late may be hiding heat: the fan may speed up on what is known, never slow down.
         late = len(trusted) < self._expected
@@ -202,20 +198,18 @@ class Controller:
             late = late or error is not None
             if target is None:
                 wanted = curve.duty_percent(rising_celsius)
-                slow = curve.duty_percent(temp_celsius + self._fan.hysteresis_celsius)
             else:
                 cap_percent = curve.cap_percent(rising_celsius)
-                wanted = slow = target.duty_percent(now_s, temp_celsius, rising_celsius, cap_percent)
+                wanted = target.duty_percent(now_s, temp_celsius, rising_celsius, cap_percent)
             if wanted > demand:
                 demand = wanted
                 why = self._why(reading, rising_celsius, wanted)
-            slow_demand = max(slow_demand, slow)
 
         if self._duty is None:
             self._duty = self._fan.failsafe_duty_percent if late else demand
         if demand >= self._duty:
             self._duty, self._cool_since_s = demand, None
-        elif late or slow_demand >= self._duty:
+        elif late or self._needs_its_duty(trusted):
             self._cool_since_s = None
         else:
             if self._cool_since_s is None:
@@ -226,6 +220,16 @@ class Controller:
                 return (f"{why[0]}, slowing in {{:.0f}} s", *why[1:], max(1.0, left_s))
             self._duty, self._cool_since_s = self._cool_duty, None
         return why
+
+    def _needs_its_duty(self, trusted: Sequence[Reading]) -> bool:
+        """Whether the present duty would be needed if it were ``hysteresis_celsius`` hotter."""
+        duty_percent = self._duty or 0
+        for reading in trusted:
+            if reading.sensor not in self._targets:
+                hotter_celsius = reading.temp_celsius + self._fan.hysteresis_celsius
+                if self._curves[reading.sensor].duty_percent(hotter_celsius) >= duty_percent:
+                    return True
+        return False
 
     def _why(self, reading: Reading, rising_celsius: float, wanted: int) -> tuple[object, ...]:
         name, temp_celsius = reading.sensor, reading.temp_celsius

@@ -15,6 +15,7 @@ from a1d.temperature.curve import curve_of
 from a1d.temperature.reading import Reading
 
 _MEAN_S = 10.0
+_LOOK_S = 0.9  # it takes minutes, so not every tick is worth a look
 _CRITICAL_FOR_S = 60.0
 # Readings scatter. It counts as critical while what they were above it outweighs what they were below since it began;
 # but no more than this is remembered, in degrees times seconds.
@@ -37,6 +38,9 @@ class CoolingCheck:
 
     def __init__(self, config: Config) -> None:
         self._sensors: dict[str, _SensorCheck] = {}
+        self._duty_percent: int | None = None
+        self._looked_s = -math.inf
+        self._found: str | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -48,6 +52,7 @@ class CoolingCheck:
             if old is None or old.critical_celsius != celsius:
                 old = _SensorCheck(sensor.name, celsius)
             self._sensors[sensor.name] = old
+        self._looked_s = -math.inf
 
     def step(
         self, now_s: float, duty_percent: int | None, readings: Sequence[Reading], gap: bool = False
@@ -56,14 +61,23 @@ class CoolingCheck:
 
         A sensor whose reading is lost, or is no number, is judged anew from its next one on.
         """
+        is_early = now_s - self._looked_s < _LOOK_S and duty_percent == self._duty_percent and not gap
+        if is_early and duty_percent is not None and all(map(_is_good, readings)):
+            return self._found
+        self._duty_percent, self._looked_s = duty_percent, now_s
         found = None
         for reading in readings:
             check = self._sensors[reading.sensor]
-            if gap or duty_percent is None or reading.error is not None or not math.isfinite(reading.temp_celsius):
+            if gap or duty_percent is None or not _is_good(reading):
                 check.forget()
             else:
                 found = check.step(now_s, duty_percent, reading.temp_celsius) or found
+        self._found = found
         return found
+
+
+def _is_good(reading: Reading) -> bool:
+    return reading.error is None and math.isfinite(reading.temp_celsius)
 
 
 class _SensorCheck:

@@ -58,6 +58,8 @@ class Profiles:
         if self.choice and self.choice.until_s is not None and now_s >= self.choice.until_s:
             self.choice = None
         self._minute = minute
+        if not self._profiles:
+            return False
         name = self.choice.name if self.choice else by_clock(self._profiles, minute)
         name = None if name == NO_PROFILE else name
         if name == self.name:

@@ -27,12 +27,14 @@ class Rise:
         self._recent: deque[tuple[float, float]] = deque()  # at_s and temperature, both rising: the first is the lowest
         self._last_s = -math.inf
         self._last_celsius = self._rising_celsius = math.inf
+        self.is_leap = False  # whether the last reading waits for a second one that would count for much more
 
     def configure(self, rise_s: float, critical_celsius: float) -> None:
         """Take settings and keep the memory. ``rise_s`` 0: every reading counts at once and in full."""
         self._rise_s = rise_s
         self._slack_none_celsius = critical_celsius - _SLACK_NONE_BELOW_CELSIUS
         self._rising_celsius = self._last_celsius  # in full, until the next reading
+        self.is_leap = False
 
     def forget(self) -> None:
         """The next reading counts at once and in full."""
@@ -59,14 +61,13 @@ class Rise:
         is_second = at_s - self._last_s <= CONFIRM_MAX_S
         confirmed_celsius = min(temp_celsius, self._last_celsius) if is_second else temp_celsius
         self._last_s, self._last_celsius = at_s, temp_celsius
-        lowest_celsius = min(recent[0][1], confirmed_celsius)
-        self._rising_celsius = max(lowest_celsius, self._less_slack(confirmed_celsius))
-        return self._rising_celsius
-
-    @property
-    def is_leap(self) -> bool:
-        """Whether the last reading waits for a second one that would count for much more."""
-        return self._less_slack(self._last_celsius) > self._rising_celsius + _LEAP_CELSIUS
+        rising_celsius = min(recent[0][1], confirmed_celsius)
+        if confirmed_celsius > rising_celsius:
+            rising_celsius = max(rising_celsius, self._less_slack(confirmed_celsius))
+        self._rising_celsius = rising_celsius
+        from_celsius = rising_celsius + _LEAP_CELSIUS
+        self.is_leap = temp_celsius > from_celsius and self._less_slack(temp_celsius) > from_celsius
+        return rising_celsius
 
     def _less_slack(self, confirmed_celsius: float) -> float:
         span = _SLACK_FULL_BELOW_CELSIUS - _SLACK_NONE_BELOW_CELSIUS

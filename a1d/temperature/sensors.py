@@ -61,6 +61,9 @@ def find_zone(sysfs: str, zone_type: str) -> str:
     raise SensorError(f"no thermal zone of type {zone_type!r}; found {', '.join(found) or 'none'}")
 
 
+_NONE_MISSING: dict[str, list[str]] = {"absent": [], "lost": []}
+
+
 class ZoneSensor:
     """A thermal zone, found by its type."""
 
@@ -151,7 +154,7 @@ def read_all(sensors: Sequence[Sensor], now_s: float, *, gap: bool = False) -> l
 
 def missing(sensors: Sequence[Sensor]) -> dict[str, list[str]]:
     """Which sensors are ``absent`` and which are ``lost``, by name, as the controller takes it."""
-    return {
-        "absent": [sensor.name for sensor in sensors if sensor.absent],
-        "lost": [sensor.name for sensor in sensors if sensor.lost],
-    }
+    odd = [sensor for sensor in sensors if sensor.absent or sensor.lost]
+    if not odd:
+        return _NONE_MISSING
+    return {"absent": [s.name for s in odd if s.absent], "lost": [s.name for s in odd if s.lost]}

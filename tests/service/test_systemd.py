@@ -75,7 +75,7 @@ def notifier(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Noti
 
 
 def tick(notifier: Notifier, now_s: float = 0.0, *, under_control: bool = True, is_alive: bool = False) -> None:
-    notifier.tick(now_s, under_control=under_control, is_alive=is_alive)
+    notifier.tick(now_s, under_control=under_control, is_alive=lambda: is_alive)
 
 
 def fill(tmp_path: Path) -> int:
