@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint types unit bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
+.PHONY: run test lint types unit mutants bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -24,6 +24,12 @@ types: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/pytest -n auto --dist loadfile
+
+MUTANTS := $(VENV)/.mutants
+mutants: $(MUTANTS)  ## would the tests notice a slip? About half an hour; ONLY='a1d.case.fan*' for one module
+	rm -rf mutants
+	CI=1 $(BIN)/mutmut run $(if $(ONLY),'$(ONLY)')
+	@$(BIN)/mutmut results
 
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench
@@ -59,5 +65,9 @@ $(BENCH): $(STAMP)
 	$(INSTALL) '.[bench]'
 	touch $@
 
+$(MUTANTS): $(STAMP)
+	$(INSTALL) '.[dev,mutants]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

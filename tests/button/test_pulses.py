@@ -281,3 +281,29 @@ def test_a_single_glitch_after_a_hold_changes_nothing(width_ns: int, after_ns: i
 def test_a_double_press_right_before_a_hold_leaves_both(pause_ms: int, width_ms: int) -> None:
     """The most that an honest case can send at once."""
     assert decoded(pulse(0, 20), pulse(20 + pause_ms, width_ms)) == [DOUBLE, HOLD if width_ms == 40 else DOUBLE]
+
+
+# -- borders that chance does not find --------------------------------------------------------------
+
+
+@seqno_or_not
+def test_a_dip_in_a_later_hold_does_not_lose_it(with_seqno: bool) -> None:
+    """A dip at the very beginning of time is found by chance; all others are the same to a mistake in a sign."""
+    rise, fall = pulse(1_000, 40)
+    assert decoded([rise, (1_025 * MS, True), fall], with_seqno=with_seqno) == [HOLD]
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(NOISE_EDGES - 1, [HOLD]), (NOISE_EDGES, []), (NOISE_EDGES + 1, [])])
+def test_as_many_lost_edges_as_make_noise_are_noise(lost: int, expected: list[Gesture]) -> None:
+    after = [Edge(50 * MS, True, 8 + lost), Edge(90 * MS, False, 9 + lost)]
+    assert gestures([Edge(0, False, 7), *after], decoder()) == expected
+
+
+@pytest.mark.parametrize(("first_ns", "expected"), [(1, []), (0, [HOLD]), (-20 * MS, [HOLD])])
+def test_noise_is_so_many_edges_within_the_window_and_no_fewer(first_ns: int, expected: list[Gesture]) -> None:
+    """The edges are 1 ms wide pulses at the window's end, but for the first one."""
+    begin_ns = 1_000 * MS
+    edges = [begin_ns + first_ns] + [begin_ns + (60 + index) * MS for index in range(NOISE_EDGES - 1)]
+    noise_before = [(at_ns, index % 2 == 0) for index, at_ns in enumerate(edges)]
+    hold_ns = begin_ns + NOISE_WINDOW_NS
+    assert decoded(noise_before, [(hold_ns, True), (hold_ns + 40 * MS, False)]) == expected

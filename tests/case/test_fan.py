@@ -388,7 +388,7 @@ def test_a_duty_that_never_stops_changing_is_still_verified(world: World) -> Non
         world.fan.target_percent = duty
         world.run(0.3)
     verified = [transfer for transfer in world.sent if not transfer.is_write]
-    assert len(verified) >= 4
+    assert 4 <= len(verified) <= 6, "each costs the ramp 0.6 s"
     last_s = world.sent[0].start_s
     for transfer in verified:
         assert transfer.start_s - last_s < 4, "2 s of writes, and the wait for the last of them"
@@ -663,3 +663,94 @@ def test_what_was_found_and_what_it_may_mean_is_said(world: World) -> None:
     assert "% after 30 % was written: does another program drive it, or is case.protocol wrong?" in str(
         world.fan.mismatch
     )
+
+
+def test_failures_and_wrong_answers_are_counted_from_the_last_good_one(world: World) -> None:
+    world.settle(20)
+    world.fan.target_percent = 30
+    fail_polls(world, 3)
+    world.faults.clear()
+    world.run(2)
+    world.fan.target_percent = 40
+    assert fail_polls(world, 2) == pytest.approx([0.1])
+    assert world.fan.error is None
+
+
+def count_wrong_answers(world: World) -> int:
+    """How often the duty is read back wrongly until that is said."""
+    world.faults.add(BusFault.WRONG_READ_BACK)
+    before = len(world.sent)
+    for _ in range(20):
+        world.clock.now_s = max(world.clock(), world.fan.due_s)
+        world.fan.poll()
+        if world.fan.mismatch is not None:
+            break
+    world.faults.clear()
+    return [transfer.is_write for transfer in world.sent[before:]].count(False)
+
+
+def test_the_third_wrong_answer_in_a_row_is_said_not_the_second(world: World) -> None:
+    for target in (30, 40):
+        world.settle(20)
+        world.fan.target_percent = target
+        assert count_wrong_answers(world) == 3
+
+
+def test_a_write_is_known_to_have_arrived_once_there_was_one(world: World) -> None:
+    world.run(1)
+    assert world.fan.acknowledged is False
+    world.fan.target_percent = 30
+    world.fan.poll()
+    assert world.fan.acknowledged is True
+
+
+def test_a_fan_that_turns_follows_ten_times_a_second(world: World) -> None:
+    world.settle(20)
+    begin_s = world.clock()
+    for duty in (30, 40, 50):
+        world.fan.target_percent = duty
+        world.run(PACE_S + ROUNDING_S)
+    assert world.mcu.register_duty == 50
+    assert world.clock() - begin_s < KICK_WAIT_S
+
+
+def test_a_kick_of_an_older_case_is_waited_out_too(old_world: World) -> None:
+    for duty in (30, 0):
+        old_world.fan.target_percent = duty
+        old_world.run(1)
+    for duty in (30, 60):
+        old_world.fan.target_percent = duty
+        old_world.run(0.2)
+    old_world.run(1)
+    kick, following = old_world.writes[-2:]
+    assert (kick.value, following.value) == (30, 60)
+    assert following.start_s - kick.end_s >= KICK_WAIT_S - ROUNDING_S
+    assert old_world.mcu.fan_percent == 60
+
+
+def test_a_firmware_that_cannot_be_read_is_no_error_and_not_asked_for_again(world: World) -> None:
+    world.fan.observing = False
+    world.fan.target_percent = 30
+    while world.fan.confirmed_percent is None:
+        world.clock.now_s = max(world.clock(), world.fan.due_s)
+        world.fan.poll()
+    world.read_errno = errno.EIO
+    world.fan.poll()
+    world.read_errno = 0
+    assert world.fan.confirmed_percent == 30
+    assert (world.fan.errors, world.fan.firmware) == (0, None)
+    sent = len(world.sent)
+    world.run(5)
+    assert len(world.sent) == sent
+
+
+def test_a_bus_that_cannot_even_be_closed_is_opened_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_wire: Wire) -> None:
+        raise OSError(errno.EIO, "gone")
+
+    world.settle(20)
+    monkeypatch.setattr(Wire, "close", fail, raising=False)
+    world.fan.close()
+    world.fan.target_percent = 30
+    world.run(1)
+    assert world.fan.confirmed_percent == 30

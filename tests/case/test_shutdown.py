@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,8 +35,8 @@ class Stop:
         self.fan = Fan(self.open_bus, clock, 60.0)
         self.fan.target_percent = self.fan.confirmed_percent = duty
 
-        def in_virtual_time(open_bus: object, percent: int, exact: int | None = None) -> str:
-            return failsafe.apply_failsafe(self.open_bus, percent, exact, clock=clock, sleep=clock.sleep)
+        def in_virtual_time(open_bus: Callable[[], CaseBus], percent: int, exact: int | None = None) -> str:
+            return failsafe.apply_failsafe(open_bus, percent, exact, clock=clock, sleep=clock.sleep)
 
         monkeypatch.setattr(shutdown, "apply_failsafe", in_virtual_time)
 

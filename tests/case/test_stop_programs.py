@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import a1d
-from a1d.case import failsafe, powercut
+from a1d.case import failsafe, powercut, stop_settings
 from a1d.case.bus import CaseBus, open_case
 from a1d.case.failsafe import apply_failsafe, stopped_cleanly
 from a1d.case.powercut import LegacyPowerCut, RegisterPowerCut, cut_power, open_power_cut
@@ -35,6 +35,7 @@ from a1d.case.stop_settings import (
     try_for,
     write_stop_settings,
 )
+from a1d.config.guess import read_bounded
 from a1d.sim.mcu import KICK_S, BusFault, SimulatedBus, SimulatedMcu
 from tests import fake_smbus2
 from tests.virtual import VirtualClock
@@ -904,3 +905,82 @@ def test_a_time_out_from_0_to_1_s_is_taken(tmp_path: Path, value: float) -> None
 def test_any_other_time_out_is_not(tmp_path: Path, value: object) -> None:
     (tmp_path / FILE_NAME).write_text(json.dumps(StopSettings()._asdict() | {"timeout_s": value}))
     assert read_stop_settings(str(tmp_path), "/nonexistent").timeout_s == StopSettings().timeout_s
+
+
+def test_what_the_daemon_left_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configuration's disk may be gone by then."""
+    (tmp_path / FILE_NAME).write_text('{"protocol": "register", "bus": 7}')
+    read: list[str] = []
+
+    def note(path: str, flags: int = 0) -> bytes:
+        read.append(path)
+        return read_bounded(path, flags)
+
+    monkeypatch.setattr(stop_settings, "read_bounded", note)
+    assert read_stop_settings(str(tmp_path), "/etc/a1d.yaml") == StopSettings(bus=7)
+    assert read == [str(tmp_path / FILE_NAME)]
+
+
+def test_full_speed_at_a_clean_stop_is_a_duty_too(tmp_path: Path) -> None:
+    left = StopSettings(failsafe_percent=60, on_stop=100)
+    write_stop_settings(str(tmp_path), left)
+    assert read_stop_settings(str(tmp_path), "/nonexistent") == left
+
+
+def test_a_write_that_was_cut_short_does_not_spoil_the_next(tmp_path: Path) -> None:
+    (tmp_path / f"{FILE_NAME}.new").write_text("x" * 1000)
+    write_stop_settings(str(tmp_path), StopSettings(bus=7))
+    assert read_stop_settings(str(tmp_path), "/nonexistent") == StopSettings(bus=7)
+
+
+def test_a_duty_that_was_lost_is_written_again(clock: VirtualClock) -> None:
+    case = Case(20)
+    case.faults.add(BusFault.LOST_WRITES)
+
+    def sleep(seconds: float) -> None:
+        case.clock.sleep(seconds)
+        case.faults.clear()
+
+    said = apply_failsafe(case.open_bus, 60, clock=case.clock, sleep=sleep)
+    assert case.mcu.register_duty == 60
+    assert said == "the fan was set to 60 %"
+
+
+def test_a_case_that_confirms_nothing_is_an_input_output_error() -> None:
+    case = Case(20)
+    case.faults.add(BusFault.LOST_WRITES)
+    with pytest.raises(OSError, match="does not confirm the 60 % it was asked for") as caught:
+        case.apply_failsafe(60)
+    assert caught.value.errno == errno.EIO
+    case = Case(30, [0, 0] + [errno.EREMOTEIO] * 100)
+    with pytest.raises(OSError, match="took the request") as caught:
+        case.cut_power()
+    assert caught.value.errno == errno.EIO
+
+
+def test_the_last_try_begins_within_2_s() -> None:
+    """With the wait for the answer, and a transfer that hangs, it is over before the alarm."""
+    case = Case()
+    case.faults.add(BusFault.NO_ANSWER)
+    started_s = case.clock()
+    with pytest.raises(OSError):
+        case.apply_failsafe(60)
+    assert 1.8 < case.clock() - started_s < 2.1
+
+
+def test_the_kernel_log_is_opened_without_waiting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[tuple[str, int]] = []
+
+    def refuse(path: str, flags: int) -> int:
+        opened.append((path, flags))
+        raise OSError(errno.EACCES, "no")
+
+    with monkeypatch.context() as patch:
+        patch.delenv("A1D_KMSG", raising=False)
+        patch.setattr(os, "open", refuse)
+        powercut._say(5, "a word")
+    assert [path for path, _flags in opened] == ["/dev/kmsg"]
+    assert opened[0][1] & (os.O_NONBLOCK | os.O_WRONLY) == os.O_NONBLOCK | os.O_WRONLY
+    assert capsys.readouterr().err == "a1d-powercut: a word\n"

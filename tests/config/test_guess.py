@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.case.stop_settings import StopSettings, read_stop_settings, write_stop_settings
-from a1d.config.guess import SIZE_MAX, CaseGuess, guess_case
+from a1d.config.guess import SIZE_MAX, CaseGuess, guess_case, read_bounded
 from a1d.config.printer import print_config
 from a1d.config.reader import config_after_error, parse_config, read_config
 from a1d.config.settings import CaseConfig, Config
@@ -190,3 +193,34 @@ def test_no_text_takes_a_guess_long(piece: str) -> None:
     guess_case((piece * SIZE_MAX).encode())
     guess_case(("protocol: " + piece * SIZE_MAX).encode())
     assert time.process_time() - started_s < 0.5
+
+
+# -- reading a file that may be anything -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, SIZE_MAX, SIZE_MAX + 1, 3 * SIZE_MAX])
+def test_no_more_is_read_than_shows_that_a_file_is_too_long(tmp_path: Path, size: int) -> None:
+    (tmp_path / "file").write_bytes(b"x" * size)
+    assert read_bounded(str(tmp_path / "file")) == b"x" * min(size, SIZE_MAX + 1)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    fifo = str(tmp_path / "fifo")
+    os.mkfifo(fifo)
+    errors: list[OSError] = []
+
+    def read() -> None:
+        try:
+            read_bounded(fifo)
+        except OSError as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(5)
+    hung = reader.is_alive()
+    if hung:
+        os.close(os.open(fifo, os.O_WRONLY))
+        reader.join()
+    assert not hung
+    assert [(error.errno, error.strerror) for error in errors] == [(errno.EINVAL, "not a regular file")]

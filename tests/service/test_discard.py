@@ -221,3 +221,11 @@ def test_at_the_end_all_are_handed_over_whatever_else_closes(pair: Callable[[], 
     discarder.close()
     assert discarder.waiting == 0
     assert all(sock.fileno() == -1 for sock in sockets)
+
+
+def test_what_was_never_connected_is_closed_at_once(processes: Processes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.setblocking(False)
+        Discarder().discard(sock)
+        assert sock.fileno() == -1
+    assert processes.started == []
