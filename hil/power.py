@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from hil.virtual.vm import End, Vm
 
@@ -178,3 +179,44 @@ def reboot(vm: Vm) -> str:
     assert "0 double presses, 0 holds" in button, button
     assert vm.boots == boots + 1, "it acted on a press that came before it listened"
     return ""
+
+
+# As on NixOS: shutdown hooks are looked for below /etc, and /etc is an overlay that is unmounted before.
+_NIXOS_LIKE = """
+set -e
+hooks=/usr/lib/systemd/system-shutdown
+mkdir -p /var/lib/hil-system/etc/systemd /run/over/up /run/over/work
+cp -a $hooks /var/lib/hil-system/etc/systemd/system-shutdown
+mv $hooks $hooks.away
+ln -s /etc/systemd/system-shutdown $hooks
+ln -sfn /var/lib/hil-system /run/current-system
+mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/over/up,workdir=/run/over/work /etc
+ln -s /run/current-system/etc/systemd/system-shutdown /etc/systemd/system-shutdown
+"""
+_NIXOS_NO_MORE = """
+hooks=/usr/lib/systemd/system-shutdown
+rm -rf $hooks /etc/systemd/system-shutdown /var/lib/hil-system && mv $hooks.away $hooks
+"""
+
+
+@check("NixOS with an overlay on /etc: no power cut by the hook in it, but by the module's link beneath it")
+def overlay_on_etc(vm: Vm) -> str:
+    """The module's own script; everything else is imitated, on Debian."""
+    module = Path(__file__).parents[1].joinpath("nixos-module/default.nix").read_text()
+    script = module.partition("script = ''\n")[2].partition("'';")[0]
+    assert "mount --bind" in script
+    vm.run(_NIXOS_LIKE, check=True)
+    _command(vm, "systemctl poweroff")()
+    end = vm.wait_exit(300)
+    vm.start()
+    vm.wait_boot()
+    vm.wait_up()
+    assert end is End.POWER_OFF, f"the hook in the overlay was found: {end.value}"
+    vm.run(_NIXOS_NO_MORE + _NIXOS_LIKE, check=True)
+    vm.put("/root/link-beneath", script.encode())
+    beneath = "-p PrivateMounts=yes -p RuntimeDirectory=a1d-root"
+    vm.run(f"systemd-run -q --wait {beneath} sh -e /root/link-beneath", check=True)
+    try:
+        return _is_cut(vm, _command(vm, "systemctl poweroff"))
+    finally:
+        vm.run(_NIXOS_NO_MORE, check=True)
