@@ -23,6 +23,8 @@ from hil.virtual.vm import Vm
 PYTHON = "/opt/a1d/bin/python"
 # The processor's real temperature, of which the run tells a1d nothing, and what its curve asks for then.
 HOT_CELSIUS, HOT_PERCENT = 65, 70
+# Above the run's limit of 75 C, below a1d's critical temperature: that would be a problem of its own.
+TOO_HOT_CELSIUS = 78
 _SAID = Path("/tmp/case-trial.txt")
 _SUITE = [PYTHON, "-B", "-m", "hil.suite", "--rig", "case", "--yes", "--report", "/tmp/case-trial.json"]
 _TRIED = "a program that cannot start"
@@ -49,7 +51,7 @@ def _unguarded(rig: VirtualRig, _suite: subprocess.Popen[bytes]) -> None:
 
 
 def _heated(rig: VirtualRig, _suite: subprocess.Popen[bytes]) -> None:
-    rig.heat_to(80)
+    rig.heat_to(TOO_HOT_CELSIUS)
 
 
 # With what the suite then ends, what it says, and what the fan has to do.
@@ -57,7 +59,7 @@ _ENDS: tuple[tuple[str, Callable[[VirtualRig, subprocess.Popen[bytes]], None], i
     ("SIGTERM", _terminated, 1, "ended early (SIGTERM); a1d is in charge again", HOT_PERCENT),
     ("kill -9", _killed, -signal.SIGKILL, "", HOT_PERCENT),
     ("kill -9 of the guard", _unguarded, 1, "ended early (its guard was stopped); a1d is in charge again", HOT_PERCENT),
-    ("80 C", _heated, 1, "ended early (cpu: 80 C; 75 C is too hot for this); a1d is in charge again", 100),
+    ("78 C", _heated, 1, "ended early (cpu: 78 C; 75 C is too hot for this); a1d is in charge again", 100),
 )
 
 

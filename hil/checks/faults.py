@@ -101,22 +101,26 @@ for _name in SENSOR_FAULTS:
     _sensor_fault(_name)
 
 
+def _suspected(rig: Rig) -> bool:
+    # 80 C and more is a problem of its own, so the state alone does not tell.
+    return any("is the fan stuck" in problem for problem in rig.status()["health"]["problems"])
+
+
 @check("a fan that stands still: said after a minute at 84 C and 100 %, until it turns and cools")
 def fan_stuck(rig: Rig) -> str:
     rig.heat_with(watts=9, celsius=81)
     time.sleep(90)
-    assert rig.health() == "ok", f"a fan that turns is suspected: {rig.status()['health']}"
+    assert not _suspected(rig), f"a fan that turns is suspected: {rig.status()['health']}"
     rig.stuck_fan(True)
     rig.heat_with(watts=9, celsius=84)  # where it stays without a fan
     rig.wait_fan(100, 3)
     time.sleep(50)
-    assert rig.health() == "ok", f"said too soon: {rig.status()['health']}"
-    took_s = rig.wait("degraded", lambda: rig.health() == "degraded", 25)
-    problems = "; ".join(rig.status()["health"]["problems"])
-    assert "is the fan stuck" in problems, problems
+    assert not _suspected(rig), f"said too soon: {rig.status()['health']}"
+    took_s = rig.wait("it is said", lambda: _suspected(rig), 25)
+    assert rig.health() == "degraded", rig.health()
     assert 83 < rig.status()["temp_celsius"] < 86, "the fan cooled"
     assert _lowest(rig, 60) == 100
-    assert rig.health() == "degraded", rig.health()
+    assert _suspected(rig), f"no longer said: {rig.status()['health']}"
     rig.stuck_fan(False)
     cooled_s = rig.wait("health ok", lambda: rig.health() == "ok", 240)
     assert 60 < rig.status()["temp_celsius"] < 80, rig.status()["temp_celsius"]
