@@ -137,7 +137,7 @@ class Controller:
         if lease:
             self._duty = max(self._duty, lease.duty_percent)
             left_s = None if self._calm_since_s is None else self._calm_since_s + self._fan.hold_s - now_s
-            why = (reason.overridden, basis, why, lease.duty_percent, left_s)
+            why = (reason.overridden, basis, why, left_s)
         return Decision(self._duty, why, lease is not None, untrusted, self._critical)
 
     def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ def by_hand(lease: Lease, now_s: float) -> str:
     return f"{lease.duty_percent} % set by hand{raised}, {lease.waits_for(now_s)}"
 
 
-def overridden(basis: Basis, why: Why, lease_percent: int, calm_left_s: float | None) -> str:
+def overridden(basis: Basis, why: Why, calm_left_s: float | None) -> str:
     """An emergency beats a duty set by hand; ``calm_left_s``: for how long still, None: it is not over."""
     if calm_left_s is not None:
         end = f"in {_seconds(calm_left_s)}"
@@ -118,7 +118,7 @@ def overridden(basis: Basis, why: Why, lease_percent: int, calm_left_s: float | 
             if reading.sensor not in silent and not reading.temp_celsius < below_celsius:
                 calm.append(f"{reading.sensor} stays below {below_celsius:g} C")
         end = f"once {_all_for(calm, basis.fan.hold_s)}"
-    return f"{why[0](*why[1:])}; the {lease_percent} % set by hand again {end}"
+    return f"{why[0](*why[1:])}; what is set by hand comes back {end}"
 
 
 def _spike(basis: Basis, reading: Reading) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from a1d.config.settings import Config, SensorConfig
+from a1d.temperature import reason
 from a1d.temperature.controller import Controller
 from a1d.temperature.curve import Curve, curve_of
 from a1d.temperature.decision import Decision
@@ -698,7 +699,7 @@ class AnyEvents(RuleBasedStateMachine):
         loop, before = self.loop, self.before
         decision = loop.tick(cpu, nvme, after_s=after_s)
         duty, now_s, fan, lease = decision.duty_percent, loop.now_s, loop.config.fan, loop.controller.lease
-        by_hand = "set by hand" in decision.reason and "set by hand again" not in decision.reason
+        by_hand = decision.why[0] is reason.by_hand
 
         heard_s = {s.name: loop.last[s.name].at_s if s.name in loop.last else START_S for s in loop.config.sensors}
         hot = {name for name, at_s in heard_s.items() if now_s - at_s >= (MISSED_MAX - 0.5) * TICK_S}

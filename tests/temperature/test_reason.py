@@ -133,14 +133,14 @@ def calm_over_a_hand(loop: Loop) -> Decision:
         (DEFAULT, raised_by_hand, "10 % set by hand (1 % might not turn the fan), for 15m"),
         (DEFAULT, unread, "40 % kept until cpu can be read"),
         (DEFAULT, lost, "no good temperature from cpu, so failsafe: 100 %"),
-        (DEFAULT, lost_over_a_hand, "no good temperature from cpu, so failsafe: 100 %; the 20 % set by hand again once "
-         "cpu can be read for 10 s"),
+        (DEFAULT, lost_over_a_hand, "no good temperature from cpu, so failsafe: 100 %; what is set by hand "
+         "comes back once cpu can be read for 10 s"),
         (DEFAULT, lambda loop: loop.tick(81.0), "cpu at 81.0 C is critical (from 80 C on), so 100 %"),
-        (DEFAULT, critical_over_a_hand, "cpu at 81.0 C is critical (from 80 C on), so 100 %; the 20 % set by hand "
-         "again once cpu stays below 77 C for 10 s"),
-        (DEFAULT, cooler_over_a_hand, "cpu at 78.0 C asks for 100 %; the 20 % set by hand again once cpu stays below "
-         "77 C for 10 s"),
-        (DEFAULT, calm_over_a_hand, "cool enough for 40 %, slowing in 6 s; the 20 % set by hand again in 6 s"),
+        (DEFAULT, critical_over_a_hand, "cpu at 81.0 C is critical (from 80 C on), so 100 %; what is set by hand "
+         "comes back once cpu stays below 77 C for 10 s"),
+        (DEFAULT, cooler_over_a_hand, "cpu at 78.0 C asks for 100 %; what is set by hand comes back "
+         "once cpu stays below 77 C for 10 s"),
+        (DEFAULT, calm_over_a_hand, "cool enough for 40 %, slowing in 6 s; what is set by hand comes back in 6 s"),
     ],
 )  # fmt: skip
 def test_each_thing_that_can_decide_has_a_sentence(
@@ -268,8 +268,8 @@ def test_when_a_duty_set_by_hand_comes_back_is_right_to_the_tenth(
         return loop
 
     reason = emergency().tick(*now.values()).reason
-    assume("set by hand again once" in reason)
-    named = dict(re.findall(r"(\w+) stays below ([\d.]+) C", reason.partition("again once")[2]))
+    assume("comes back once" in reason)
+    named = dict(re.findall(r"(\w+) stays below ([\d.]+) C", reason.partition("comes back once")[2]))
     below = now | {name: round(float(text) - 0.1, 1) for name, text in named.items()}
     loop = emergency()
     ticks = round(config.fan.hold_s / TICK_S)
@@ -277,8 +277,8 @@ def test_when_a_duty_set_by_hand_comes_back_is_right_to_the_tenth(
     assert seen[-1].reason.startswith("40 % set by hand")
     assert not any(decision.reason.startswith("40 % set by hand") for decision in seen[:-1])
     for tick, decision in enumerate(seen[:-1]):
-        assert f"again in {-(-(ticks - tick) // 2)} s" in decision.reason
+        assert f"comes back in {-(-(ticks - tick) // 2)} s" in decision.reason
     warmer = data.draw(st.sampled_from(sorted(named)))
     loop = emergency()
     seen = [loop.tick(*(below | {warmer: float(named[warmer])}).values()) for _ in range(ticks + 5)]
-    assert all("set by hand again once" in decision.reason for decision in seen)
+    assert all("comes back once" in decision.reason for decision in seen)
