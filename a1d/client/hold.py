@@ -49,7 +49,7 @@ def _wait(held: int, get_status: Callable[[], Reply]) -> str | None:
     end_s = monotonic() + _CONFIRM_MAX_S
     while True:
         status = get_status()
-        if status["duty_confirmed_percent"] == held:
+        if status["duty_confirmed_percent"] == status["duty_percent"] == held:
             return None
         found = [text for text in status["health"]["problems"] if text.startswith("fan: ")]
         if found:

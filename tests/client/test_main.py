@@ -32,7 +32,7 @@ from a1d import __version__
 from a1d.client import hold, varlink
 from a1d.client import main as ctl
 from a1d.config.reader import parse_config
-from a1d.config.settings import Config, SensorConfig
+from a1d.config.settings import CaseConfig, Config, SensorConfig
 from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
@@ -268,6 +268,35 @@ def test_a_duty_that_is_not_in_force_is_not_said_to_be_held(
     assert run.at(calm, "fan", "set", 20, "--for", "5m") == 1
     assert run.out.startswith("20 % is set by hand for 5m, but not in force yet: ")
     assert said in run.out
+
+
+@pytest.mark.parametrize(
+    ("disturb", "said"),
+    [
+        (lambda rig: rig.case.bus_faults.add(BusFault.NO_ANSWER), "nothing answers at 0x1a"),
+        (lambda rig: rig.case.bus_faults.add(BusFault.TIME_OUT), "hangs"),
+        (lambda rig: rig.case.bus_faults.add(BusFault.LOST_WRITES), "the case reports a duty of 0 % after 20 %"),
+        (lambda rig: setattr(rig.case, "fixed_celsius", 85.0), "a1d wants 100 %: cpu at 85.0 C is critical"),
+    ],
+)
+def test_a_duty_is_only_called_held_once_the_case_has_confirmed_it(
+    run: Ctl, calm: VirtualRig, disturb: Callable[[VirtualRig], object], said: str
+) -> None:
+    disturb(calm)
+    assert calm.daemon.health.state == "ok", "nobody has noticed yet"
+    for _ in ("when it shows", "when it is known"):
+        assert run.at(calm, "fan", "set", 20) == 1
+        assert run.out.startswith("20 % is set by hand until 'a1d-ctl fan auto', but not in force yet: ")
+        assert said in run.out or "the fan is at 100 %" in run.out
+        calm.run(1)
+
+
+def test_an_old_case_confirms_nothing_and_is_not_waited_for(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+    rig = make_rig(Config(case=CaseConfig(protocol="legacy")), legacy=True)
+    rig.run(20)
+    started_s = rig.clock.now_s
+    assert run.at(rig, "fan", "set", 20) == 0
+    assert (run.out, rig.clock.now_s) == ("the fan is held at 20 % until 'a1d-ctl fan auto'\n", started_s)
 
 
 def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:

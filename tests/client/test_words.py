@@ -234,10 +234,11 @@ def test_a_dead_sensor_does_not_look_alive() -> None:
 
 
 def test_the_headline_is_of_a_sensor_that_is_alive() -> None:
-    lines = describe(with_(temp_celsius=40.0, sensors=[LOST, FINE], health=NO_CPU), colour=False).splitlines()
+    lost = {**LOST, "temp_celsius": 40.0}
+    lines = describe(with_(temp_celsius=40.0, sensors=[lost, FINE], health=NO_CPU), colour=False).splitlines()
     assert lines[0] == "temperature  40.0 C (nvme)"
     assert [line for line in lines if line.startswith("sensor")] == [
-        "sensor       cpu: lost, last 55.0 C 15 s ago",
+        "sensor       cpu: lost, last 40.0 C 15 s ago",
         "sensor       nvme: 40.0 C",
     ]
 
