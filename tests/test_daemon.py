@@ -814,10 +814,10 @@ def test_reaching_critical_is_said_and_how_long_it_lasted(rig: VirtualRig) -> No
     rig.log_lines.clear()
     rig.case.fixed_celsius = 85.0
     rig.run(2)
-    assert rig.log_lines == ["a1d: warning: critical: cpu at 85.0 C, critical from 80 C on"]
+    assert rig.log_lines == ["a1d: warning: critical: cpu reached 85.0 C, critical from 80 C on"]
     assert rig.daemon.health.state == "degraded"
     rig.run(600)
-    assert rig.daemon.health.problems == ["critical: cpu at 85.0 C, critical from 80 C on", ANY]
+    assert rig.daemon.health.problems == ["critical: cpu reached 85.0 C, critical from 80 C on", ANY]
     assert 600 < rig.daemon.health.ages_s(rig.clock.now_s)[0] < 603
     rig.case.fixed_celsius = 70.0
     rig.run(12)
