@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from a1d.button.actions import Actions
 from a1d.button.watcher import ButtonWatcher, PowerButton
-from a1d.case.bus import CaseBus, describe_bus_error, open_case
+from a1d.case.bus import CaseBus, open_case
 from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
 from a1d.case.stop_settings import read_known
@@ -53,7 +53,7 @@ class Daemon:
         self.clock = clock
         self.started_s = self._ticked_s = clock()
         self.log = log or Log()
-        self.health = Health(self.log)
+        self.health = Health(self.log, self.started_s)
         self.controller: Controller | None = None  # until the fan's present duty is known
         self.decision: Decision | None = None
         self.stopping = False
@@ -179,7 +179,7 @@ class Daemon:
         self.loop.tick_soon()
         if self.controller.is_emergency:
             return duty, f"the fan is at {duty} %: {self.decision.reason}"
-        return duty, str(describe_bus_error(self.fan.error, self.config.case.bus)) if self.fan.error else None
+        return duty, self.health.text("fan")
 
     def resume_automatic(self) -> None:
         """Back to the curve."""

@@ -26,6 +26,7 @@ PURE = [
     "a1d.temperature.lease",
     "a1d.temperature.profiles",
     "a1d.temperature.reading",
+    "a1d.temperature.reason",
     "a1d.temperature.rise",
     "a1d.temperature.target",
 ]

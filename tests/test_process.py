@@ -36,7 +36,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedDaemon
 
 def test_status_for_systemd_is_one_ascii_line(daemon: SimulatedDaemon) -> None:
     daemon.call("org.a1d.control.SetFan", duty_percent=77)
-    assert re.fullmatch(r"STATUS=\d+ C, fan 77 %, manual, ok", daemon.wait_notified("fan 77"))
+    assert re.fullmatch(r"STATUS=cpu \d+ C, fan 77 %, manual, ok", daemon.wait_notified("fan 77"))
 
 
 @pytest.mark.parametrize("fault", [fault.value for fault in BusFault])
@@ -104,7 +104,7 @@ def test_a_clean_stop_says_so_and_leaves_nothing_but_what_the_stop_programs_need
     assert os.listdir(daemon.run_dir) == ["lock", "stop.json"]
     assert json.loads((daemon.run_dir / "stop.json").read_text())["on_stop"] == "keep"
     assert "Traceback" not in err
-    assert re.search(r"^\d+\.\d C  fan \d+ %  automatic  ok", out, re.MULTILINE)
+    assert re.search(r"^\d+\.\d C \(cpu\)  fan \d+ %  automatic  ok", out, re.MULTILINE)
 
 
 def test_a_second_daemon_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:

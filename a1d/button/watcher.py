@@ -159,6 +159,7 @@ class PowerButton:
         self._actions = actions
         self._config = config
         self._selector = loop.selector
+        self._tick_soon = loop.tick_soon
         loop.urgent.add(self._on_edges)
         self._log = log
         self._selected: EdgeSource | None = None
@@ -197,6 +198,8 @@ class PowerButton:
     def _on_edges(self) -> None:
         gestures = self._watcher.read()
         self._select()
+        if gestures:
+            self._tick_soon()  # whoever monitors must hear of it before a reboot ends everything
         for gesture in gestures:
             action = self._config.hold if gesture is Gesture.HOLD else self._config.double_press
             shown = action if isinstance(action, str) else " ".join(action)

@@ -115,6 +115,7 @@ class Fan:
     def reset(self) -> None:
         """As ``close``, and forget what was wrong too: it is another bus or protocol from now on."""
         self.close()
+        self.firmware, self._identified = None, False
         self.error = self.mismatch = None
         self._note_problem()
         self._failures = self._mismatches = 0
@@ -146,7 +147,7 @@ class Fan:
 
     def _identify(self, bus: CaseBus) -> None:
         assert isinstance(bus, RegisterBus)
-        self._identified = True  # once is enough: it is for the log alone
+        self._identified = True  # once is enough: it is for people alone
         with contextlib.suppress(OSError):
             self.firmware = bus.read_firmware()
             self.remark = describe_firmware(self.firmware)

@@ -7,11 +7,11 @@ import io
 import json
 import os
 import sys
+from functools import partial
 
 from a1d import __version__
 from a1d.client import arguments, words
 from a1d.client.varlink import call, find_socket, replies
-from a1d.duration import format_duration
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
 FINE, NOT_FINE, NO_DAEMON = 0, 1, 3  # argparse ends with 2
@@ -136,17 +136,12 @@ def _watch(options: argparse.Namespace) -> None:
 
 
 def _fan_set(options: argparse.Namespace) -> int:
-    ends = {"for_s": options.for_s, "until_celsius": options.until_celsius}
-    reply = _call(options, "SetFan", duty_percent=options.percent, **ends)
-    held = words.check(reply.get("duty_percent"), words.PERCENT, "duty_percent")
-    how_long = words.how_long(format_duration(options.for_s) if options.for_s else None, options.until_celsius)
-    if reply.get("overridden") is not None:
-        why = words.printable(words.check(reply["overridden"], str, "overridden"))
-        print(f"{options.percent} % is set by hand {how_long}, but not in force yet: {why}")
-        return NOT_FINE
-    raised = f" (raised from {options.percent} %: below that it may stand still)" if held != options.percent else ""
-    print(f"the fan is held at {held} % {how_long}{raised}")
-    return FINE
+    from a1d.client.hold import set_duty
+
+    set_fan, get_status = partial(_call, options, "SetFan"), partial(_get_status, options)
+    text, is_held = set_duty(options.percent, options.for_s, options.until_celsius, set_fan, get_status)
+    print(text)
+    return FINE if is_held else NOT_FINE
 
 
 def _fan_auto(options: argparse.Namespace) -> None:

@@ -23,7 +23,8 @@ PERCENT, _CELSIUS, _SECONDS, _COUNT = (0, 100), (-300, 1000), (0, 1e9), (0, 1e18
 STATUS = {
     "version": str,
     "simulated": bool,
-    "health": {"state": str, "problems": [str]},
+    "uptime_s?": _SECONDS,
+    "health": {"state": str, "problems": [str], "ages_s?": [_SECONDS]},
     "warnings?": [str],
     "mode": str,
     "duty_percent?": PERCENT,
@@ -34,8 +35,10 @@ STATUS = {
     "profile?": {"name": str, "by_hand": bool, "until?": str, "remaining_s?": _SECONDS},
     "reason": str,
     "temp_celsius?": _CELSIUS,
-    "sensors": [{"name": str, "temp_celsius?": _CELSIUS}],
+    "sensors": [{"name": str, "temp_celsius?": _CELSIUS, "age_s?": _SECONDS, "error?": str}],
     "button": {"watching": bool, "double_presses": _COUNT, "holds": _COUNT, "pulses_ignored": _COUNT},
+    "bus_errors?": _COUNT,
+    "firmware_id?": (0, 255),
 }
 CURVE = {
     "sensor": str,
@@ -90,33 +93,59 @@ def wants_colour(out: TextIO) -> bool:
 
 def describe(status: Reply, colour: bool) -> str:
     """All of it, several lines."""
-    sensors = status["sensors"] if len(status["sensors"]) > 1 else []
-    button = status["button"]
-    return "\n".join(
-        [
-            f"temperature  {celsius(status['temp_celsius'])}",
-            f"fan          {percent(status['duty_percent'])}{_confirmation(status)}",
-            f"mode         {mode(status)}",
-            *([f"profile      {profile(status)}"] if status["profile"] else []),
-            f"because      {printable(status['reason'])}",
-            f"health       {health(status, colour)}",
-            *(f"             - {line}" for text in status["health"]["problems"] for line in lines(text)),
-            *(f"warning      {line}" for text in status["warnings"] or () for line in lines(text)),
-            *(f"sensor       {printable(sensor['name'])}: {celsius(sensor['temp_celsius'])}" for sensor in sensors),
-            f"button       {'watched' if button['watching'] else 'not watched'}; {button['double_presses']} double "
-            f"presses, {button['holds']} holds, {button['pulses_ignored']} other pulses",
-            *(["case         simulated"] if status["simulated"] else []),
-        ]
-    )
+    state, button = status["health"], status["button"]
+    ages_s = state["ages_s"] or []
+    said: list[tuple[str, str]] = [("temperature", _headline(status)), ("fan", _fan(status)), ("mode", mode(status))]
+    if status["profile"]:
+        said.append(("profile", profile(status)))
+    said += [("because", printable(status["reason"])), ("health", health(status, colour))]
+    for index, problem in enumerate(state["problems"]):
+        first, *rest = lines(problem) or [""]
+        lasted = f" (for {span(ages_s[index])})" if index < len(ages_s) else ""
+        said += [("", f"- {first}{lasted}"), *(("", f"  {line}") for line in rest)]
+    said += [("warning", line) for text in status["warnings"] or () for line in lines(text)]
+    if len(status["sensors"]) > 1:
+        said += [("sensor", sensor(status, each)) for each in status["sensors"]]
+    presses = [
+        _count(button["double_presses"], "double press", "double presses"),
+        _count(button["holds"], "hold", "holds"),
+        _count(button["pulses_ignored"], "other pulse", "other pulses"),
+    ]
+    said.append(("button", f"{'watched' if button['watching'] else 'not watched'}; {', '.join(presses)}"))
+    case = ["simulated"] if status["simulated"] else []
+    if status["firmware_id"] is not None:
+        case.append(f"firmware 0x{int(status['firmware_id']):02x}")
+    if status["bus_errors"]:
+        case.append(_count(status["bus_errors"], "bus error", "bus errors") + " since the start")
+    if case:
+        said.append(("case", ", ".join(case)))
+    if status["uptime_s"] is not None:
+        said.append(("uptime", span(status["uptime_s"])))
+    return "\n".join(f"{title:12} {text}" for title, text in said)
 
 
 def one_line(status: Reply, colour: bool) -> str:
     """What matters of it, in a line."""
     in_force = f", profile {profile(status)}" if status["profile"] else ""
+    wanted, confirmed = status["duty_percent"], status["duty_confirmed_percent"]
+    case = "" if confirmed in (None, wanted) else f" (case {confirmed} %)"
     return (
-        f"{celsius(status['temp_celsius'])}  fan {percent(status['duty_percent'])}  {mode(status)}{in_force}  "
+        f"{_headline(status)}  fan {percent(wanted)}{case}  {mode(status)}{in_force}  "
         f"{health(status, colour)}  {problems(status) or printable(status['reason'])}"
     )
+
+
+def sensor(status: Reply, of: Reply) -> str:
+    """One of its sensors: its temperature, or how long ago it had one."""
+    name, temp_celsius, age_s, error = (of[key] for key in ("name", "temp_celsius", "age_s", "error"))
+    if not error:
+        return printable(f"{name}: {celsius(temp_celsius)}")
+    is_lost = any(text.startswith(f"sensor {name}: ") for text in status["health"]["problems"])
+    state = "lost" if is_lost else "not read"
+    if temp_celsius is None:
+        return printable(f"{name}: {state}, no temperature yet" if is_lost else f"{name}: {state}: {error}")
+    ago = "" if age_s is None else f" {span(age_s)} ago"
+    return printable(f"{name}: {state}, last {celsius(temp_celsius)}{ago}")
 
 
 def describe_curve(curve: Reply) -> str:
@@ -134,8 +163,10 @@ def mode(status: Reply) -> str:
     if status["mode"] != "manual":
         return "automatic"
     left_s = status["manual_remaining_s"]
-    left = None if left_s is None else f"another {format_duration(round(left_s))}"
-    return f"manual, {percent(status['manual_percent'])} {how_long(left, status['manual_until_celsius'])}"
+    left = None if left_s is None else f"another {span(left_s)}"
+    ends = how_long(left, status["manual_until_celsius"])
+    beaten = ", not in force" if (status["duty_percent"] or 0) > (status["manual_percent"] or 0) else ""
+    return f"manual, {percent(status['manual_percent'])} {ends}{beaten}"
 
 
 def how_long(time: str | None, until_celsius: float | None) -> str:
@@ -149,7 +180,7 @@ def profile(status: Reply) -> str:
     """Its name and its end; the status must have one."""
     name, by_hand, until, left_s = (status["profile"][key] for key in ("name", "by_hand", "until", "remaining_s"))
     if left_s is not None:
-        end = f" for another {format_duration(round(left_s))}"
+        end = f" for another {span(left_s)}"
     else:
         end = " until 'a1d-ctl profile auto'" if by_hand else f" until {until}" if until else ""
     return printable(name + end)
@@ -164,6 +195,13 @@ def health(status: Reply, colour: bool) -> str:
 def problems(status: Reply) -> str:
     """Every problem, in one line; empty if there is none."""
     return "; ".join(" ".join(lines(text)) for text in status["health"]["problems"])
+
+
+def span(seconds: float) -> str:
+    """A time that has passed or is left, the coarser the longer: ``15 s``, ``5m20s``, ``3h7m``, ``2d4h``."""
+    step_s = 1 if seconds < 3600 else 60 if seconds < 86400 else 3600
+    whole_s = round(seconds) // step_s * step_s
+    return f"{whole_s} s" if whole_s < 60 else format_duration(whole_s)
 
 
 def celsius(value: float | None) -> str:
@@ -182,8 +220,24 @@ def bar(value: float, full: float) -> str:
     return "[" + "#" * filled + "." * (_BAR_WIDTH - filled) + "]"
 
 
-def _confirmation(status: Reply) -> str:
-    confirmed = status["duty_confirmed_percent"]
+def _headline(status: Reply) -> str:
+    """The highest temperature and whose it is; without one, what is known of the only sensor."""
+    highest = status["temp_celsius"]
+    if highest is None:
+        return sensor(status, status["sensors"][0]) if len(status["sensors"]) == 1 else "unknown"
+    names = [each["name"] for each in status["sensors"] if each["temp_celsius"] == highest and not each["error"]]
+    return printable(f"{celsius(highest)} ({names[0]})") if names else celsius(highest)
+
+
+def _fan(status: Reply) -> str:
+    wanted, confirmed = status["duty_percent"], status["duty_confirmed_percent"]
     if confirmed is None:
-        return ", not confirmed by the case"
-    return "" if confirmed == status["duty_percent"] else f", the case still at {confirmed} %"
+        return f"{percent(wanted)}, not confirmed by the case"
+    if confirmed == wanted:
+        return percent(wanted)
+    starts = " (it starts the fan at full speed for half a second)" if confirmed == 0 else ""
+    return f"{percent(wanted)} wanted, {confirmed} % confirmed by the case{starts}"
+
+
+def _count(number: float, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"

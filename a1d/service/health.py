@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from a1d.case.bus import describe_bus_error
-from a1d.duration import format_duration
 from a1d.log import Log
 from a1d.service.flapping import Flapping
 
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 class Health:
     """Problems by name. ``failsafe`` marks those under which the fan is held at failsafe."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, now_s: float = 0.0) -> None:
         self._log = log
         self._problems: dict[str, str] = {}
         self._failsafe: set[str] = set()
         self._checked: tuple[object, ...] = ()
-        self._now_s = 0.0
+        self._now_s = now_s
         self._since_s: dict[str, float] = {}
         self._flapping: dict[str, Flapping] = {}
 
@@ -31,9 +30,22 @@ class Health:
         return "failsafe" if self._failsafe else "degraded" if self._problems else "ok"
 
     @property
+    def names(self) -> list[str]:
+        """What is wrong, the oldest first: ``sensor cpu`` or ``fan``, for example."""
+        return list(self._problems)
+
+    @property
     def problems(self) -> list[str]:
-        """Every problem's text, the oldest first."""
-        return list(self._problems.values())
+        """Every problem with its name, as the log has it, the oldest first."""
+        return [f"{name}: {text}" for name, text in self._problems.items()]
+
+    def text(self, name: str) -> str | None:
+        """The problem of that name, None if there is none."""
+        return self._problems.get(name)
+
+    def ages_s(self, now_s: float) -> list[float]:
+        """For how long each of ``problems`` has lasted."""
+        return [round(max(0.0, now_s - self._since_s[name]), 3) for name in self._problems]
 
     def report(self, name: str, text: str | None, *, failsafe: bool = False) -> None:
         """``text`` is the problem called ``name`` as it is now; None when there is none (any more)."""
@@ -72,12 +84,7 @@ class Health:
         for sensor in sensors:
             text = (sensor.error or "no reading") if sensor.name in untrusted else None
             self.report(f"sensor {sensor.name}", text, failsafe=True)
-        text = None
-        if critical:
-            text = f"{critical.sensor} at {critical.temp_celsius:.1f} C, critical from {critical.from_celsius:g} C on"
-            lasted_s = now_s - self._since_s.get("critical", now_s)
-            if lasted_s >= 60:
-                text += f", for {format_duration(lasted_s // 60 * 60)}"
+        text = "{} reached {:.1f} C, critical from {:g} C on".format(*critical) if critical else None
         self.report("critical", text)
         self.report("button", str(button.error.strerror or button.error) if button.error else None)
         self.report("power", parts.actions.error)

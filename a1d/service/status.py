@@ -20,9 +20,10 @@ from a1d.temperature.controller import Controller
 from a1d.temperature.curve import curve_of
 from a1d.temperature.decision import Decision
 from a1d.temperature.profiles import Profiles
+from a1d.temperature.reading import Reading
 from a1d.temperature.sensors import Sensor
 
-_INTERVAL_S = 1.0
+_INTERVAL_S = 0.95  # a second: ticks come late, and then early again
 # A curve is told for each whole degree of this range.
 _CURVE_CELSIUS = range(20, 101)
 
@@ -47,11 +48,16 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
     """The Status type of org.a1d.control."""
     decision, fan, button = parts.decision, parts.fan, parts.button
     lease = parts.controller.lease if parts.controller else None
+    hottest = hottest_of(parts.sensors)
     return {
         "version": __version__,
         "simulated": parts.simulated,
         "uptime_s": round(now_s - parts.started_s, 3),
-        "health": {"state": parts.health.state, "problems": parts.health.problems},
+        "health": {
+            "state": parts.health.state,
+            "problems": parts.health.problems,
+            "ages_s": parts.health.ages_s(now_s),
+        },
         "mode": "manual" if lease else "automatic",
         "duty_percent": decision.duty_percent if decision else None,
         "duty_confirmed_percent": fan.confirmed_percent if fan.readable else None,
@@ -59,8 +65,8 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
         "manual_remaining_s": round(max(0.0, lease.until_s - now_s), 3) if lease and lease.until_s else None,
         "manual_until_celsius": lease.until_celsius if lease else None,
         "profile": _profile(parts.profiles, now_s),
-        "reason": decision.reason if decision else "starting",
-        "temp_celsius": hottest_celsius(parts.sensors),
+        "reason": decision.reason if decision else "starting: the case has not answered yet",
+        "temp_celsius": hottest.temp_celsius if hottest else None,
         "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors],
         "button": {
             "watching": button.source is not None,
@@ -69,23 +75,26 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
             "pulses_ignored": button.ignored,
         },
         "bus_errors": fan.errors,
+        "firmware_id": fan.firmware,
         "warnings": list(parts.warnings),
     }
 
 
 def summary_of(parts: Parts) -> str:
     """One line for ``systemctl status``."""
-    temp_celsius, decision = hottest_celsius(parts.sensors), parts.decision
-    temp = "no temperature" if temp_celsius is None else f"{temp_celsius:.0f} C"
+    hottest, decision, health = hottest_of(parts.sensors), parts.decision, parts.health
+    temp = f"{hottest.sensor} {hottest.temp_celsius:.0f} C" if hottest else "no temperature"
+    wrong = f" ({', '.join(health.names)})" if health.names else ""
     if decision is None:
-        return f"{temp}, starting, {parts.health.state}"
+        return f"{temp}, starting, {health.state}{wrong}"
     mode = "manual" if decision.manual else "automatic"
-    return f"{temp}, fan {decision.duty_percent} %, {mode}, {parts.health.state}"
+    return f"{temp}, fan {decision.duty_percent} %, {mode}, {health.state}{wrong}"
 
 
-def hottest_celsius(sensors: Sequence[Sensor]) -> float | None:
-    """The highest temperature that is up to date; None if there is none."""
-    return max((sensor.last.temp_celsius for sensor in sensors if sensor.last and not sensor.error), default=None)
+def hottest_of(sensors: Sequence[Sensor]) -> Reading | None:
+    """The hottest reading that is up to date; None if there is none."""
+    readings = (sensor.last for sensor in sensors if sensor.last and not sensor.error)
+    return max(readings, key=lambda reading: reading.temp_celsius, default=None)
 
 
 def curves_of(config: Config) -> list[Parameters]:
@@ -126,7 +135,10 @@ def _curve(config: Config, sensor: SensorConfig) -> Parameters:
 
 
 class Publisher:
-    """Tells systemd, ``listeners`` and whoever monitors: once a second, and at once when it matters."""
+    """Tells systemd, ``listeners`` and whoever monitors: once a second, and at once when it matters.
+
+    The reason and the temperatures change all the time and wait for the second.
+    """
 
     def __init__(self, notifier: Notifier) -> None:
         self.listeners: list[Callable[[Parameters], None]] = []
@@ -135,9 +147,9 @@ class Publisher:
         self._published_s = float("-inf")
 
     def tick(self, now_s: float, parts: Parts, server: Server | None) -> None:
-        """Publish if a second has passed, or if duty, mode or health have changed."""
-        decision = parts.decision
-        now = (decision and decision.duty_percent, decision and decision.manual, parts.health.state)
+        """Publish if a second has passed, or if duty, mode or health have changed, or a gesture has been counted."""
+        decision, gestures = parts.decision, sum(parts.button.counts.values())
+        now = (decision and decision.duty_percent, decision and decision.manual, parts.health.state, gestures)
         if now == self._published and now_s - self._published_s < _INTERVAL_S:
             return
         self._published, self._published_s = now, now_s

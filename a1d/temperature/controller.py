@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from a1d.config.settings import Config
+from a1d.temperature import reason
 from a1d.temperature.curve import curve_of
-from a1d.temperature.decision import Critical, Decision
+from a1d.temperature.decision import Critical, Decision, Why
 from a1d.temperature.lease import Lease
 from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
 from a1d.temperature.rise import Rise
@@ -123,18 +124,20 @@ class Controller:
         critical = self._update_emergency(now_s, trusted, rising, bool(untrusted))
         if lease and not self._emergency:
             self._duty, self._cool_since_s = lease.duty_percent, None
-            return Decision(lease.duty_percent, ("set by hand, {}", lease.waits_for(now_s)), manual=True)
+            return Decision(lease.duty_percent, (reason.by_hand, lease, now_s), manual=True)
 
-        why = self._automatic(now_s, trusted, rising)
+        basis = reason.Basis(self._fan, trusted, self._curves, self._targets, absent)
+        why = self._automatic(now_s, basis, rising)
         assert self._duty is not None
         if untrusted:
             self._duty = max(self._duty, self._fan.failsafe_duty_percent)
-            why = ("no trust in {}: at least {} %", ", ".join(untrusted), self._fan.failsafe_duty_percent)
+            why = (reason.untrusted, self._duty, untrusted)
         elif critical:
-            why = ("critical, so 100 %: {} at {:.1f} C", critical.sensor, critical.temp_celsius)
+            why = (reason.critical, basis, critical)
         if lease:
             self._duty = max(self._duty, lease.duty_percent)
-            why = (f"{why[0]}; beats the manual {{}} %", *why[1:], lease.duty_percent)
+            left_s = None if self._calm_since_s is None else self._calm_since_s + self._fan.hold_s - now_s
+            why = (reason.overridden, basis, why, left_s)
         return Decision(self._duty, why, lease is not None, untrusted, self._critical)
 
     def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:
@@ -186,10 +189,11 @@ class Controller:
             self._critical = None
         return critical
 
-    def _automatic(self, now_s: float, trusted: Sequence[Reading], rising: Sequence[float]) -> tuple[object, ...]:
+    def _automatic(self, now_s: float, basis: reason.Basis, rising: Sequence[float]) -> Why:
         """Follow the curve or hold the target: up calmly, down after hysteresis and hold. The reason's parts."""
+        trusted = basis.readings
         demand = -1
-        why: tuple[object, ...] = ("no reading yet",)
+        why: Why = (reason.nothing_there,)
         # A sensor that is late may be hiding heat: the fan may speed up on what is known, never slow down.
         late = len(trusted) < self._expected
         for reading, rising_celsius in zip(trusted, rising, strict=True):
@@ -203,22 +207,26 @@ class Controller:
                 wanted = target.duty_percent(now_s, temp_celsius, rising_celsius, cap_percent)
             if wanted > demand:
                 demand = wanted
-                why = self._why(reading, rising_celsius, wanted)
+                why = (reason.asked, basis, reading, rising_celsius, wanted)
 
         if self._duty is None:
-            self._duty = self._fan.failsafe_duty_percent if late else demand
+            self._duty = self._fan.failsafe_duty_percent if late or not trusted else demand
+        if not trusted and not late:
+            demand = 0  # every sensor is absent
         if demand >= self._duty:
             self._duty, self._cool_since_s = demand, None
         elif late or self._needs_its_duty(trusted):
             self._cool_since_s = None
+            why = (reason.unread if late else reason.kept, basis, self._duty)
         else:
             if self._cool_since_s is None:
                 self._cool_since_s, self._cool_duty = now_s, demand
             self._cool_duty = max(self._cool_duty, demand)
             left_s = self._fan.hold_s - (now_s - self._cool_since_s)
             if left_s > 0:
-                return (f"{why[0]}, slowing in {{:.0f}} s", *why[1:], max(1.0, left_s))
+                return (reason.slowing, self._cool_duty, left_s)
             self._duty, self._cool_since_s = self._cool_duty, None
+            why = (reason.slowed, basis, self._duty)
         return why
 
     def _needs_its_duty(self, trusted: Sequence[Reading]) -> bool:
@@ -230,19 +238,3 @@ class Controller:
                 if self._curves[reading.sensor].duty_percent(hotter_celsius) >= duty_percent:
                     return True
         return False
-
-    def _why(self, reading: Reading, rising_celsius: float, wanted: int) -> tuple[object, ...]:
-        name, temp_celsius = reading.sensor, reading.temp_celsius
-        if wanted < 100 and wanted == self._curves[name].cap_percent(rising_celsius):
-            return "{} at {:.1f} C: {} %, the highest that is allowed", name, temp_celsius, wanted
-        if name in self._targets:
-            return "{} at {:.1f} C: {} % to hold {:g} C", name, temp_celsius, wanted, self._targets[name].target_celsius
-        if rising_celsius < temp_celsius:
-            return (
-                "{} at {:.1f} C, counted as {:.1f} C until it lasts: {} %",
-                name,
-                temp_celsius,
-                rising_celsius,
-                wanted,
-            )
-        return "{} at {:.1f} C asks for {} %", name, temp_celsius, wanted

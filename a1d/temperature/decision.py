@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+# A function that puts the reason into words, and its arguments: most reasons are never read.
+Why = tuple[Callable[..., str], *tuple[object, ...]]
 
 
 class Critical(NamedTuple):
@@ -17,7 +21,7 @@ class Decision(NamedTuple):
     """What the fan should do and why. ``untrusted`` names the sensors that count as hot."""
 
     duty_percent: int
-    why: tuple[object, ...]  # a format and what goes into it: most reasons are never read
+    why: Why
     manual: bool = False
     untrusted: tuple[str, ...] = ()
     critical: Critical | None = None
@@ -25,7 +29,7 @@ class Decision(NamedTuple):
     @property
     def reason(self) -> str:
         """The reason in words."""
-        return str(self.why[0]).format(*self.why[1:])
+        return self.why[0](*self.why[1:])
 
     def __str__(self) -> str:
         """As the debug log says it."""

@@ -30,4 +30,4 @@ class Lease(NamedTuple):
         ends = [] if self.until_celsius is None else [f"until {self.until_celsius:g} C"]
         if self.until_s is not None:
             ends.append(f"for {format_duration(round(self.until_s - now_s))}")
-        return " or ".join(ends) or "until fan auto"
+        return " or ".join(ends) or "until 'a1d-ctl fan auto'"

@@ -389,7 +389,7 @@ def test_a_busy_line_degrades_and_is_tried_again_while_the_fan_runs(rig: Virtual
     rig.run(60)
     assert rig.fan_percent == 100
     assert rig.daemon.health.state == "degraded"
-    assert rig.daemon.health.problems == ["GPIO4 is held by w1-gpio"]
+    assert rig.daemon.health.problems == ["button: GPIO4 is held by w1-gpio"]
     assert rig.daemon.status()["button"]["watching"] is False
     assert sum("w1-gpio" in line for line in rig.log_lines) == 1
     rig.case.line_held_by = None

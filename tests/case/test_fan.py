@@ -584,6 +584,15 @@ def test_what_one_protocol_complained_of_does_not_outlive_it(world: World) -> No
     world.run(5)
     assert world.fan.confirmed_percent == 30
     assert world.fan.mismatch is None
+    assert world.fan.firmware is None, "an old case has none to be read"
+
+
+def test_after_a_change_of_the_case_its_firmware_is_read_again(world: World) -> None:
+    world.settle(20)
+    world.fan.firmware = 0xA1
+    world.fan.reset()
+    world.run(5)
+    assert world.fan.firmware == 0xA2
 
 
 # -- what a mutation tool showed that no test would have noticed ---------------------------------------------

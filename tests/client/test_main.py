@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from unittest.mock import ANY
 
 import pytest
 import varlink as reference
@@ -28,10 +29,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a1d import __version__
+from a1d.client import hold, varlink
 from a1d.client import main as ctl
-from a1d.client import varlink
 from a1d.config.reader import parse_config
-from a1d.config.settings import Config, SensorConfig
+from a1d.config.settings import CaseConfig, Config, SensorConfig
 from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
@@ -78,7 +79,7 @@ class Ctl:
         return code
 
     def at(self, rig: VirtualRig, *words: object) -> int:
-        """Against the rig's daemon, whose virtual time stands still meanwhile."""
+        """Against the rig's daemon, whose virtual time stands still unless this program sleeps."""
         done = threading.Event()
 
         def serve() -> None:
@@ -86,6 +87,8 @@ class Ctl:
                 rig.daemon.loop.run_once()
 
         path = str(rig.run_dir / "control.sock")
+        self._monkeypatch.setattr(hold, "sleep", rig.clock.sleep)
+        self._monkeypatch.setattr(hold, "monotonic", rig.clock)
         thread = threading.Thread(target=serve)
         thread.start()
         try:
@@ -114,8 +117,8 @@ def test_status_in_words(run: Ctl, calm: VirtualRig) -> None:
     assert run.at(calm, "status") == 0
     assert run.err == ""
     lines = dict(line.split(None, 1) for line in run.out.splitlines())
-    assert (lines["temperature"], lines["fan"], lines["mode"]) == ("45.0 C", "0 %", "automatic")
-    assert (lines["health"], lines["case"]) == ("ok", "simulated")
+    assert (lines["temperature"], lines["fan"], lines["mode"]) == ("45.0 C (cpu)", "0 %", "automatic")
+    assert (lines["health"], lines["case"], lines["uptime"]) == ("ok", "simulated, firmware 0xa2", "20 s")
     assert "\x1b" not in run.out
 
 
@@ -136,6 +139,7 @@ STATUS_KEYS = [
     "sensors",
     "button",
     "bus_errors",
+    "firmware_id",
     "warnings",
 ]
 
@@ -171,7 +175,7 @@ def test_the_exit_code_and_the_text_say_the_health(
     assert run.at(rig, "status", "--json") == code
     status = json.loads(run.out)
     assert run.out.count("\n") == 1
-    assert status["health"] == {"state": state, "problems": rig.daemon.health.problems}
+    assert status["health"] == {"state": state, "problems": rig.daemon.health.problems, "ages_s": ANY}
 
 
 @pytest.mark.parametrize("reach", [starting, lambda rig: rig.run(20), without_bus, without_sensor])
@@ -201,7 +205,7 @@ def test_several_sensors_are_told_apart(run: Ctl, make_rig: Callable[..., Virtua
     rig = make_rig(Config(sensors=(SensorConfig("cpu", zone="cpu-thermal"), SensorConfig("disk", zone="none"))))
     rig.run(20)
     run.at(rig, "status")
-    assert re.search(r"cpu: 45\.0 C", run.out) and re.search(r"disk: unknown", run.out)
+    assert re.search(r"cpu: 45\.0 C", run.out) and re.search(r"disk: lost, no temperature yet", run.out)
 
 
 def test_the_fan_is_set_and_given_back(run: Ctl, calm: VirtualRig) -> None:
@@ -221,7 +225,7 @@ def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> No
     assert run.out == "the fan is held at 60 % for 15m\n"
     calm.run(65)
     run.at(calm, "status")
-    assert "for another 13m55s" in run.out
+    assert "for another 13m54s" in run.out
     assert run.at(calm, "fan", "off", "--for", "90s") == 0
     assert run.out == "the fan is held at 0 % for 1m30s\n"
     calm.run(2)
@@ -232,7 +236,7 @@ def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> No
 def test_a_duty_may_end_by_temperature(run: Ctl, calm: VirtualRig, word: str) -> None:
     assert run.at(calm, "fan", "set", 60, "--until", word, "--for", "15m") == 0
     assert run.out == "the fan is held at 60 % until 44 C or for 15m\n"
-    calm.run(180)
+    calm.run(179.3)
     run.at(calm, "status")
     assert "manual, 60 % until 44 C or for another 12m" in run.out
     assert "set by hand, until 44 C or for 12m" in run.out
@@ -250,8 +254,8 @@ def test_a_raised_duty_is_said(run: Ctl, calm: VirtualRig) -> None:
 @pytest.mark.parametrize(
     ("disturb", "said"),
     [
-        (lambda rig: setattr(rig.case, "fixed_celsius", 85.0), "critical, so 100 %: cpu at 85.0 C"),
-        (lambda rig: rig.case.sensor_faults.add(SensorFault.DEAD), "no trust in cpu"),
+        (lambda rig: setattr(rig.case, "fixed_celsius", 85.0), "cpu at 85.0 C is critical (from 80 C on), so 100 %"),
+        (lambda rig: rig.case.sensor_faults.add(SensorFault.DEAD), "no good temperature from cpu, so failsafe: 100 %"),
         (lambda rig: rig.case.bus_faults.add(BusFault.NO_ANSWER), "nothing answers at 0x1a"),
     ],
 )
@@ -264,6 +268,35 @@ def test_a_duty_that_is_not_in_force_is_not_said_to_be_held(
     assert run.at(calm, "fan", "set", 20, "--for", "5m") == 1
     assert run.out.startswith("20 % is set by hand for 5m, but not in force yet: ")
     assert said in run.out
+
+
+@pytest.mark.parametrize(
+    ("disturb", "said"),
+    [
+        (lambda rig: rig.case.bus_faults.add(BusFault.NO_ANSWER), "nothing answers at 0x1a"),
+        (lambda rig: rig.case.bus_faults.add(BusFault.TIME_OUT), "hangs"),
+        (lambda rig: rig.case.bus_faults.add(BusFault.LOST_WRITES), "the case reports a duty of 0 % after 20 %"),
+        (lambda rig: setattr(rig.case, "fixed_celsius", 85.0), "a1d wants 100 %: cpu at 85.0 C is critical"),
+    ],
+)
+def test_a_duty_is_only_called_held_once_the_case_has_confirmed_it(
+    run: Ctl, calm: VirtualRig, disturb: Callable[[VirtualRig], object], said: str
+) -> None:
+    disturb(calm)
+    assert calm.daemon.health.state == "ok", "nobody has noticed yet"
+    for _ in ("when it shows", "when it is known"):
+        assert run.at(calm, "fan", "set", 20) == 1
+        assert run.out.startswith("20 % is set by hand until 'a1d-ctl fan auto', but not in force yet: ")
+        assert said in run.out or "the fan is at 100 %" in run.out
+        calm.run(1)
+
+
+def test_an_old_case_confirms_nothing_and_is_not_waited_for(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+    rig = make_rig(Config(case=CaseConfig(protocol="legacy")), legacy=True)
+    rig.run(20)
+    started_s = rig.clock.now_s
+    assert run.at(rig, "fan", "set", 20) == 0
+    assert (run.out, rig.clock.now_s) == ("the fan is held at 20 % until 'a1d-ctl fan auto'\n", started_s)
 
 
 def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
@@ -644,7 +677,7 @@ def test_watch_into_a_pipe_is_a_plain_line_a_second(watchers: dict[str, subproce
     out = watchers["pipe"].stdout
     assert out
     for line in (out.readline(), out.readline()):
-        assert re.match(r"\d+\.\d C  fan \d+ %  automatic  ok  \S", line)
+        assert re.match(r"\d+\.\d C \(cpu\)  fan \d+ %( \(case 50 %\))?  automatic  ok  \S", line)
         assert "\x1b" not in line and "\r" not in line
 
 

@@ -16,7 +16,7 @@ GOOD: dict[str, Any] = {
     "version": "1.0",
     "simulated": False,
     "uptime_s": 5.0,
-    "health": {"state": "ok", "problems": []},
+    "health": {"state": "ok", "problems": [], "ages_s": []},
     "mode": "automatic",
     "duty_percent": 40,
     "duty_confirmed_percent": 40,
@@ -29,6 +29,7 @@ GOOD: dict[str, Any] = {
     "sensors": [{"name": "cpu", "temp_celsius": 60.0, "age_s": 0.1, "error": None}],
     "button": {"watching": True, "double_presses": 1, "holds": 2, "pulses_ignored": 3},
     "bus_errors": 0,
+    "firmware_id": 0xA2,
     "warnings": [],
 }
 GOOD_CURVE: dict[str, Any] = {
@@ -113,8 +114,8 @@ def test_no_text_of_a_status_steers_a_terminal(where: str) -> None:
     status = with_(
         mode=odd["mode"],
         reason=odd["reason"],
-        sensors=[{"name": odd["name"], "temp_celsius": 1.0}] * 2,
-        health={"state": odd["state"], "problems": [odd["problem"]] if where == "problem" else []},
+        sensors=[{"name": odd["name"], "temp_celsius": 1.0, "age_s": 5.0, "error": odd["name"]}] * 2,
+        health={"state": odd["state"], "problems": [odd["problem"]] if where == "problem" else [], "ages_s": None},
     )
     assert all(line.isprintable() for line in describe(status, colour=True).split("\n"))
     assert one_line(status, colour=True).isprintable()
@@ -159,21 +160,111 @@ def test_escapes_look_as_in_python() -> None:
 
 def test_a_calm_status() -> None:
     assert describe(GOOD, colour=False) == (
-        "temperature  60.0 C\n"
+        "temperature  60.0 C (cpu)\n"
         "fan          40 %\n"
         "mode         automatic\n"
         "profile      night until 07:00\n"
         "because      the curve of cpu\n"
         "health       ok\n"
-        "button       watched; 1 double presses, 2 holds, 3 other pulses"
+        "button       watched; 1 double press, 2 holds, 3 other pulses\n"
+        "case         firmware 0xa2\n"
+        "uptime       5 s"
     )
     assert (
-        one_line(GOOD, colour=False) == "60.0 C  fan 40 %  automatic, profile night until 07:00  ok  the curve of cpu"
+        one_line(GOOD, colour=False)
+        == "60.0 C (cpu)  fan 40 %  automatic, profile night until 07:00  ok  the curve of cpu"
     )
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ((0, 0, 0), "0 double presses, 0 holds, 0 other pulses"),
+        ((1, 1, 1), "1 double press, 1 hold, 1 other pulse"),
+        ((2, 2, 2), "2 double presses, 2 holds, 2 other pulses"),
+    ],
+)
+def test_one_of_a_thing_and_several(counts: tuple[int, int, int], text: str) -> None:
+    names = ("double_presses", "holds", "pulses_ignored")
+    status = with_(button={"watching": False, **dict(zip(names, counts, strict=True))})
+    assert f"\nbutton       not watched; {text}\n" in describe(status, colour=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"bus_errors": 0, "firmware_id": None}, None),
+        ({"bus_errors": 1, "firmware_id": None}, "1 bus error since the start"),
+        ({"bus_errors": 2, "simulated": True}, "simulated, firmware 0xa2, 2 bus errors since the start"),
+        ({"bus_errors": None, "firmware_id": 5}, "firmware 0x05"),
+    ],
+)
+def test_what_is_known_of_the_case(changes: dict[str, object], line: str | None) -> None:
+    said = [text.removeprefix("case").strip() for text in describe(with_(**changes), False).splitlines()]
+    assert said[-2] == (line or "button       watched; 1 double press, 2 holds, 3 other pulses")
+
+
+def test_a_daemon_of_an_earlier_version_is_said_as_far_as_it_goes() -> None:
+    old = {key: value for key, value in GOOD.items() if key not in ("uptime_s", "bus_errors", "firmware_id")}
+    old["health"] = {"state": "degraded", "problems": ["nothing answers"]}
+    old["sensors"] = [{"name": "cpu", "temp_celsius": 60.0}]
+    text = describe(check(copy.deepcopy(old), STATUS, "status"), colour=False)
+    assert text.endswith("- nothing answers\nbutton       watched; 1 double press, 2 holds, 3 other pulses")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (15.2, "15 s"), (59.4, "59 s"), (59.6, "1m"), (3599, "59m59s"), (3661, "1h1m"), (90061, "1d1h")],
+)
+def test_a_time_is_the_coarser_the_longer(seconds: float, text: str) -> None:
+    assert words.span(seconds) == text
+
+
+LOST = {"name": "cpu", "temp_celsius": 55.0, "age_s": 15.2, "error": "temp: No such device"}
+FINE = {"name": "nvme", "temp_celsius": 40.0, "age_s": 0.5, "error": None}
+NO_CPU = {"state": "failsafe", "problems": ["sensor cpu: temp: No such device"], "ages_s": [14.0]}
+
+
+def test_a_dead_sensor_does_not_look_alive() -> None:
+    status = with_(temp_celsius=None, sensors=[LOST], health=NO_CPU)
+    text = describe(status, colour=False)
+    assert text.startswith("temperature  cpu: lost, last 55.0 C 15 s ago\n")
+    assert "\n             - sensor cpu: temp: No such device (for 14 s)\n" in text
+    assert one_line(status, colour=False).startswith("cpu: lost, last 55.0 C 15 s ago  fan ")
+
+
+def test_the_headline_is_of_a_sensor_that_is_alive() -> None:
+    lost = {**LOST, "temp_celsius": 40.0}
+    lines = describe(with_(temp_celsius=40.0, sensors=[lost, FINE], health=NO_CPU), colour=False).splitlines()
+    assert lines[0] == "temperature  40.0 C (nvme)"
+    assert [line for line in lines if line.startswith("sensor")] == [
+        "sensor       cpu: lost, last 40.0 C 15 s ago",
+        "sensor       nvme: 40.0 C",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems", "text"),
+    [
+        ({}, [], "cpu: not read, last 55.0 C 15 s ago"),
+        ({"age_s": None}, ["sensor cpu: gone"], "cpu: lost, last 55.0 C"),
+        ({"temp_celsius": None, "age_s": None}, ["sensor cpu: gone"], "cpu: lost, no temperature yet"),
+        ({"temp_celsius": None, "error": "no drive"}, ["sensor cpu2: gone"], "cpu: not read: no drive"),
+        ({"temp_celsius": None, "error": None}, [], "cpu: unknown"),
+    ],
+)
+def test_a_sensor_without_a_reading(changes: dict[str, object], problems: list[str], text: str) -> None:
+    status = with_(health={"state": "ok", "problems": problems, "ages_s": []})
+    assert words.sensor(status, {**LOST, **changes}) == text
+
+
+def test_a_manual_duty_that_is_not_in_force_is_said_to_be() -> None:
+    status = with_(mode="manual", manual_percent=20, duty_percent=100, duty_confirmed_percent=100)
+    assert "mode         manual, 20 % until 'a1d-ctl fan auto', not in force\n" in describe(status, colour=False)
 
 
 def test_everything_that_may_be_unknown() -> None:
-    status = with_(duty_percent=None, duty_confirmed_percent=None, temp_celsius=None, mode="manual")
+    status = with_(duty_percent=None, duty_confirmed_percent=None, temp_celsius=None, mode="manual", sensors=[])
     assert describe(status, colour=False).splitlines()[:3] == [
         "temperature  unknown",
         "fan          unknown, not confirmed by the case",
@@ -184,8 +275,15 @@ def test_everything_that_may_be_unknown() -> None:
 def test_what_the_case_has_not_done_yet_and_the_time_that_is_left() -> None:
     status = with_(duty_confirmed_percent=10, mode="manual", manual_percent=40, manual_remaining_s=89.6)
     text = describe(status, colour=False)
-    assert "fan          40 %, the case still at 10 %\n" in text
+    assert "fan          40 % wanted, 10 % confirmed by the case\n" in text
+    assert "fan 40 % (case 10 %)  manual" in one_line(status, colour=False)
     assert "mode         manual, 40 % for another 1m30s\n" in text
+
+
+def test_a_fan_that_is_just_starting_explains_the_noise() -> None:
+    text = describe(with_(duty_percent=12, duty_confirmed_percent=0), colour=False)
+    expected = "12 % wanted, 0 % confirmed by the case (it starts the fan at full speed for half a second)"
+    assert f"fan          {expected}\n" in text
 
 
 def test_a_duty_that_ends_by_temperature_says_what_it_waits_for() -> None:
@@ -215,10 +313,15 @@ def test_without_a_profile_nothing_is_said_of_one() -> None:
 
 
 def test_problems_are_lines_below_health_or_one_line_instead_of_the_reason() -> None:
-    status = with_(health={"state": "failsafe", "problems": ["one\ntwo", "three\x1b[2J"]}, simulated=True)
+    status = with_(
+        health={"state": "failsafe", "problems": ["one\ntwo", "three\x1b[2J"], "ages_s": [130.0]}, simulated=True
+    )
     text = describe(status, colour=True)
-    assert "\x1b[31mfailsafe\x1b[0m\n             - one\n             - two\n             - three\\x1b[2J\n" in text
-    assert text.endswith("\ncase         simulated")
+    assert (
+        "\x1b[31mfailsafe\x1b[0m\n             - one (for 2m10s)\n               two\n             - three\\x1b[2J\n"
+        in text
+    )
+    assert "\ncase         simulated, firmware 0xa2\n" in text
     assert one_line(status, colour=False).endswith("  failsafe  one two; three\\x1b[2J")
 
 

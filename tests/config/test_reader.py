@@ -803,7 +803,7 @@ def test_a_bad_file_at_reload_changes_nothing_and_the_caller_gets_every_error(ma
     rig.case.fixed_celsius = 66.0
     rig.run(5)
     assert rig.fan_percent == 100
-    assert rig.daemon.health.problems == ["cpu at 66.0 C, critical from 65 C on"]
+    assert rig.daemon.health.problems == ["critical: cpu reached 66.0 C, critical from 65 C on"]
 
 
 def test_a_bad_file_at_sighup_goes_to_the_log_and_a_mended_one_heals(make_rig: MakeRig) -> None:

@@ -54,7 +54,7 @@ def test_health_is_what_was_last_reported_and_each_problem_is_logged_when_it_beg
             expected.pop(name, None)
         else:
             expected[name] = text, failsafe
-        assert health.problems == [text for text, _ in expected.values()]
+        assert health.problems == [f"{name}: {text}" for name, (text, _) in expected.items()]
         failsafe_now = any(failsafe for _, failsafe in expected.values())
         assert health.state == ("failsafe" if failsafe_now else "degraded" if expected else "ok")
         assert len(lines) == expected_lines

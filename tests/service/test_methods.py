@@ -25,6 +25,8 @@ from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
 from a1d.service import access, server
 from a1d.service.access import steering_gid
 from a1d.service.server import UNREAD_MAX
+from a1d.service.status import Publisher
+from a1d.service.systemd import Notifier
 from a1d.service.varlink import Peer
 from a1d.sim.case import FanFault, SensorFault, SimulatedCase
 from a1d.sim.mcu import BusFault
@@ -286,7 +288,8 @@ def test_before_the_first_look_nothing_is_claimed(make_rig: MakeRig, make_caller
     status = call.status()
     nulls = ("duty_percent", "duty_confirmed_percent", "manual_percent", "manual_remaining_s", "manual_until_celsius")
     assert [status[name] for name in (*nulls, "temp_celsius")] == [None] * 6
-    assert status["reason"] == "starting"
+    assert status["firmware_id"] is None
+    assert status["reason"] == "starting: the case has not answered yet"
     name, parameters = call.refusal("SetFan", duty_percent=50)
     assert name == "Failed" and "starting" in parameters["reasons"][0]
     call.ask("ResumeAutomatic")
@@ -303,15 +306,33 @@ def test_status_tells_what_is(make_rig: MakeRig, make_caller: MakeCaller) -> Non
     status = make_caller(rig).status()
     assert status["simulated"] is True
     assert status["uptime_s"] == 9.75
-    assert status["health"] == {"state": "ok", "problems": []}
+    assert status["health"] == {"state": "ok", "problems": [], "ages_s": []}
     assert status["temp_celsius"] == 65.0
     assert status["duty_percent"] == status["duty_confirmed_percent"] == rig.fan_percent == 70
     assert "cpu" in status["reason"]
     cpu, nvme = status["sensors"]
-    assert cpu == {"name": "cpu", "temp_celsius": 65.0, "age_s": 0.25, "error": None}
-    assert nvme["name"] == "nvme" and nvme["age_s"] == 1.75
+    assert cpu == {"name": "cpu", "temp_celsius": 65.0, "age_s": 0.0, "error": None}, "a press brings the tick"
+    assert nvme["name"] == "nvme" and nvme["age_s"] == 0.0
     assert status["button"] == {"watching": True, "double_presses": 1, "holds": 0, "pulses_ignored": 1}
-    assert status["bus_errors"] == 0
+    assert (status["bus_errors"], status["firmware_id"]) == (0, 0xA2)
+
+
+def test_an_old_case_is_never_asked_for_its_firmware(make_rig: MakeRig, make_caller: MakeCaller) -> None:
+    rig = make_rig(Config(case=CaseConfig(protocol="legacy")), legacy=True)
+    rig.run(120)
+    status = make_caller(rig).status()
+    assert (status["health"]["state"], status["firmware_id"]) == ("ok", None)
+    assert all(transfer.value is not None for transfer in rig.case.mcu.transfers), "nothing is read"
+
+
+def test_problems_have_their_name_and_how_long_they_have_lasted(make_rig: MakeRig, make_caller: MakeCaller) -> None:
+    rig = make_rig(ConfigFile("intervall: 1"))
+    rig.run(10)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(30)
+    health = make_caller(rig).status()["health"]
+    assert [problem.split(":")[0] for problem in health["problems"]] == ["configuration", "sensor cpu"]
+    assert health["ages_s"] == pytest.approx([40.0, 28.5], abs=1)
 
 
 def test_status_ages_a_reading_that_does_not_come(rig: VirtualRig, call: Caller) -> None:
@@ -494,7 +515,7 @@ def test_a_bad_reload_tells_every_problem_and_changes_nothing(make_rig: MakeRig,
     assert name == "Failed"
     assert [reason.split(":")[1] for reason in parameters["reasons"]] == ["2", "3", "4"]
     assert call.ask("GetCurves")["curves"][0]["critical_celsius"] == 70
-    assert call.status()["health"] == {"state": "ok", "problems": []}
+    assert call.status()["health"]["state"] == "ok"
 
 
 @pytest.mark.parametrize("problems", [300, 3500])
@@ -577,7 +598,49 @@ def test_a_monitor_hears_something_before_ctl_gives_up(
     times = [started_s, *(at_s for at_s, _ in heard(rig, caller, 60))]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert max(gaps) < WAIT_MAX_S / 2
-    assert len(times) <= 62
+    assert len(times) <= 63, "the start, the answer, and a second's worth 61 times"
+
+
+def test_a_tick_that_comes_late_does_not_make_the_next_second_longer(rig: VirtualRig) -> None:
+    rig.run(10)
+    published_s: list[float] = []
+    publisher = Publisher(Notifier(0.0))
+    publisher.listeners.append(lambda status: published_s.append(status["uptime_s"]))
+    for tick in range(100):
+        late_s = 0.004 if tick % 3 else 0.0
+        publisher.tick(rig.clock.now_s + tick / 2 + late_s, rig.daemon, None)
+    gaps_s = [later - earlier for earlier, later in pairwise(published_s)]
+    assert len(gaps_s) > 10 and max(gaps_s) < 1.1
+
+
+def test_a_monitor_hears_of_a_press_before_the_next_tick(rig: VirtualRig, call: Caller) -> None:
+    call.call(f"{CONTROL}.Monitor", more=True)
+    rig.run(3.2)
+    call.read()
+    for count in (1, 2, 3):
+        rig.case.press(Gesture.DOUBLE_PRESS)
+        pressed_s = rig.clock.now_s
+        rig.daemon.loop.run_once()
+        assert rig.clock.now_s == pressed_s
+        [message] = call.read()
+        assert message["parameters"]["status"]["button"]["double_presses"] == count
+
+
+def test_a_reason_that_changes_with_each_tick_is_neither_published_at_once_nor_logged(rig: VirtualRig) -> None:
+    rig.run(20)
+    rig.log_lines.clear()
+    published_s: list[float] = []
+    reasons: set[str] = set()
+    rig.daemon.publisher.listeners.append(lambda _status: published_s.append(rig.clock.now_s))
+
+    def shake() -> None:
+        rig.case.fixed_celsius = 40.0 + rig.clock.now_s % 5
+        reasons.add(rig.daemon.status()["reason"])
+
+    rig.run(10, shake)
+    assert len(reasons) >= 8 and all("needs no fan" in reason for reason in reasons)
+    assert min(later - earlier for earlier, later in pairwise(published_s)) >= 0.999
+    assert rig.log_lines == []
 
 
 def test_a_monitor_hears_of_the_state_and_of_each_change_at_once(rig: VirtualRig, call: Caller) -> None:

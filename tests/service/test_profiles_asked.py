@@ -63,7 +63,7 @@ def test_a_profile_begins_and_ends_with_its_time_of_day(warm: VirtualRig) -> Non
     assert (warm.fan_percent, profile(warm)) == (70, by_clock("07:00"))
     warm.run(12)
     assert warm.fan_percent == 30, "after the hold, as after any warm spell"
-    assert warm.daemon.status()["reason"] == "cpu at 65.0 C: 30 %, the highest that is allowed"
+    assert warm.daemon.status()["reason"] == "cpu at 65.0 C: 30 %, the most that max_percent allows"
     warm.minute = 7 * 60
     warm.run(2)
     assert (warm.fan_percent, profile(warm)) == (70, None)

@@ -335,12 +335,12 @@ def test_the_status_has_temperature_duty_mode_and_health(systemd: Systemd, make_
     rig = make_rig()
     rig.case.fixed_celsius = 65.0
     rig.run(5)
-    assert systemd.heard("STATUS")[-1] == "STATUS=65 C, fan 70 %, automatic, ok"
+    assert systemd.heard("STATUS")[-1] == "STATUS=cpu 65 C, fan 70 %, automatic, ok"
     rig.daemon.set_manual(90, None)
     rig.case.line_held_by = "another"
     rig.daemon.button.close()
     rig.run(10)
-    assert systemd.heard("STATUS")[-1] == "STATUS=65 C, fan 90 %, manual, degraded"
+    assert systemd.heard("STATUS")[-1] == "STATUS=cpu 65 C, fan 90 %, manual, degraded (button)"
 
 
 def test_the_status_never_comes_more_than_once_a_second_and_ends_up_true(systemd: Systemd, make_rig: MakeRig) -> None:
@@ -356,7 +356,7 @@ def test_the_status_never_comes_more_than_once_a_second_and_ends_up_true(systemd
     assert all(later - earlier >= 0.999 for earlier, later in pairwise(sent_s))
     rig.case.fixed_celsius = 75.0
     rig.run(2)
-    assert systemd.heard("STATUS")[-1].startswith("STATUS=75 C, fan 100 %")
+    assert systemd.heard("STATUS")[-1].startswith("STATUS=cpu 75 C, fan 100 %")
 
 
 def test_a_reload_is_announced_and_ended(systemd: Systemd, make_rig: MakeRig) -> None:

@@ -73,5 +73,5 @@ def test_a_pipe_gets_a_line_a_second(make_view: MakeView, monkeypatch: pytest.Mo
         view.show(GOOD)
     assert (
         printed().splitlines()[-2:]
-        == ["60.0 C  fan 40 %  automatic, profile night until 07:00  ok  the curve of cpu"] * 2
+        == ["60.0 C (cpu)  fan 40 %  automatic, profile night until 07:00  ok  the curve of cpu"] * 2
     )

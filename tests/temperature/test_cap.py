@@ -92,7 +92,7 @@ def test_a_cap_below_the_lowest_duty_that_turns_the_fan_is_that_one() -> None:
 
 
 def test_the_reason_says_that_more_is_not_allowed() -> None:
-    assert run(CAPPED, 65.0).reason == "cpu at 65.0 C: 40 %, the highest that is allowed"
+    assert run(CAPPED, 65.0).reason == "cpu at 65.0 C: 40 %, the most that max_percent allows"
     assert run(CAPPED, 55.0).reason == "cpu at 55.0 C asks for 25 %"
 
 

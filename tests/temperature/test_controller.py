@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from a1d.config.settings import Config, SensorConfig
+from a1d.temperature import reason
 from a1d.temperature.controller import Controller
 from a1d.temperature.curve import Curve, curve_of
 from a1d.temperature.decision import Decision
@@ -646,56 +646,6 @@ def test_the_longest_tick_interval_is_no_gap(late_s: float) -> None:
     assert seen[-1] == 0
 
 
-# -- the reason in words ---------------------------------------------------------------------------
-
-
-def automatic(loop: Loop) -> Decision:
-    return loop.tick(60.0, 40.0)
-
-
-def slowing(loop: Loop) -> Decision:
-    loop.tick(60.0, 40.0)
-    loop.tick(40.0, 40.0)
-    return loop.run(4, 40.0, 40.0)
-
-
-def by_hand(loop: Loop) -> Decision:
-    loop.hold(60)
-    return loop.tick(40.0, 40.0)
-
-
-def by_hand_for_a_while(loop: Loop) -> Decision:
-    loop.hold(60, 900.5)
-    return loop.tick(40.0, 40.0)
-
-
-def critical(loop: Loop) -> Decision:
-    loop.hold(0)
-    return loop.tick(40.0, 76.0)
-
-
-def blind(loop: Loop) -> Decision:
-    loop.tick(40.0, 40.0)
-    return loop.run(2, 40.0, None)
-
-
-@pytest.mark.parametrize(
-    ("situation", "words"),
-    [
-        (automatic, ["cpu", "60.0 C", "40 %"]),
-        (slowing, ["slowing in 6"]),
-        (by_hand, ["by hand", "fan auto"]),
-        (by_hand_for_a_while, ["by hand", "15m"]),
-        (critical, ["nvme", "76.0 C", "100 %"]),
-        (blind, ["nvme", "100 %"]),
-    ],
-)
-def test_the_reason_says_in_words_what_decided(situation: Callable[[Loop], Decision], words: list[str]) -> None:
-    reason = situation(Loop(TWO)).reason
-    assert all(word in reason for word in words), reason
-    assert reason.isascii()
-
-
 # -- any sequence of events ------------------------------------------------------------------------
 
 RELOADS = [
@@ -749,7 +699,7 @@ class AnyEvents(RuleBasedStateMachine):
         loop, before = self.loop, self.before
         decision = loop.tick(cpu, nvme, after_s=after_s)
         duty, now_s, fan, lease = decision.duty_percent, loop.now_s, loop.config.fan, loop.controller.lease
-        by_hand = "by hand" in decision.reason
+        by_hand = decision.why[0] is reason.by_hand
 
         heard_s = {s.name: loop.last[s.name].at_s if s.name in loop.last else START_S for s in loop.config.sensors}
         hot = {name for name, at_s in heard_s.items() if now_s - at_s >= (MISSED_MAX - 0.5) * TICK_S}

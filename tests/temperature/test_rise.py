@@ -142,7 +142,7 @@ def test_a_lone_reading_starts_nothing_and_beats_no_manual_duty(leap: float) -> 
     assert loop.tick(leap).duty_percent == 0
     assert loop.run(30, 45.0).duty_percent == 0
     loop.controller.set_manual(0, None)
-    assert loop.tick(leap).reason.startswith("set by hand")
+    assert loop.tick(leap).reason.startswith("0 % set by hand")
     assert not loop.controller.is_emergency
 
 
@@ -236,4 +236,4 @@ def test_a_lost_sensor_is_failsafe_whatever_came_before(history: list[float | No
 def test_the_reason_says_why_it_does_not_rise_yet() -> None:
     loop = Loop()
     loop.run(60, 50.0)
-    assert loop.tick(60.0).reason.startswith("cpu at 60.0 C, counted as ")
+    assert loop.tick(60.0).reason.startswith("cpu at 60.0 C gets 42 % if that lasts ")
