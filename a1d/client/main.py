@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (status, watch, curve):
         command.add_argument("--json", action="store_true", help="print JSON, a line each time")
     doctor = add("doctor", _doctor, "Say what is wrong with this machine, and the command that mends it.")
-    doctor.add_argument("--fan", action="store_true", help="try whether the fan moves air: 8 minutes, Ctrl-C ends it")
+    doctor.add_argument("--fan", action="store_true", help="try whether the fan moves air: 10 minutes, Ctrl-C ends it")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     report = add("report", _report, "Write what a bug report needs into a file. Read it before you send it.")
     report.add_argument("file", nargs="?", default="a1d-report.txt", help="a new file (%(default)s), or - to print it")

@@ -68,7 +68,7 @@ def parse(text: str, model: str) -> list[Setting]:
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(" \t\r")
         if line.startswith("["):
-            section = line[1:].partition("]")[0]
+            section = line[1 : line.find("]")] if "]" in line else ""
             if section == "all":
                 is_model = is_other = True
             elif section.startswith(("pi", "cm", "board-type")):

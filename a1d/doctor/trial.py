@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from a1d.doctor.air import STEPS_PERCENT, Sample
+from a1d.doctor.air import STEPS_PERCENT, Sample, step_of
 from a1d.errors import A1dError
 
 LEASE_S = 25.0  # if the doctor is killed, automatic control is back by then
@@ -77,7 +77,8 @@ def try_fan(
         for duty_percent in STEPS_PERCENT:
             ours = duty_percent
             samples += _step(daemon, duty_percent, critical_celsius, (clock, sleep), step_s)
-            say(f"{duty_percent:3} % for {step_s:g} s: {samples[-1].temp_celsius:.1f} C")
+            if step := step_of(samples, duty_percent):
+                say(f"{duty_percent:3} %: {step.end_celsius:.1f} C in the end")
     except _TakenOver as error:
         ours = None  # what somebody else has set is not ours to end
         raise StoppedError(str(error)) from None
