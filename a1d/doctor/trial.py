@@ -73,10 +73,12 @@ def try_fan(
     samples: list[Sample] = []
     ours: int | None = None
     try:
+        # A V3 confirms; an old case cannot (L1), and then never does.
+        confirms = daemon.status()["duty_confirmed_percent"] is not None
         daemon.load()
         for duty_percent in STEPS_PERCENT:
             ours = duty_percent
-            samples += _step(daemon, duty_percent, critical_celsius, (clock, sleep), step_s)
+            samples += _step(daemon, duty_percent, critical_celsius, (clock, sleep), step_s, confirms)
             if step := step_of(samples, duty_percent):
                 say(f"{duty_percent:3} %: {step.end_celsius:.1f} C in the end")
     except _TakenOver as error:
@@ -101,12 +103,13 @@ class _TakenOver(Exception):
     pass
 
 
-def _step(
+def _step(  # noqa: PLR0917 - once, above
     daemon: Daemon,
     duty_percent: int,
     critical_celsius: float,
     time: tuple[Callable[[], float], Callable[[float], None]],
     step_s: float,
+    confirms: bool,
 ) -> list[Sample]:
     clock, sleep = time
     samples: list[Sample] = []
@@ -124,7 +127,8 @@ def _step(
             raise _TakenOver("stopped: somebody else has set the fan, or a1d was started anew")
         held = status["manual_percent"]
         _check_heat(status, critical_celsius)
-        _check_duty(status, held, clock() - begin_s)
+        if clock() - begin_s > _CONFIRM_MAX_S:
+            _check_duty(status, held, confirms)
         samples.append(Sample(clock(), duty_percent, status["temp_celsius"], daemon.load()))
     return samples
 
@@ -138,10 +142,10 @@ def _check_heat(status: Status, critical_celsius: float) -> None:
         raise StoppedError(f"stopped at {temp:.1f} C: the trial ends at {limit:g} C. Try again with less to do")
 
 
-def _check_duty(status: Status, held: int, since_s: float) -> None:
-    if status["duty_percent"] != held and since_s > _CONFIRM_MAX_S:
+def _check_duty(status: Status, held: int, confirms: bool) -> None:
+    if status["duty_percent"] != held:
         raise StoppedError(f"stopped: a1d gives the fan {status['duty_percent']} % instead ({status['reason']})")
     confirmed = status["duty_confirmed_percent"]
-    if confirmed not in (None, held) and since_s > _CONFIRM_MAX_S:
-        text = f"stopped: the case is at {confirmed} % and does not take {held} %; 'a1d-ctl status' says more"
-        raise StoppedError(text)
+    if confirms and confirmed != held:
+        at = "has confirmed no duty" if confirmed is None else f"is at {confirmed} %"
+        raise StoppedError(f"stopped: the case {at}, where {held} % was asked for; 'a1d-ctl status' says more")
