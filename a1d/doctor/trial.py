@@ -71,21 +71,22 @@ def try_fan(
     the daemon refuses or goes away.
     """
     samples: list[Sample] = []
-    ours: int | None = None
+    ours = False
     try:
         # A V3 confirms; an old case cannot (L1), and then never does.
         confirms = daemon.status()["duty_confirmed_percent"] is not None
+        steps = _Steps(daemon, critical_celsius, confirms, clock, sleep)
         daemon.load()
         for duty_percent in STEPS_PERCENT:
-            ours = duty_percent
-            samples += _step(daemon, duty_percent, critical_celsius, (clock, sleep), step_s, confirms)
+            ours = True
+            samples += steps.hold(duty_percent, step_s)
             if step := step_of(samples, duty_percent):
                 say(f"{duty_percent:3} %: {step.end_celsius:.1f} C in the end")
     except _TakenOver as error:
-        ours = None  # what somebody else has set is not ours to end
+        ours = False  # what somebody else has set is not ours to end
         raise StoppedError(str(error)) from None
     finally:
-        if ours is not None:
+        if ours:
             _resume(daemon, say)
     return samples
 
@@ -103,34 +104,42 @@ class _TakenOver(Exception):
     pass
 
 
-def _step(  # noqa: PLR0917 - once, above
-    daemon: Daemon,
-    duty_percent: int,
-    critical_celsius: float,
-    time: tuple[Callable[[], float], Callable[[float], None]],
-    step_s: float,
-    confirms: bool,
-) -> list[Sample]:
-    clock, sleep = time
-    samples: list[Sample] = []
-    begin_s = clock()
-    renew_s = begin_s
-    held = None
-    while (now_s := clock()) < begin_s + step_s:
-        if now_s >= renew_s:
-            if overridden := daemon.hold(duty_percent, LEASE_S):
-                raise StoppedError(f"stopped: {overridden}")
-            renew_s = now_s + _RENEW_S
-        sleep(_LOOK_S)
-        status = daemon.status()
-        if status["mode"] != "manual" or (held is not None and status["manual_percent"] != held):
-            raise _TakenOver("stopped: somebody else has set the fan, or a1d was started anew")
-        held = status["manual_percent"]
-        _check_heat(status, critical_celsius)
-        if clock() - begin_s > _CONFIRM_MAX_S:
-            _check_duty(status, held, confirms)
-        samples.append(Sample(clock(), duty_percent, status["temp_celsius"], daemon.load()))
-    return samples
+class _Steps:
+    def __init__(
+        self,
+        daemon: Daemon,
+        critical_celsius: float,
+        confirms: bool,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._daemon = daemon
+        self._critical_celsius = critical_celsius
+        self._confirms = confirms
+        self._clock = clock
+        self._sleep = sleep
+
+    def hold(self, duty_percent: int, step_s: float) -> list[Sample]:
+        """One step: its samples, or an error as soon as it must end."""
+        samples: list[Sample] = []
+        begin_s = renew_s = self._clock()
+        held = None
+        while (now_s := self._clock()) < begin_s + step_s:
+            if now_s >= renew_s:
+                if overridden := self._daemon.hold(duty_percent, LEASE_S):
+                    raise StoppedError(f"stopped: {overridden}")
+                renew_s = now_s + _RENEW_S
+            self._sleep(_LOOK_S)
+            status = self._daemon.status()
+            if status["mode"] != "manual" or (held is not None and status["manual_percent"] != held):
+                raise _TakenOver("stopped: somebody else has set the fan, or a1d was started anew")
+            held = status["manual_percent"]
+            now_s = self._clock()
+            _check_heat(status, self._critical_celsius)
+            if now_s - begin_s > _CONFIRM_MAX_S:
+                _check_duty(status, held, self._confirms)
+            samples.append(Sample(now_s, duty_percent, status["temp_celsius"], self._daemon.load()))
+        return samples
 
 
 def _check_heat(status: Status, critical_celsius: float) -> None:
