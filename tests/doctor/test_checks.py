@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -399,3 +400,11 @@ def test_the_list_of_other_daemons_is_the_one_that_installing_refuses_by(machine
     assert refused.returncode == 1
     assert "blow.service" in refused.stderr
     assert "blow.service" in " ".join(each.fact for each in machine.results() if each.check == "other daemons")
+
+
+def test_every_row_that_is_named_is_in_the_table_of_the_hardware() -> None:
+    here = Path(checkup.__file__).parent
+    named = set(re.findall(r"\b([MBPTL]\d{1,2})\b", "".join(path.read_text() for path in here.glob("*.py"))))
+    table = (here.parents[1] / "docs/hardware.md").read_text()
+    assert len(named) > 8
+    assert [row for row in sorted(named) if f"\n| {row} |" not in table] == []
