@@ -40,7 +40,9 @@ def _config_txt(system: System) -> list[Result]:
     name, settings = boot
     uart0 = config_txt.last(settings, "uart0")
     state = f"line {uart0.line} of {name} says uart0={uart0.value or 'on'}" if uart0 else f"{name} does not set uart0"
-    text = f"{state}; the vendor sets dtparam=uart0=on, so that the case sees when the Pi is off (P5, by users' reports)"
+    text = (
+        f"{state}; the vendor sets dtparam=uart0=on, so that the case sees when the Pi is off (P5, by users' reports)"
+    )
     results = [info("uart0", text)]
     fan = config_txt.last(settings, "cooling_fan")
     if config_txt.is_on(fan) and fan is not None:

@@ -19,7 +19,7 @@ def checks(system: System) -> list[Result]:
     if found:
         results.append(accounts.check_access(system, "I2C access", device, found))
         results.append(_holder(system))
-    return [*results, _case(system), *_errors(system)]
+    return [*results, _case(system, found is not None), *_errors(system)]
 
 
 def _there(system: System, device: str) -> Result:
@@ -78,12 +78,14 @@ def _holder(system: System) -> Result:
     return ok(_HOLDER, f"no kernel driver holds {where}")
 
 
-def _case(system: System) -> Result:
+def _case(system: System, has_bus: bool) -> Result:
     status, protocol = system.status, system.config.case.protocol
     if status is None:
         return info(_CASE, "not asked: only the daemon talks to the case, and it does not answer")
     if status["simulated"]:
         return info(_CASE, "the daemon that answers drives a simulated case")
+    if not has_bus:
+        return info(_CASE, "nobody can ask it without its bus")
     confirmed = status["duty_confirmed_percent"]
     if confirmed is not None:
         firmware = status.get("firmware_id")
@@ -92,6 +94,8 @@ def _case(system: System) -> Result:
         return ok(_CASE, f"it has confirmed a duty of {confirmed} %{which}{odd}")
     if protocol == "legacy":
         return info(_CASE, "an old case (setting case.protocol: legacy) cannot confirm anything (L1)")
+    if status["health"]["state"] == "ok":  # as in the second after each change
+        return info(_CASE, "it has not confirmed the present duty yet; ask again in a few seconds", "a1d-ctl doctor")
     return fail(_CASE, "it has confirmed no duty to the daemon", "a1d-ctl status")
 
 

@@ -24,7 +24,7 @@ def checks(system: System) -> list[Result]:
         ]
     chip = next((chip for label in button.chips for chip in chips if chip.label == label), None)
     if chip is None:
-        return [_no_chip(system, chips), *_overlays(system)]
+        return [_no_chip(system, chips), *_by_the_daemon(system), *_overlays(system)]
     results = [ok(_CHIP, f"{chip.path} is {chip.label}")]
     if found := system.stat(chip.path):
         results.append(accounts.check_access(system, "GPIO access", chip.path, found))
@@ -39,6 +39,13 @@ def _no_chip(system: System, chips: list[Chip]) -> Result:
         return info(_CHIP, f"not seen which chip is {wanted}: {which}", "sudo a1d-ctl doctor")
     labels = ", ".join(f"{chip.path} {chip.label}" for chip in chips) or "none"
     return fail(_CHIP, f"no GPIO chip is labelled {wanted} (setting button.chips); found {labels}", "gpiodetect")
+
+
+def _by_the_daemon(system: System) -> list[Result]:
+    status = system.status
+    if status is None or status["simulated"] or not status["button"]["watching"]:
+        return []
+    return [ok(_LINE, "the daemon watches it")]
 
 
 def _line(system: System, chip: Chip) -> Result:

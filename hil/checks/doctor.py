@@ -41,6 +41,7 @@ def well(rig: Rig) -> str:
     if rig.name != "virtual":
         raise NotHere("whether a machine in use is well is not known")
     rig.configure_as_installed()
+    rig.wait("the case", lambda: rig.status()["duty_confirmed_percent"] is not None, 10)
     transfers = len(rig.transfers())
     for before in ("", _AS_STRANGER):
         code, results = _examine(rig, before)
@@ -62,7 +63,9 @@ def sick(rig: Rig) -> str:
         raise NotHere("nothing is broken on a machine in use")
     with ExitStack() as back:
         back.callback(rig.configure_as_installed)
-        back.callback(lambda: rig.wait("the bus", lambda: rig.health() == "ok", 20))
+        # The kernel lets go of the old bus when a1d has closed it, and that is when it next wants something of it.
+        back.callback(lambda: rig.wait("the case", lambda: rig.status()["duty_confirmed_percent"] is not None, 20))
+        back.callback(lambda: rig.wait("the bus", Path("/dev/i2c-1").exists, 120))
         rig.write_config("fan: {hold: soon}\n")
         back.callback(rig.write_config, "")
         rig.bus(False)

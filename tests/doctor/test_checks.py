@@ -204,7 +204,12 @@ CASES: dict[str, tuple[Break, str, str, str, str]] = {
         put("/sys/bus/i2c/devices/1-001a/name", "fan\n"),
         *("warn", "I2C address", "without a driver", "ls"),
     ),
-    "an unsure case": (says(duty_confirmed_percent=None), "FAIL", "case", "confirmed no duty", "a1d-ctl status"),
+    "a case that confirms nothing": (
+        says(duty_confirmed_percent=None, health={"state": "degraded", "problems": ["nothing answers"]}),
+        *("FAIL", "case", "confirmed no duty", "a1d-ctl status"),
+    ),
+    "a case that has not confirmed yet": (says(duty_confirmed_percent=None), "info", "case", "not confirmed the", ""),
+    "a case whose bus is gone": (NO_BUS, "info", "case", "without its bus", ""),
     "an old case": (
         both(put(CONFIG, "case: {protocol: legacy}\n"), says(duty_confirmed_percent=None)),
         *("info", "case", "L1", ""),
@@ -316,6 +321,14 @@ def test_what_is_wrong_is_said_with_what_mends_it(machine: FakeMachine, what: st
 def test_every_check_was_seen_both_good_and_bad(machine: FakeMachine) -> None:
     good = {result.check for result in machine.results() if result.state == "ok"}
     assert good - {check for _change, state, check, _fact, _mend in CASES.values() if state != "ok"} == {"GPIO access"}
+
+
+def test_who_may_not_open_the_chip_is_told_what_the_daemon_says(machine: FakeMachine) -> None:
+    chips(Chip("/dev/gpiochip0", "", error="Permission denied"))(machine)
+    found = [result for result in machine.results() if result.check == "button line"]
+    assert [(each.state, each.fact) for each in found] == [("ok", "the daemon watches it")]
+    OFF(machine)
+    assert not [result for result in machine.results() if result.check == "button line"]
 
 
 def test_the_groups_of_the_line_are_looked_at_as_those_of_the_bus(machine: FakeMachine) -> None:
