@@ -79,7 +79,7 @@ def _holder(system: System) -> Result:
 
 
 def _case(system: System, has_bus: bool) -> Result:
-    status, protocol = system.status, system.config.case.protocol
+    status = system.status
     if status is None:
         return info(_CASE, "not asked: only the daemon talks to the case, and it does not answer")
     if status["simulated"]:
@@ -87,14 +87,18 @@ def _case(system: System, has_bus: bool) -> Result:
     if not has_bus:
         return info(_CASE, "nobody can ask it without its bus")
     confirmed = status["duty_confirmed_percent"]
-    if confirmed is not None:
-        firmware = status.get("firmware_id")
-        which = "" if firmware is None else f"; firmware id 0x{firmware:02X}"
-        odd = "" if firmware in (None, FIRMWARE_KNOWN) else ", which a1d does not know (M3)"
-        return ok(_CASE, f"it has confirmed a duty of {confirmed} %{which}{odd}")
-    if protocol == "legacy":
+    if confirmed is None:
+        return _unconfirmed(system, status["health"]["state"])
+    firmware = status.get("firmware_id")
+    which = "" if firmware is None else f"; firmware id 0x{firmware:02X}"
+    odd = "" if firmware in (None, FIRMWARE_KNOWN) else ", which a1d does not know (M3)"
+    return ok(_CASE, f"it has confirmed a duty of {confirmed} %{which}{odd}")
+
+
+def _unconfirmed(system: System, state: str) -> Result:
+    if system.config.case.protocol == "legacy":
         return info(_CASE, "an old case (setting case.protocol: legacy) cannot confirm anything (L1)")
-    if status["health"]["state"] == "ok":  # as in the second after each change
+    if state == "ok":  # as in the second after each change
         return info(_CASE, "it has not confirmed the present duty yet; ask again in a few seconds", "a1d-ctl doctor")
     return fail(_CASE, "it has confirmed no duty to the daemon", "a1d-ctl status")
 

@@ -45,7 +45,8 @@ def _program(system: System, program: str, found: os.stat_result) -> Result:
         at = system.stat(interpreter)
         if at is None or not at.st_mode & 0o111:
             return fail(_HOOK, f"{program} is run by {interpreter}, which is not there: {_STAYS_ON}", system.reinstall)
-    if found.st_dev != os.stat(system.path("/")).st_dev and not system.exists("/etc/NIXOS"):
+    root = system.stat("/")
+    if root is not None and found.st_dev != root.st_dev and not system.exists("/etc/NIXOS"):
         text = f"{program} is not on the file system of /, and is unmounted before its turn comes: {_STAYS_ON}"
         return fail(_HOOK, text, "sudo make uninstall && sudo make install   # with a PREFIX on /")
     return ok(_HOOK, f"{program} is executable and on the file system of /")

@@ -323,6 +323,21 @@ def test_every_check_was_seen_both_good_and_bad(machine: FakeMachine) -> None:
     assert good - {check for _change, state, check, _fact, _mend in CASES.values() if state != "ok"} == {"GPIO access"}
 
 
+def test_a_hook_on_another_file_system_is_gone_when_its_turn_comes(machine: FakeMachine, mocker: MockerFixture) -> None:
+    real = System.stat
+
+    def elsewhere(system: System, name: str) -> os.stat_result | None:
+        found = real(system, name)
+        return os.stat_result([*found[:2], found.st_dev + 1, *found[3:]]) if found and name == HOOK else found
+
+    mocker.patch.object(System, "stat", elsewhere)
+    (found,) = (result for result in machine.results() if result.check == "power-cut hook")
+    assert (found.state, "not on the file system of /" in found.fact) == ("FAIL", True)
+    machine.put("/etc/NIXOS", "")
+    (found,) = (result for result in machine.results() if result.check == "power-cut hook")
+    assert found.state == "ok", "its store may be one of its own, and is there to the end"
+
+
 def test_who_may_not_open_the_chip_is_told_what_the_daemon_says(machine: FakeMachine) -> None:
     chips(Chip("/dev/gpiochip0", "", error="Permission denied"))(machine)
     found = [result for result in machine.results() if result.check == "button line"]
