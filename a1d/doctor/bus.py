@@ -90,7 +90,7 @@ def _case(system: System, has_bus: bool) -> Result:
     if confirmed is None:
         return _unconfirmed(system, status["health"]["state"])
     firmware = status.get("firmware_id")
-    which = "" if firmware is None else f"; firmware id 0x{firmware:02X}"
+    which = "" if firmware is None else f"; firmware id 0x{int(firmware):02X}"
     odd = "" if firmware in (None, FIRMWARE_KNOWN) else ", which a1d does not know (M3)"
     return ok(_CASE, f"it has confirmed a duty of {confirmed} %{which}{odd}")
 

@@ -16,6 +16,7 @@ from a1d import __version__
 from a1d.doctor import report
 from a1d.doctor.redact import Redaction, redaction_of
 from tests.client.hostile import listening, reply
+from tests.client.test_words import GOOD
 from tests.doctor.machine import CONFIG, FakeMachine
 
 CTL = [sys.executable, "-m", "a1d.client.main", "--socket"]
@@ -187,7 +188,10 @@ def test_doctor_for_programs(tmp_path: Path) -> None:
     assert {each["state"] for each in found["results"]} <= {"ok", "warn", "FAIL", "info"}
 
 
-@pytest.mark.parametrize("answer", [b"\0", b"{}\0", b"no\0", reply({"status": {"version": 3}})])
+LIES = [b"\0", b"{}\0", b"no\0", reply({"status": {"version": 3}}), reply({"status": {**GOOD, "firmware_id": "x"}})]
+
+
+@pytest.mark.parametrize("answer", LIES)
 def test_a_liar_at_the_socket_is_a_sentence(tmp_path: Path, answer: bytes) -> None:
     with listening(tmp_path / "liar.sock", answer) as liar:
         done = subprocess.run([*CTL, liar.path, "doctor"], capture_output=True, text=True, check=False, timeout=60)
