@@ -24,7 +24,9 @@ def checks(system: System) -> list[Result]:
     results = [result for line in ran.out.splitlines() if (result := _result(system, line))][:_MENTIONED_MAX]
     if not results:
         blind = (
-            "" if os.geteuid() == 0 else " (which programs have the bus open only root can see: sudo a1d-ctl doctor)"
+            ""
+            if system.caller[0] == 0
+            else " (which programs have the bus open only root can see: sudo a1d-ctl doctor)"
         )
         return [ok(_CHECK, f"none that is known is installed or runs{blind}")]
     return results

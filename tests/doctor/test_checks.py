@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 from a1d.doctor import checkup
 from a1d.doctor.chips import Chip
 from a1d.doctor.result import Result
-from a1d.doctor.system import System
+from a1d.doctor.system import Ran, System
 from tests.doctor.machine import BOOT, CONFIG, HOOK, POLKIT, RULES, UNIT, WANTS, ZONE, Break, FakeMachine, snapshot
 
 
@@ -166,6 +166,31 @@ CASES: dict[str, tuple[Break, str, str, str, str]] = {
     "another daemon's hook": (
         both(looked_for, put("/usr/lib/systemd/system-shutdown/argon-shutdown.sh", "#!/bin/sh\n")),
         *("FAIL", "other daemons", "two cut the power", "sudo rm /usr/lib/systemd/system-shutdown/argon-shutdown.sh"),
+    ),
+    "another daemon's process": (
+        lambda m: setattr(m, "listed", Ran(0, "process 77 python3 /etc/argononed.py SERVICE\n")),
+        *("FAIL", "other daemons", "process 77 (python3 /etc/argononed.py SERVICE)", "sudo kill 77"),
+    ),
+    "somebody who has the bus open": (
+        lambda m: setattr(m, "listed", Ran(0, "open 78 /dev/i2c-1 oled.service python3 /opt/oled.py\n")),
+        *(
+            "warn",
+            "other daemons",
+            "(python3 /opt/oled.py) has /dev/i2c-1 open",
+            "systemctl disable --now oled.service",
+        ),
+    ),
+    "the same without a unit": (
+        lambda m: setattr(m, "listed", Ran(0, "open 78 /dev/i2c-1 - i2cget\n")),
+        *("warn", "other daemons", "process 78 (i2cget)", "sudo kill 78"),
+    ),
+    "a search that takes too long": (
+        lambda m: setattr(m, "listed", Ran(None, "", "sh does not answer in time")),
+        *("info", "other daemons", "not looked for: sh does not answer in time", ""),
+    ),
+    "a search that is half blind": (
+        lambda m: setattr(m, "caller", (1000, [991])),
+        *("ok", "other daemons", "only root can see", ""),
     ),
     "no bus, nothing known": (both(NO_BUS, NO_CONFIG_TXT), "FAIL", "I2C bus", "no config.txt", "sudo modprobe i2c-dev"),
     "no bus, never switched on": (
