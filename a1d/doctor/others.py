@@ -33,7 +33,7 @@ def checks(system: System) -> list[Result]:
 
 
 def _result(system: System, line: str) -> Result | None:
-    kind, _, what = line.partition(" ")
+    kind, _, what = line.strip().partition(" ")
     if kind == "file":
         # On NixOS, and after 'systemctl edit --full', ours is in /etc too.
         if what.endswith(f"/{service.UNIT}") and "a1d-failsafe" in (system.read(what) or ""):
