@@ -115,10 +115,10 @@ class System:
 
     def read(self, name: str) -> str | None:
         """The text of a regular file, its first READ_MAX bytes; None if there is none or it may not be read."""
-        data = self.read_bytes(name)
+        data = self.read_raw(name)
         return None if data is None else data.decode("utf-8", "replace")
 
-    def read_bytes(self, name: str) -> bytes | None:
+    def read_raw(self, name: str) -> bytes | None:
         """The same, as bytes."""
         fd = -1
         try:
@@ -186,7 +186,7 @@ class System:
 
     @cached_property
     def _config(self) -> tuple[Config, list[str]]:
-        if self.read_bytes(CONFIG_PATH) is None and (not self.exists(CONFIG_PATH) or CONFIG_PATH in self.unseen):
+        if self.read_raw(CONFIG_PATH) is None and (not self.exists(CONFIG_PATH) or CONFIG_PATH in self.unseen):
             return Config(), []
         try:
             return read_config(self.path(CONFIG_PATH)), []

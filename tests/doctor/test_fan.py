@@ -9,7 +9,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -265,14 +267,17 @@ def test_when_it_does_not_begin(trial: Trial) -> None:
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedDaemon]:
-    daemon = SimulatedDaemon(tmp_path_factory.mktemp("doctor"))
-    try:
-        daemon.wait_notified("READY=1")
-        daemon.call("org.a1d.simulation.SetLoad", watts=3)
-        yield daemon
-    finally:
-        daemon.close()
+def daemon() -> Iterator[SimulatedDaemon]:
+    with tempfile.TemporaryDirectory(prefix="a1d-doctor-") as place:  # where a stranger may enter, too
+        os.chmod(place, 0o711)
+        daemon = SimulatedDaemon(Path(place))
+        try:
+            daemon.wait_notified("READY=1")
+            os.chmod(daemon.run_dir, 0o711)
+            daemon.call("org.a1d.simulation.SetLoad", watts=3)
+            yield daemon
+        finally:
+            daemon.close()
 
 
 @contextlib.contextmanager
@@ -344,9 +349,6 @@ sys.exit(a1d.client.main.main())
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_stranger_is_told_how_to_be_allowed(daemon: SimulatedDaemon) -> None:
     daemon.wait_for("health", "ok", 30)
-    for path in (daemon.run_dir, *daemon.run_dir.parents):
-        if path.stat().st_uid == os.geteuid() and str(path) != "/":
-            path.chmod(path.stat().st_mode | 0o111)
     command = [sys.executable, "-c", STRANGER, "--socket", str(daemon.socket_path), "doctor", "--fan"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
