@@ -17,7 +17,7 @@ test: lint types unit  ## everything that must be green
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/shellcheck systemd/*.sh .ci/run
+	$(BIN)/shellcheck systemd/*.sh a1d/doctor/*.sh .ci/run
 
 types: $(STAMP)
 	$(BIN)/mypy

@@ -5,6 +5,7 @@ set -eu
 say() { printf 'a1d: %s\n' "$*"; }
 
 # The sections of config.txt for one model only that this Pi heeds. Unknown counts as a Pi 5, which the case is for.
+# a1d/doctor/config_txt.py reads the file in the same way, and tests/doctor/test_config_txt.py holds the two together.
 sections() {
     case $(tr -d '\0' 2>/dev/null </sys/firmware/devicetree/base/model) in
         *'Pi 500'*) echo pi5 pi500 ;;

@@ -41,7 +41,7 @@ install_all() {
     check_prefix
     [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "installing needs root: sudo make install"
     check_places
-    DESTDIR=$DESTDIR PREFIX=$PREFIX sh "$SOURCE/systemd/other-daemons.sh" || exit 1
+    DESTDIR=$DESTDIR PREFIX=$PREFIX sh "$SOURCE/a1d/doctor/other-daemons.sh" || exit 1
     check_python
     recover
     install_program

@@ -18,6 +18,8 @@ LINES_MAX = 250
 PURE = [
     "a1d.button.pulses",
     "a1d.config.settings",
+    "a1d.doctor.air",
+    "a1d.doctor.trial",
     "a1d.duration",
     "a1d.temperature.controller",
     "a1d.temperature.cooling",
@@ -99,16 +101,20 @@ def test_what_decides_knows_no_clock_no_files_and_no_thread(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "importer", ["a1d.client", "a1d.sim", "a1d.case", "a1d.config", "a1d.temperature", "a1d.button"]
+    "importer", ["a1d.client", "a1d.doctor", "a1d.sim", "a1d.case", "a1d.config", "a1d.temperature", "a1d.button"]
 )
 def test_the_packages_point_one_way(importer: str) -> None:
-    """config knows nothing of the others; temperature, case and button know only config; nobody needs the daemon."""
+    """config knows nothing of the others; temperature, case and button know only config; nobody needs the daemon.
+
+    a1d-ctl starts the doctor, which asks the daemon as a1d-ctl does.
+    """
     allowed: set[str] = {
         "a1d.config": set[str](),
         "a1d.temperature": {"a1d.config"},
         "a1d.case": {"a1d.config"},
         "a1d.button": {"a1d.config"},
-        "a1d.client": {"a1d.config"},
+        "a1d.client": {"a1d.config", "a1d.doctor"},
+        "a1d.doctor": {"a1d.config", "a1d.client", "a1d.case", "a1d.temperature"},
         "a1d.sim": {"a1d.config", "a1d.temperature", "a1d.button", "a1d.service", "a1d.client"},
     }[importer]
     packages = {name for name, path in MODULES.items() if path.name == "__init__.py"} - {"a1d"}

@@ -104,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     curve = add("curve", _curve, "Show the duty for each temperature.")
     for command in (status, watch, curve):
         command.add_argument("--json", action="store_true", help="print JSON, a line each time")
+    doctor = add("doctor", _doctor, "Say what is wrong with this machine, and the command that mends it.")
+    doctor.add_argument("--fan", action="store_true", help="try whether the fan moves air: 10 minutes, Ctrl-C ends it")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    report = add("report", _report, "Write what a bug report needs into a file. Read it before you send it.")
+    report.add_argument("file", nargs="?", default="a1d-report.txt", help="a new file (%(default)s), or - to print it")
     add("reload", _reload, "Read the configuration again.")
     add("version", _version, "Say which versions these are.")
     sim = group("sim", "press|fault|load|show", "Play with the simulated case of 'a1d --simulate'.")
@@ -163,6 +168,18 @@ def _profile(options: argparse.Namespace) -> None:
 def _curve(options: argparse.Namespace) -> None:
     curves = words.check(_call(options, "GetCurves").get("curves"), [words.CURVE], "curves")
     print(_json(curves) if options.json else "\n".join(map(words.describe_curve, curves)))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from a1d.doctor import command
+
+    return (command.fan if options.fan else command.doctor)(_path(options), options.json)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from a1d.doctor import report
+
+    report.write(_path(options), options.file)
 
 
 def _reload(options: argparse.Namespace) -> None:

@@ -103,6 +103,17 @@ def test_a_known_program_that_runs_without_a_unit_is_found(machine: Machine, sta
     assert "two of them fight" in done.stderr
 
 
+def test_the_doctor_gets_the_same_list(machine: Machine) -> None:
+    put(machine, "/etc/systemd/system/argononed.service", text="[Service]\nExecStart=/usr/sbin/argononed")
+    script = BACKGROUND.format(start="python3 -I /etc/argononed.py 7</dev/i2c-1", seen="argononed.py")
+    listing = "DESTDIR= PREFIX=/opt/a1d sh a1d/doctor/other-daemons.sh --list"
+    said = machine.run(f"{script} echo $pid; mount --bind /var/cgroup /proc/$pid/cgroup; {listing}").stdout
+    pid, *lines = said.splitlines()
+    assert "file /etc/systemd/system/argononed.service" in lines
+    assert f"process {pid} python3 -I /etc/argononed.py " in lines
+    assert f"open {pid} /dev/i2c-1 mine.service python3 -I /etc/argononed.py " in lines
+
+
 def test_who_has_the_bus_or_the_line_open_is_named_with_its_unit_and_nothing_more(machine: Machine) -> None:
     """It may be for another device."""
     start = "python3 /etc/mine.py 7</dev/i2c-1 8</dev/gpiochip4"

@@ -1,6 +1,8 @@
 #!/bin/sh
-# Looks for another daemon for this case: two of them fight over one fan. If there is one, says how to remove it, and
-# fails. A program that has an I2C bus or a GPIO chip open, perhaps for something else, is named and no more.
+# other-daemons.sh [--list]: looks for another daemon for this case: two of them fight over one fan. If there is one,
+# says how to remove it, and fails. A program that has an I2C bus or a GPIO chip open, perhaps for something else, is
+# named and no more. With --list, for a1d-ctl doctor, it only says what there is, in lines of "file PATH",
+# "process PID COMMAND" and "open PID DEVICE UNIT COMMAND" (- for no unit).
 #
 # DESTDIR, PREFIX  as for install.sh; in a scratch root only files are looked at, not processes
 set -eu
@@ -72,16 +74,32 @@ find_processes() {
     done
 }
 
-name_who_has_the_devices() {
+find_openers() {
     find /proc/[0-9]*/fd \( -lname '/dev/i2c-*' -o -lname '/dev/gpiochip*' \) -printf '%p %l\n' 2>/dev/null |
         sed 's|^/proc/||; s|/fd/[0-9]*||' | sort -u | while read -r pid device; do
         if is_ours "$pid"; then continue; fi
+        echo "$pid $device"
+    done
+}
+
+name_who_has_the_devices() {
+    find_openers | while read -r pid device; do
         unit=$(unit_of "$pid")
         say "NOTE: process $pid ($(command_of "$pid")) has $device open. If it drives this case's fan or button, stop it:" \
             "sudo ${unit:+systemctl disable --now }${unit:-kill $pid}"
     done
 }
 
+if [ "${1:-}" = --list ]; then
+    find_files | while read -r file; do echo "file ${file#"$DESTDIR"}"; done
+    [ -z "$DESTDIR" ] || exit 0
+    find_processes | while read -r pid; do echo "process $pid $(command_of "$pid")"; done
+    find_openers | while read -r pid device; do
+        unit=$(unit_of "$pid")
+        echo "open $pid $device ${unit:--} $(command_of "$pid")"
+    done
+    exit 0
+fi
 files=$(find_files)
 processes=
 if [ -z "$DESTDIR" ]; then processes=$(find_processes); fi

@@ -1,0 +1,99 @@
+"""``a1d-ctl report``: everything that a bug report needs, in one file, with nothing personal in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+
+from a1d import __version__
+from a1d.client.words import printable
+from a1d.doctor import checkup, command
+from a1d.doctor.redact import redaction_of
+from a1d.doctor.system import System
+from a1d.errors import A1dError
+from a1d.paths import CONFIG_PATH
+
+_JOURNAL_LINES = 200
+_SECTION_MAX = 64 * 1024  # characters
+_HEAD = """\
+Report of a1d. READ THIS FILE BEFORE YOU SEND IT.
+Host and user names, home directories, serial numbers and network addresses have been replaced, as far as a
+program can know them. Comments and commands in your configuration are as you wrote them."""
+
+
+def write(socket_path: str, name: str) -> None:
+    """Write the report to a new file, or print it if ``name`` is -.
+
+    A1dError if the file exists or cannot be made; nothing is ever overwritten.
+    """
+    if name == "-":
+        print(compose(command.look(socket_path)), end="")
+        return
+    try:
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise A1dError(f"{name} exists already; name another file: a1d-ctl report FILE") from None
+    except OSError as error:
+        raise A1dError(f"{name} cannot be written ({error.strerror}); name another file: a1d-ctl report FILE") from None
+    try:
+        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(compose(command.look(socket_path)))
+    except BaseException:
+        os.unlink(name)  # half a report would be in the way of a whole one
+        raise
+    print(f"{name} is written. Read it before you send it: it should hold nothing personal, but a program cannot know.")
+
+
+def compose(system: System) -> str:
+    """The whole text; each line of it printable."""
+    results = checkup.examine(system)
+    status = system.status
+    sections = {
+        "Versions": _versions(system),
+        "Doctor": checkup.describe(results, False),
+        "Status": json.dumps(status, indent=1) if status is not None else f"none: {system.silence}",
+        f"Configuration ({CONFIG_PATH})": _configuration(system),
+        f"Journal (the last {_JOURNAL_LINES} lines of a1d)": _journal(system),
+    }
+    parts = [_HEAD]
+    for title, text in sections.items():
+        parts.append(f"\n==== {title} ====\n{text.strip()[-_SECTION_MAX:]}")
+    text = redaction_of(system).apply("\n".join(parts))
+    return "\n".join(printable(line) for line in text.split("\n")) + "\n"
+
+
+def _versions(system: System) -> str:
+    release = system.read("/etc/os-release") or ""
+    name = next(
+        (line.partition("=")[2].strip('"') for line in release.splitlines() if line.startswith("PRETTY_NAME=")), ""
+    )
+    status = system.status
+    return "\n".join(
+        [
+            f"a1d-ctl  {__version__}",
+            f"a1d      {status['version'] if status else 'does not answer'}",
+            f"Python   {platform.python_version()} ({sys.executable})",
+            f"kernel   {platform.release()} {platform.machine()}",
+            f"system   {name or 'unknown'}",
+            f"board    {system.model or 'unknown'}",
+        ]
+    )
+
+
+def _configuration(system: System) -> str:
+    text = system.read(CONFIG_PATH)
+    if text is None:
+        return "none, or it may not be read"
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return "\n".join(lines) or "nothing but comments: the built-in settings"
+
+
+def _journal(system: System) -> str:
+    lines = str(_JOURNAL_LINES)
+    command = ("journalctl", "-u", "a1d.service", "-n", lines, "--no-pager", "--no-hostname", "-q", "-o", "short-iso")
+    ran = system.run(*command)
+    if ran.code != 0:
+        return f"not seen: {ran.why or 'journalctl refuses'}"
+    return ran.out.strip() or "empty, or not for you to read: try sudo a1d-ctl report"
