@@ -10,8 +10,7 @@ from typing import Any
 
 import yaml
 
-from a1d.config.reader import key_of
-from a1d.config.settings import PRESETS, Config, FanConfig
+from a1d.config.settings import PRESETS, Config, FanConfig, key_of
 
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|\d+(?:ms|s|m|h|d)", re.ASCII)
 

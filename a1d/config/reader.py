@@ -10,6 +10,7 @@ from typing import Any
 from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
 from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
+from a1d.config.settings import key_of as key_of
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 60
@@ -72,11 +73,6 @@ def config_after_error(error: ConfigError, known: Mapping[str, Any]) -> Config:
         case["protocol"] = error.protocol
     fan = {name: known[name] for name in ("on_stop",) if name in known}
     return Config(fan=FanConfig(**fan), case=CaseConfig(**case))
-
-
-def key_of(field: dataclasses.Field[Any]) -> str:
-    """A field's key in the file: durations drop their ``_s``, times of day their ``_minute``."""
-    return field.name.removesuffix("_s").removesuffix("_minute")
 
 
 class _Reader:
@@ -183,17 +179,16 @@ class _Reader:
         return tuple(profiles)
 
     def _unknown(self, path: tuple[object, ...], known: list[str]) -> None:
-        import difflib
+        from a1d.config.complaint import unknown_key
 
-        close = difflib.get_close_matches(str(path[-1])[:40], known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
-        self.problems.append((self._tree.line(path), f"{_dotted(path)}: unknown key, {hint}"))
+        self.problems.append((self._tree.line(path), unknown_key(path, _dotted(path), known)))
 
     def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
+        from a1d.config.complaint import complaint
+
         written = None if is_key else self._tree.written.get(path)
-        shown = printable(repr(found)) if written is None else written
-        where = _dotted(path) or "the file"
-        self.problems.append((self._tree.line(path), f"{where}: found {shown}, expected {expected}"))
+        text = complaint(_dotted(path) or "the file", expected, found, written, is_key=is_key)
+        self.problems.append((self._tree.line(path), text))
 
 
 def _dotted(path: tuple[object, ...]) -> str:

@@ -7,13 +7,18 @@ Rows such as ``B4`` point into docs/hardware.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from a1d.config import kinds, limits
 
 Points = tuple[tuple[float, float], ...]
 GestureAction = str | tuple[str, ...]
+
+
+def key_of(field: Field[Any]) -> str:
+    """A field's key in the file: durations drop their ``_s``, times of day their ``_minute``."""
+    return field.name.removesuffix("_s").removesuffix("_minute")
 
 
 def _section(default: object, doc: str) -> Any:

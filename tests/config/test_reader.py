@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from a1d.config.kinds import Kind
 from a1d.config.printer import print_config
-from a1d.config.reader import _COMMENTS, key_of, parse_config, read_config
-from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, ProfileConfig, SensorConfig
+from a1d.config.reader import _COMMENTS, parse_config, read_config
+from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, ProfileConfig, SensorConfig, key_of
 from a1d.config.yaml_tree import Tree
 from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
@@ -219,8 +219,8 @@ def test_profiles_are_read_in_the_file_s_order_and_a_time_of_day_needs_no_quotes
         ("night: {from: 22, to: 07:00}", "2: profiles.night.from: found 22, expected a time of day"),
         ("night: {from: 22:00}", "2: profiles.night: found {from: 22:00}, expected both from and to, or neither"),
         ("night: {to: 22:00}", "2: profiles.night: found {to: 22:00}, expected both from and to, or neither"),
-        ("night: {critical_celsius: 90}", "2: profiles.night.critical_celsius: unknown key, "),
-        ("night: {failsafe_percent: 30}", "2: profiles.night.failsafe_percent: unknown key, "),
+        ("night: {critical_celsius: 90}", "2: profiles.night.critical_celsius: belongs under fan:, not under profiles:"),
+        ("night: {failsafe_percent: 30}", "2: profiles.night.failsafe_percent: belongs under fan:, not under profiles:"),
         ("night: quiet", "2: profiles.night: found quiet, expected settings such as preset: ..."),
         ("auto: {preset: quiet}", "2: profiles.auto: found auto, expected a name of letters, digits, - and _"),
         ("none: {preset: quiet}", "2: profiles.none: found none, expected a name of letters"),
