@@ -9,8 +9,7 @@ from typing import Any
 
 from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
-from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
-from a1d.config.settings import key_of as key_of
+from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig, key_of
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 60
@@ -95,7 +94,7 @@ class _Reader:
             at = (*path, key)
             field = fields.get(key)
             if field is None:
-                self._unknown(at, list(fields))
+                self._unknown(at, list(fields), entry)
             elif "kind" in field.metadata:
                 arguments[field.name] = self._option(field.metadata["kind"], entry, at, field.default)
             elif key == "sensors":
@@ -178,16 +177,16 @@ class _Reader:
             profiles.append((str(name), self.section(ProfileConfig, entry, at)))
         return tuple(profiles)
 
-    def _unknown(self, path: tuple[object, ...], known: list[str]) -> None:
+    def _unknown(self, path: tuple[object, ...], known: list[str], value: object) -> None:
         from a1d.config.complaint import unknown_key
 
-        self.problems.append((self._tree.line(path), unknown_key(path, _dotted(path), known)))
+        self.problems.append((self._tree.line(path), unknown_key(path, _dotted(path), known, value)))
 
     def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
         from a1d.config.complaint import complaint
 
         written = None if is_key else self._tree.written.get(path)
-        text = complaint(_dotted(path) or "the file", expected, found, written, is_key=is_key)
+        text = complaint(_dotted(path), expected, found, written)
         self.problems.append((self._tree.line(path), text))
 
 

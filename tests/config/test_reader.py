@@ -191,7 +191,7 @@ def test_a_curve_without_a_preset_is_the_curve_as_ever() -> None:
 
 
 def test_an_unknown_preset_is_said_with_the_known_ones() -> None:
-    assert "found loud, expected quiet or balanced or cool" in problem_of("fan: {preset: loud}")
+    assert "found loud, expected quiet, balanced or cool" in problem_of("fan: {preset: loud}")
 
 
 # -- profiles --------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_profiles_are_read_in_the_file_s_order_and_a_time_of_day_needs_no_quotes
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("night: {preset: loud}", "2: profiles.night.preset: found loud, expected quiet or balanced or cool"),
+        ("night: {preset: loud}", "2: profiles.night.preset: found loud, expected quiet, balanced or cool"),
         (
             "night: {max_percent: 101}",
             "2: profiles.night.max_percent: found 101, expected a whole number from 0 to 100",
