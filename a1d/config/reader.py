@@ -20,19 +20,25 @@ _COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
 
 def read_config(path: str) -> Config:
     """The configuration in the file at ``path``. ConfigError with every problem, and what it names of the case."""
-    data = b""
     try:
         data = read_bounded(path)
-        if len(data) > SIZE_MAX:
-            text = f"{path}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"
-            raise ConfigError([text], *guess_case(data))
-        return parse_config(data.decode("utf-8"), path)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    return config_of(data, path)
+
+
+def config_of(data: bytes, name: str) -> Config:
+    """The configuration in the bytes of the file ``name``, of which SIZE_MAX + 1 are enough; otherwise the same."""
+    if len(data) > SIZE_MAX:
+        raise ConfigError(
+            [f"{name}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"], *guess_case(data)
+        )
+    try:
+        return parse_config(data.decode("utf-8"), name)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         what = f"not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
-        raise ConfigError([f"{path}:{line}: {what}"], *guess_case(data)) from None
+        raise ConfigError([f"{name}:{line}: {what}"], *guess_case(data)) from None
 
 
 def parse_config(text: str, name: str = "config") -> Config:

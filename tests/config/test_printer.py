@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from a1d.config.kinds import duration
 from a1d.config.printer import print_config
 from a1d.config.reader import parse_config
-from a1d.config.settings import PRESETS, ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig, key_of
+from a1d.config.settings import (
+    PRESETS,
+    ButtonConfig,
+    CaseConfig,
+    Config,
+    FanConfig,
+    ProfileConfig,
+    SensorConfig,
+    key_of,
+)
 
 Strategies = dict[str, st.SearchStrategy[Any]]
 

@@ -219,8 +219,14 @@ def test_profiles_are_read_in_the_file_s_order_and_a_time_of_day_needs_no_quotes
         ("night: {from: 22, to: 07:00}", "2: profiles.night.from: found 22, expected a time of day"),
         ("night: {from: 22:00}", "2: profiles.night: found {from: 22:00}, expected both from and to, or neither"),
         ("night: {to: 22:00}", "2: profiles.night: found {to: 22:00}, expected both from and to, or neither"),
-        ("night: {critical_celsius: 90}", "2: profiles.night.critical_celsius: belongs under fan:, not under profiles:"),
-        ("night: {failsafe_percent: 30}", "2: profiles.night.failsafe_percent: belongs under fan:, not under profiles:"),
+        (
+            "night: {critical_celsius: 90}",
+            "2: profiles.night.critical_celsius: belongs under fan:, not under profiles:",
+        ),
+        (
+            "night: {failsafe_percent: 30}",
+            "2: profiles.night.failsafe_percent: belongs under fan:, not under profiles:",
+        ),
         ("night: quiet", "2: profiles.night: found quiet, expected settings such as preset: ..."),
         ("auto: {preset: quiet}", "2: profiles.auto: found auto, expected a name of letters, digits, - and _"),
         ("none: {preset: quiet}", "2: profiles.none: found none, expected a name of letters"),
