@@ -137,6 +137,10 @@ class SensorConfig:
     critical_celsius: float | None = kinds.number(40, 110).optional(
         "A critical temperature of its own; without one, fan.critical_celsius."
     )
+    offset_celsius: float | None = kinds.number(-20, 20).optional(
+        "Added to what it reads, for its curve and the target alone; status shows what it reads.\n"
+        "Above 0 it counts for the critical temperature too, below 0 it does not."
+    )
     interval_s: float | None = kinds.duration(0.1, 3600).optional(
         "How often to read it, a zone at least once a minute, hwmon once an hour; without one, every tick for a zone\n"
         "and every 2 s for hwmon."

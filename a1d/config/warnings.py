@@ -34,17 +34,24 @@ def warnings_of(config: Config) -> list[str]:
 
 
 def curves_of(config: Config) -> Iterator[tuple[str, Points, bool]]:
-    """Each curve that a sensor may use, where it stands, and whether it is linear between its points."""
+    """Each curve that a sensor may use, where it stands, at what is read, and whether it is linear between points."""
     is_linear = config.fan.interpolation == "linear"
-    if any(sensor.curve is None for sensor in config.sensors):
-        yield "fan.curve", config.fan.curve, is_linear
+    offsets = [sensor.offset_celsius or 0.0 for sensor in config.sensors if sensor.curve is None]
+    if offsets:
+        yield "fan.curve", _shifted(config.fan.curve, min(offsets)), is_linear
         for name, profile in config.profiles:
             points = profile.curve or (PRESETS[profile.preset]["curve"] if profile.preset else None)
             if points:
+                points = _shifted(points, min(offsets))
                 yield f"profiles.{name}.curve", points, (profile.interpolation or config.fan.interpolation) == "linear"
     for index, sensor in enumerate(config.sensors):
         if sensor.curve is not None:
-            yield f"sensors[{index}].curve", sensor.curve, is_linear
+            yield f"sensors[{index}].curve", _shifted(sensor.curve, sensor.offset_celsius or 0.0), is_linear
+
+
+def _shifted(points: Points, offset_celsius: float) -> Points:
+    """At what the sensor reads."""
+    return tuple((temp - offset_celsius, duty) for temp, duty in points)
 
 
 def _starts_celsius(points: Points, is_linear: bool) -> float:

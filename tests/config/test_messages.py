@@ -252,7 +252,7 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "sensors:\n  - cpu: cpu-thermal",
         [
-            "2: sensors[0].cpu: unknown key, expected one of name, zone, hwmon, curve, critical_celsius, interval, optional, frozen"
+            "2: sensors[0].cpu: unknown key, expected one of name, zone, hwmon, curve, critical_celsius, offset_celsius, interval, optional, frozen"
         ],
     ),
     (
@@ -472,7 +472,9 @@ SLIPS: list[tuple[str, list[str]]] = [
 ]
 
 # Words of a parser, and Python's way to show a value.
-FOREIGN = re.compile(r"expected <|<block|scanning|parsing|token|'document|\bNone\b|\bTrue\b|\bFalse\b|\['\w|\{'\w|\\x|\\u")
+FOREIGN = re.compile(
+    r"expected <|<block|scanning|parsing|token|'document|\bNone\b|\bTrue\b|\bFalse\b|\['\w|\{'\w|\\x|\\u"
+)
 
 
 def test_there_are_about_a_hundred() -> None:

@@ -31,6 +31,8 @@ def test_the_default_deserves_none() -> None:
         ("fan: {curve: {50: 0, 70: 0}}", ["fan.curve: never rises: all its points say 0 %"]),
         ("profiles: {night: {curve: {75: 100}}}", ["profiles.night.curve: the fan stands still up to 75 C"]),
         ("profiles: {night: {preset: quiet}}", []),
+        ("sensors: [{zone: cpu-thermal, offset_celsius: -20}]", []),
+        ("fan: {curve: {60: 20}}\nsensors: [{zone: cpu-thermal, offset_celsius: -11}]", ["stands still up to 71 C"]),
         ("fan: {on_stop: 0}", ["fan.on_stop: 0 leaves the fan off after a stop"]),
         ("fan: {on_stop: 1}", []),
         ("sensors: [{hwmon: cpu_thermal}]", []),  # the same sensor by its other name
