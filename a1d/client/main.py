@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     curve = add("curve", _curve, "Show the duty for each temperature.")
     for command in (status, watch, curve):
         command.add_argument("--json", action="store_true", help="print JSON, a line each time")
+    add("config", _config, "Show the configuration that the daemon is using.")
     add("reload", _reload, "Read the configuration again.")
     add("version", _version, "Say which versions these are.")
     sim = group("sim", "press|fault|load|show", "Play with the simulated case of 'a1d --simulate'.")
@@ -168,6 +169,11 @@ def _profile(options: argparse.Namespace) -> None:
 def _curve(options: argparse.Namespace) -> None:
     curves = words.check(_call(options, "GetCurves").get("curves"), [words.CURVE], "curves")
     print(_json(curves) if options.json else "\n".join(map(words.describe_curve, curves)))
+
+
+def _config(options: argparse.Namespace) -> None:
+    text = words.check(_call(options, "GetConfig").get("config"), str, "config")
+    print("\n".join(words.lines(text)))
 
 
 def _reload(options: argparse.Namespace) -> None:

@@ -13,12 +13,22 @@ from a1d.config.settings import PRESETS, Config, FanConfig, key_of
 _ROW = re.compile(r" \([A-Z]\d{1,2}\)")  # of docs/hardware.md: for whoever reads the code
 _RANGE = re.compile(r"from (\S+) to ([^\s,]+)")
 _LINE_MAX = 110
-_PLAIN = re.compile(r"[A-Za-z][\w./-]*|\d+(?:ms|s|m|h|d)", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z][\w./-]*|(?:\d+(?:ms|s|m|h|d))+", re.ASCII)
 
 
 def print_config(config: Config) -> str:
     """YAML text for ``config``; reading it gives an equal configuration."""
     return "\n".join(["# a1d configuration. Every key is optional.", *_section(config, "")]) + "\n"
+
+
+def without_arguments(config: Config) -> Config:
+    """``config`` for whoever may not steer: of a gesture's command only the program, its arguments may be secret."""
+    button = config.button
+    double_press, hold = (
+        (action[0], "...") if isinstance(action, tuple) and action[1:] else action
+        for action in (button.double_press, button.hold)
+    )
+    return dataclasses.replace(config, button=dataclasses.replace(button, double_press=double_press, hold=hold))
 
 
 def meaning_of(field: dataclasses.Field[Any]) -> str:
