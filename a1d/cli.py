@@ -42,7 +42,7 @@ class Options:
 def main() -> int:
     """Exit code 0 after a clean stop, 1 if the daemon could not start, 2 for a wrong call, 78 for a bad file."""
     # The service's command line is empty: it is spared argparse, which stays in memory with all that it loads.
-    options = _parser().parse_args(namespace=Options()) if sys.argv[1:] else Options()
+    options = _options() if sys.argv[1:] else Options()
     try:
         if options.check is not None:
             from a1d.check import check
@@ -67,6 +67,14 @@ def main() -> int:
     except OSError as error:  # standard output, most likely
         Log().error(f"cannot go on: {error}")
     return 1
+
+
+def _options() -> Options:
+    parser = _parser()
+    options = parser.parse_args(namespace=Options())
+    if options.strict and options.check is None:
+        parser.error("--strict goes with --check")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
