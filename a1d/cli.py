@@ -32,6 +32,8 @@ class Options:
 
     config: str | None = None
     check: str | None = None
+    strict = False
+    import_from: list[str] | None = None
     print_config = False
     simulate = False
     run_dir: str | None = None
@@ -40,16 +42,16 @@ class Options:
 def main() -> int:
     """Exit code 0 after a clean stop, 1 if the daemon could not start, 2 for a wrong call, 78 for a bad file."""
     # The service's command line is empty: it is spared argparse, which stays in memory with all that it loads.
-    options = _parser().parse_args(namespace=Options()) if sys.argv[1:] else Options()
+    options = _options() if sys.argv[1:] else Options()
     try:
         if options.check is not None:
-            from a1d.config.warnings import warnings_of
+            from a1d.check import check
 
-            # File names may hold bytes that no terminal can be sent.
-            name = options.check.encode("utf-8", "backslashreplace").decode()
-            for warning in warnings_of(read_config(options.check)):
-                print(f"{name}: warning: {warning}")
-            print(f"{name}: fine", flush=True)
+            return check(options.check, strict=options.strict)
+        if options.import_from is not None:
+            from a1d.moving.command import import_settings
+
+            print(import_settings(options.import_from), end="", flush=True)
         elif options.print_config:
             from a1d.config.printer import print_config
 
@@ -67,6 +69,14 @@ def main() -> int:
     return 1
 
 
+def _options() -> Options:
+    parser = _parser()
+    options = parser.parse_args(namespace=Options())
+    if options.strict and options.check is None:
+        parser.error("--strict goes with --check")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
@@ -77,7 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
     parser.add_argument(
-        "--check", metavar="FILE", help="say what is wrong or odd in a configuration; exit code 78 if bad"
+        "--check", metavar="FILE", help="say what is wrong or odd in a configuration ('-': standard input); 78 if bad"
+    )
+    parser.add_argument("--strict", action="store_true", help="with --check: exit code 1 if there is a warning")
+    parser.add_argument(
+        "--import",
+        dest="import_from",
+        metavar="FILE",
+        nargs="+",
+        help="print a configuration from another daemon's files, such as /etc/argononed.conf",
     )
     parser.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     parser.add_argument("--simulate", action="store_true", help="run on a simulated case and show it")

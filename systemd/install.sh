@@ -53,6 +53,7 @@ install_all() {
         sh "$SOURCE/systemd/enable-i2c.sh" "${bus:-1}"
         sync # or a power cut soon after could leave an empty unit, which counts as masked
         start_service
+        offer_import
     fi
 }
 
@@ -217,6 +218,20 @@ start_service() {
     fi
     say "installed and running. Its configuration: $CONFIG"
     "$OPT/bin/a1d-ctl" status || say "that is not all well; the reason is above, and more is in: journalctl -u a1d"
+}
+
+# Never done by itself: what is in use is the user's. Only said of files that can be read, and while nothing is set.
+offer_import() {
+    found=
+    for file in /etc/argononed.conf /etc/argononed-hdd.conf /etc/argoneon.conf; do
+        # Two of them can be for the same fan curve.
+        # shellcheck disable=SC2086 # no word if empty
+        if [ -f "$file" ] && "$OPT/bin/a1d" --import $found "$file" >/dev/null 2>&1; then found="$found $file"; fi
+    done
+    if [ -n "$found" ] && ! grep -qv '^[[:space:]]*\(#.*\)\{0,1\}$' "$CONFIG"; then
+        say "another daemon's settings are in${found}; as a1d's they are printed by: a1d --import$found"
+        say "how to use them: $PREFIX/share/doc/a1d/docs/moving.md"
+    fi
 }
 
 uninstall() {

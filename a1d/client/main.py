@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     report = add("report", _report, "Write what a bug report needs into a file. Read it before you send it.")
     report.add_argument("file", nargs="?", default="a1d-report.txt", help="a new file (%(default)s), or - to print it")
+    add("config", _config, "Show the configuration that the daemon is using.")
     add("reload", _reload, "Read the configuration again.")
     add("version", _version, "Say which versions these are.")
     sim = group("sim", "press|fault|load|show", "Play with the simulated case of 'a1d --simulate'.")
@@ -180,6 +181,11 @@ def _report(options: argparse.Namespace) -> None:
     from a1d.doctor import report
 
     report.write(_path(options), options.file)
+
+
+def _config(options: argparse.Namespace) -> None:
+    text = words.check(_call(options, "GetConfig").get("config"), str, "config")
+    print("\n".join(words.lines(text)))
 
 
 def _reload(options: argparse.Namespace) -> None:

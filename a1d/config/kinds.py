@@ -90,7 +90,7 @@ def _seconds(value: object) -> float:
 
 def choice(*names: str) -> Kind:
     """One of ``names``."""
-    return Kind(" or ".join(names), lambda value: value in names)
+    return Kind(f"{', '.join(names[:-1])} or {names[-1]}", lambda value: value in names)
 
 
 def _is_list(value: Any) -> bool:

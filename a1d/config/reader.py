@@ -9,7 +9,7 @@ from typing import Any
 
 from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
 from a1d.config.kinds import Kind, WrongParts, printable
-from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
+from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig, key_of
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 60
@@ -20,19 +20,25 @@ _COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
 
 def read_config(path: str) -> Config:
     """The configuration in the file at ``path``. ConfigError with every problem, and what it names of the case."""
-    data = b""
     try:
         data = read_bounded(path)
-        if len(data) > SIZE_MAX:
-            text = f"{path}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"
-            raise ConfigError([text], *guess_case(data))
-        return parse_config(data.decode("utf-8"), path)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    return config_of(data, path)
+
+
+def config_of(data: bytes, name: str) -> Config:
+    """The configuration in the bytes of the file ``name``, of which SIZE_MAX + 1 are enough; otherwise the same."""
+    if len(data) > SIZE_MAX:
+        raise ConfigError(
+            [f"{name}: larger than {SIZE_MAX // 1024} KiB; that is no a1d configuration"], *guess_case(data)
+        )
+    try:
+        return parse_config(data.decode("utf-8"), name)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         what = f"not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
-        raise ConfigError([f"{path}:{line}: {what}"], *guess_case(data)) from None
+        raise ConfigError([f"{name}:{line}: {what}"], *guess_case(data)) from None
 
 
 def parse_config(text: str, name: str = "config") -> Config:
@@ -74,11 +80,6 @@ def config_after_error(error: ConfigError, known: Mapping[str, Any]) -> Config:
     return Config(fan=FanConfig(**fan), case=CaseConfig(**case))
 
 
-def key_of(field: dataclasses.Field[Any]) -> str:
-    """A field's key in the file: durations drop their ``_s``, times of day their ``_minute``."""
-    return field.name.removesuffix("_s").removesuffix("_minute")
-
-
 class _Reader:
     """Walks the dataclasses of a1d.config.settings beside a Tree and gathers the problems."""
 
@@ -99,7 +100,7 @@ class _Reader:
             at = (*path, key)
             field = fields.get(key)
             if field is None:
-                self._unknown(at, list(fields))
+                self._unknown(at, list(fields), entry)
             elif "kind" in field.metadata:
                 arguments[field.name] = self._option(field.metadata["kind"], entry, at, field.default)
             elif key == "sensors":
@@ -182,18 +183,17 @@ class _Reader:
             profiles.append((str(name), self.section(ProfileConfig, entry, at)))
         return tuple(profiles)
 
-    def _unknown(self, path: tuple[object, ...], known: list[str]) -> None:
-        import difflib
+    def _unknown(self, path: tuple[object, ...], known: list[str], value: object) -> None:
+        from a1d.config.complaint import unknown_key
 
-        close = difflib.get_close_matches(str(path[-1])[:40], known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
-        self.problems.append((self._tree.line(path), f"{_dotted(path)}: unknown key, {hint}"))
+        self.problems.append((self._tree.line(path), unknown_key(path, _dotted(path), known, value)))
 
     def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
+        from a1d.config.complaint import complaint
+
         written = None if is_key else self._tree.written.get(path)
-        shown = printable(repr(found)) if written is None else written
-        where = _dotted(path) or "the file"
-        self.problems.append((self._tree.line(path), f"{where}: found {shown}, expected {expected}"))
+        text = complaint(_dotted(path), expected, found, written)
+        self.problems.append((self._tree.line(path), text))
 
 
 def _dotted(path: tuple[object, ...]) -> str:

@@ -7,13 +7,18 @@ Rows such as ``B4`` point into docs/hardware.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from a1d.config import kinds, limits
 
 Points = tuple[tuple[float, float], ...]
 GestureAction = str | tuple[str, ...]
+
+
+def key_of(field: Field[Any]) -> str:
+    """A field's key in the file: durations drop their ``_s``, times of day their ``_minute``."""
+    return field.name.removesuffix("_s").removesuffix("_minute")
 
 
 def _section(default: object, doc: str) -> Any:
@@ -131,6 +136,10 @@ class SensorConfig:
     curve: Points | None = kinds.curve_points.optional("A curve of its own; without one, fan.curve.")
     critical_celsius: float | None = kinds.number(40, 110).optional(
         "A critical temperature of its own; without one, fan.critical_celsius."
+    )
+    offset_celsius: float | None = kinds.number(-20, 20).optional(
+        "Added to what it reads, for its curve and the target alone; status shows what it reads.\n"
+        "Above 0 it counts for the critical temperature too, below 0 it does not."
     )
     interval_s: float | None = kinds.duration(0.1, 3600).optional(
         "How often to read it, a zone at least once a minute, hwmon once an hour; without one, every tick for a zone\n"

@@ -1,10 +1,13 @@
-"""What is allowed in a configuration and is probably not meant. Pure."""
+"""What is allowed in a configuration and may leave heat unanswered. Pure; the daemon logs it and status shows it.
+
+What is merely odd, and what only this machine's files can tell, is in a1d/config/oddities.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from a1d.config.settings import Config, Points
+from a1d.config.settings import PRESETS, Config, Points
 from a1d.log import Log
 
 _FIRST_POINT_MAX_CELSIUS = 70.0
@@ -13,25 +16,52 @@ _FIRST_POINT_MAX_CELSIUS = 70.0
 def warnings_of(config: Config) -> list[str]:
     """A sentence for each setting that deserves a second look; a good configuration has none."""
     warnings = []
-    if not any("cpu" in (sensor.zone or "") for sensor in config.sensors):
+    if not any("cpu" in (sensor.zone or sensor.hwmon or "") for sensor in config.sensors):
         warnings.append("sensors: the CPU is not among them, so its heat does not move the fan; add zone: cpu-thermal")
-    for where, points in _curves(config):
-        first_celsius = next((temp for temp, duty in points if duty > 0), None)
-        if first_celsius is not None and first_celsius > _FIRST_POINT_MAX_CELSIUS:
-            starts = f"the fan stands still up to {first_celsius:g} C"
+    for where, points, is_linear in curves_of(config):
+        from_celsius = _starts_celsius(points, is_linear)
+        if len(points) > 1 and points[0][1] == points[-1][1]:
+            warnings.append(f"{where}: never rises: all its points say {points[0][1]:g} %; let it rise with the heat")
+        elif from_celsius > _FIRST_POINT_MAX_CELSIUS:
+            until = f"{from_celsius:g} C" if points[-1][1] else "the critical temperature"
+            starts = f"the fan stands still up to {until}"
             warnings.append(f"{where}: {starts}; a first point at {_FIRST_POINT_MAX_CELSIUS:g} or lower is usual")
     if config.fan.hold_s == 0:
         warnings.append("fan.hold: 0 lets the fan slow down at once, so that it is restless; 10s is usual")
+    if config.fan.on_stop == 0:
+        warnings.append("fan.on_stop: 0 leaves the fan off after a stop, and nobody looks after it; keep is usual")
     return warnings
 
 
-def _curves(config: Config) -> Iterator[tuple[str, Points]]:
-    """Each curve that a sensor uses, and where it stands."""
-    if any(sensor.curve is None for sensor in config.sensors):
-        yield "fan.curve", config.fan.curve
+def curves_of(config: Config) -> Iterator[tuple[str, Points, bool]]:
+    """Each curve that a sensor may use, where it stands, at what is read, and whether it is linear between points."""
+    is_linear = config.fan.interpolation == "linear"
+    offsets = [sensor.offset_celsius or 0.0 for sensor in config.sensors if sensor.curve is None]
+    if offsets:
+        yield "fan.curve", _shifted(config.fan.curve, min(offsets)), is_linear
+        for name, profile in config.profiles:
+            points = profile.curve or (PRESETS[profile.preset]["curve"] if profile.preset else None)
+            if points:
+                points = _shifted(points, min(offsets))
+                yield f"profiles.{name}.curve", points, (profile.interpolation or config.fan.interpolation) == "linear"
     for index, sensor in enumerate(config.sensors):
         if sensor.curve is not None:
-            yield f"sensors[{index}].curve", sensor.curve
+            yield f"sensors[{index}].curve", _shifted(sensor.curve, sensor.offset_celsius or 0.0), is_linear
+
+
+def _shifted(points: Points, offset_celsius: float) -> Points:
+    """At what the sensor reads."""
+    return tuple((temp - offset_celsius, duty) for temp, duty in points)
+
+
+def _starts_celsius(points: Points, is_linear: bool) -> float:
+    """From here on the fan turns; infinite if only the critical temperature starts it."""
+    before = None
+    for temp_celsius, duty_percent in points:
+        if duty_percent > 0:
+            return temp_celsius if before is None or not is_linear else before
+        before = temp_celsius
+    return before if is_linear and before is not None else float("inf")
 
 
 def log_warnings(config: Config, log: Log) -> list[str]:

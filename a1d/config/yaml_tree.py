@@ -58,7 +58,8 @@ class Tree:
         try:
             loader = _TameLoader(text)
         except yaml.reader.ReaderError as error:
-            self.problems.append((text.count("\n", 0, error.position) + 1, f"not valid YAML: {error.reason}"))
+            what = f"a control character (0x{error.character:02x}) is not allowed; delete it, or type it anew"
+            self.problems.append((text.count("\n", 0, error.position) + 1, f"not valid YAML: {what}"))
             return
         try:
             node = loader.get_single_node()
@@ -70,12 +71,11 @@ class Tree:
         except yaml.MarkedYAMLError as error:
             line = _line_of(error.problem_mark or error.context_mark)
             began = _line_of(error.context_mark or error.problem_mark)
-            what = f"not valid YAML: {error.problem or error.context}"
+            what = _in_words(f"{error.problem}; {error.context}")
             what += f" (in what begins on line {began})" if began != line else ""
-            what += ": indent with spaces, not tabs" if "'\\t'" in what else ""
-            self.problems.append((line, what))
+            self.problems.append((line, f"not valid YAML: {what}"))
         except (yaml.YAMLError, ValueError, OverflowError) as error:
-            self.problems.append((loader.line + 1, f"not valid YAML: {str(error).splitlines()[0]}"))
+            self.problems.append((loader.line + 1, f"not valid YAML: {_in_words(str(error))}"))
 
     def line(self, path: Path) -> int:
         """The 1-based line of ``path``, or of the nearest place above it that has one."""
@@ -108,12 +108,18 @@ class Tree:
                 key = number  # what writes JSON can only write texts as keys
             at = (*path, key)
             if key in result:
-                again = f"the key {printable(str(key))!r} stands here again; first on line {self.lines[at]}"
+                again = f"the key '{printable(str(key))}' stands here again; first on line {self.lines[at]}"
                 self.problems.append((line, again))
                 continue
             self.lines[at] = line
             result[key] = self._build(value_node, at)
         return result
+
+
+def _in_words(problem: str) -> str:
+    from a1d.config.yaml_words import in_plain_words
+
+    return in_plain_words(problem)
 
 
 def _scalar(node: yaml.ScalarNode) -> object:

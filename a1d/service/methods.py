@@ -6,10 +6,20 @@ from collections.abc import Callable
 
 from a1d import __version__
 from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
-from a1d.errors import RequestError
-from a1d.service.access import require_steering
+from a1d.errors import A1dError, RequestError
+from a1d.service.access import may_steer, require_steering
+from a1d.service.server import UNREAD_MAX
 from a1d.service.status import curves_of
-from a1d.service.varlink import Interface, Method, Parameters, Peer, Stream, parse_parameters, read_description
+from a1d.service.varlink import (
+    Interface,
+    Method,
+    Parameters,
+    Peer,
+    Stream,
+    encode_reply,
+    parse_parameters,
+    read_description,
+)
 from a1d.temperature.profiles import Profiles
 
 INFO = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
@@ -60,6 +70,16 @@ def methods(
         set_profile(name, for_s)
         return {}
 
+    def get_config(parameters: Parameters, peer: Peer) -> Parameters:
+        parse_parameters(parameters)
+        from a1d.config.printer import print_config, without_arguments  # asked for rarely
+
+        config = profiles.base if may_steer(peer) else without_arguments(profiles.base)
+        reply: Parameters = {"config": print_config(config)}
+        if len(encode_reply(reply, continues=False)) > UNREAD_MAX:
+            raise A1dError("the configuration is too long to be sent; print it with: a1d --print-config")
+        return reply
+
     def without_parameters(act: Callable[[], Parameters | None], *, steers: bool = False) -> Method:
         def method(parameters: Parameters, peer: Peer) -> Parameters:
             if steers:
@@ -75,6 +95,7 @@ def methods(
             "GetStatus": without_parameters(lambda: {"status": status()}),
             "Monitor": without_parameters(lambda: Stream(status=status())),
             "GetCurves": without_parameters(lambda: {"curves": curves_of(profiles.config)}),
+            "GetConfig": get_config,
             "SetFan": set_fan,
             "ResumeAutomatic": without_parameters(resume, steers=True),
             "SetProfile": choose_profile,

@@ -17,7 +17,7 @@ from a1d.service.server import Server
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters
 from a1d.temperature.controller import Controller
-from a1d.temperature.curve import curve_of
+from a1d.temperature.curve import curve_of, points_of
 from a1d.temperature.decision import Decision
 from a1d.temperature.profiles import Profiles
 from a1d.temperature.reading import Reading
@@ -125,11 +125,10 @@ def _sensor(sensor: Sensor, now_s: float) -> Parameters:
 
 def _curve(config: Config, sensor: SensorConfig) -> Parameters:
     curve = curve_of(config, sensor)
-    points = config.fan.curve if sensor.curve is None else sensor.curve
     return {
         "sensor": sensor.name,
         "critical_celsius": curve.critical_celsius,
-        "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points],
+        "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points_of(config, sensor)],
         "duties_percent": [curve.duty_percent(temp) for temp in _CURVE_CELSIUS],
     }
 

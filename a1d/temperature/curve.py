@@ -73,12 +73,22 @@ class Curve:
         return max(self._duty_min, math.ceil(self._max_percent + (100 - self._max_percent) * share))
 
 
+def points_of(config: Config, sensor: SensorConfig) -> list[tuple[float, float]]:
+    """The points of the sensor's own curve, or of the fan's, at what the sensor reads: its offset is taken off."""
+    points = config.fan.curve if sensor.curve is None else sensor.curve
+    return [(temp - (sensor.offset_celsius or 0.0), duty) for temp, duty in points]
+
+
 def curve_of(config: Config, sensor: SensorConfig) -> Curve:
-    """The sensor's own curve and critical temperature, or the fan's."""
+    """The sensor's own curve and critical temperature, or the fan's, for what the sensor reads.
+
+    An offset below 0 leaves the critical temperature where it is: no heat is to count as less than it is.
+    """
     fan = config.fan
+    critical_celsius = fan.critical_celsius if sensor.critical_celsius is None else sensor.critical_celsius
     return Curve(
-        fan.curve if sensor.curve is None else sensor.curve,
-        fan.critical_celsius if sensor.critical_celsius is None else sensor.critical_celsius,
+        points_of(config, sensor),
+        critical_celsius - max(0.0, sensor.offset_celsius or 0.0),
         linear=fan.interpolation == "linear",
         duty_min_percent=fan.duty_min_percent,
         max_percent=fan.max_percent,

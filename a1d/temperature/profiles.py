@@ -26,7 +26,8 @@ class Choice(NamedTuple):
 
 
 class Profiles:
-    """``step`` once a tick. ``config`` has the settings in force, ``name`` is the profile's (None: there is none)."""
+    """``step`` once a tick. ``config`` has the settings in force, ``base`` those without a profile, ``name`` is the
+    profile's (None: there is none)."""
 
     def __init__(self, config: Config) -> None:
         self.choice: Choice | None = None
@@ -36,7 +37,7 @@ class Profiles:
 
     def configure(self, config: Config) -> None:
         """Take new settings. A profile that was chosen by hand goes on if there still is one of that name."""
-        self._base, self._profiles = config, dict(config.profiles)
+        self.base, self._profiles = config, dict(config.profiles)
         self.uses_clock = any(profile.from_minute is not None for profile in self._profiles.values())
         if self.choice and self.choice.name not in (NO_PROFILE, *self._profiles):
             self.choice = None
@@ -69,7 +70,7 @@ class Profiles:
 
     def _use(self, name: str | None) -> None:
         self.name = name
-        self.config = self._base if name is None else with_profile(self._base, self._profiles[name])
+        self.config = self.base if name is None else with_profile(self.base, self._profiles[name])
 
     def end_minute(self) -> int | None:
         """The minute of the local day at which the clock chooses otherwise than now; None if it never does."""

@@ -81,7 +81,8 @@ def target_laws(config: Config, old: Mapping[str, TargetLaw], duty_percent: int 
     for sensor in config.sensors:
         if config.fan.mode == "target" and sensor.curve is None:
             critical_celsius = curve_of(config, sensor).critical_celsius
-            law = TargetLaw(config.fan.target_celsius, critical_celsius, config.fan.duty_min_percent, duty_percent or 0)
+            target_celsius = config.fan.target_celsius - (sensor.offset_celsius or 0.0)
+            law = TargetLaw(target_celsius, critical_celsius, config.fan.duty_min_percent, duty_percent or 0)
             before = old.get(sensor.name)
             laws[sensor.name] = before if before is not None and before.settings == law.settings else law
     return laws

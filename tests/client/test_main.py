@@ -308,6 +308,15 @@ def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
     assert set(curve) == {"sensor", "critical_celsius", "points", "duties_percent"}
 
 
+def test_config_prints_what_the_daemon_is_using(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
+    config = parse_config("fan: {hold: 77s}\nsensors: [{zone: cpu-thermal, name: Küche, offset_celsius: -3}]")
+    rig = make_rig(config)
+    rig.run(2)
+    assert run.at(rig, "config") == 0
+    assert parse_config(run.out) == config
+    assert "hold: 1m17s" in run.out
+
+
 def test_a_reload_says_what_is_wrong_with_the_file(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
     text = ["interval: 1s"]
     rig = make_rig(lambda: parse_config(text[0], "/etc/a1d/config.yaml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +13,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from a1d.config.kinds import duration
-from a1d.config.printer import print_config
-from a1d.config.reader import key_of, parse_config
-from a1d.config.settings import PRESETS, ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
+from a1d.config.printer import meaning_of, print_config
+from a1d.config.reader import parse_config
+from a1d.config.settings import (
+    PRESETS,
+    ButtonConfig,
+    CaseConfig,
+    Config,
+    FanConfig,
+    ProfileConfig,
+    SensorConfig,
+    key_of,
+)
 
 Strategies = dict[str, st.SearchStrategy[Any]]
 
@@ -120,6 +130,7 @@ def configs() -> st.SearchStrategy[Config]:
             "hwmon": st.none(),
             "curve": st.none() | _curves(),
             "critical_celsius": st.none() | st.floats(40, 110),
+            "offset_celsius": st.none() | st.floats(-20, 20),
             "interval_s": st.none() | durations(0.1, 60),
             "optional": st.just(False),
             "frozen_s": st.none() | durations(0, 86400),
@@ -187,7 +198,7 @@ def test_any_other_yaml_reader_accepts_it(config: Config) -> None:
 
 
 OPTIONS = [
-    (made_by, key_of(field), field.metadata["doc"].splitlines())
+    (made_by, key_of(field), meaning_of(field).splitlines())
     for made_by in (Config, FanConfig, SensorConfig, CaseConfig, ButtonConfig)
     for field in dataclasses.fields(made_by)
 ]
@@ -210,6 +221,19 @@ def test_a_setting_stands_right_below_its_meaning() -> None:
         if made_by is not SensorConfig and key not in ("fan", "sensors", "case", "button"):
             last = f"# {doc[-1]}".strip()
             assert any(above == last and below.lstrip("# ").startswith(f"{key}:") for above, below in pairs)
+
+
+def test_a_setting_says_its_range_and_no_row_of_the_hardware_s_document() -> None:
+    text = print_config(Config())
+    for words in (
+        "is raised to this. Range: 0 to 100.",
+        "looks at the temperature. Range: 100ms to 5s.",
+        "without one, fan.critical_celsius. Range: 40 to 110.",
+        "is a hold. Range: 1 to 500.",
+    ):
+        assert words in text
+    assert text.count("Range: ") == len([None for made_by, key, doc in OPTIONS if "Range: " in doc[-1]]) > 20
+    assert not re.search(r"\b[A-Z]\d{1,2}\)", text)
 
 
 def test_a_preset_written_into_the_printed_configuration_takes_effect() -> None:

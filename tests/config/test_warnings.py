@@ -22,9 +22,22 @@ def test_the_default_deserves_none() -> None:
         ("sensors: [{zone: gpu-thermal}]", ["the CPU is not among them"]),
         ("sensors: [{zone: cpu-thermal}, {hwmon: nvme}]", []),
         ("fan: {curve: {71: 30, 75: 100}}", ["fan.curve: the fan stands still up to 71 C"]),
-        ("fan: {curve: {50: 0, 72: 100}}", ["fan.curve: the fan stands still up to 72 C"]),
+        ("fan: {curve: {50: 0, 72: 100}}", []),  # linear: it starts right above 50
+        ("fan: {interpolation: step, curve: {50: 0, 72: 100}}", ["fan.curve: the fan stands still up to 72 C"]),
+        ("fan: {curve: {50: 0, 71: 0, 75: 100}}", ["fan.curve: the fan stands still up to 71 C"]),
+        ("fan: {interpolation: step, curve: {50: 0}}", ["fan.curve: the fan stands still up to the critical temp"]),
+        ("fan: {interpolation: step, curve: {50: 30}}", []),
+        ("fan: {curve: {50: 30, 70: 30}}", ["fan.curve: never rises: all its points say 30 %"]),
+        ("fan: {curve: {50: 0, 70: 0}}", ["fan.curve: never rises: all its points say 0 %"]),
+        ("profiles: {night: {curve: {75: 100}}}", ["profiles.night.curve: the fan stands still up to 75 C"]),
+        ("profiles: {night: {preset: quiet}}", []),
+        ("sensors: [{zone: cpu-thermal, offset_celsius: -20}]", []),
+        ("fan: {curve: {60: 20}}\nsensors: [{zone: cpu-thermal, offset_celsius: -11}]", ["stands still up to 71 C"]),
+        ("fan: {on_stop: 0}", ["fan.on_stop: 0 leaves the fan off after a stop"]),
+        ("fan: {on_stop: 1}", []),
+        ("sensors: [{hwmon: cpu_thermal}]", []),  # the same sensor by its other name
         ("fan: {curve: {70: 100}}", []),
-        ("fan: {curve: {50: 0}}", []),  # nothing below critical: that is said by its points
+        ("fan: {curve: {50: 0}}", []),  # linear up to critical
         ("sensors: [{zone: cpu-thermal}, {hwmon: nvme, curve: {75: 100}}]", ["sensors[1].curve"]),
         ("fan: {curve: {75: 100}}\nsensors: [{zone: cpu-thermal, curve: {50: 20}}]", []),  # a curve that nobody uses
         ("fan: {hold: 0}", ["fan.hold: 0"]),

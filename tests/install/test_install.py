@@ -17,6 +17,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machin
     machine.run(
         "mkdir /boot/firmware; printf '#dtparam=i2c_arm=on\\n[pi4]\\narm_boost=1\\n' >/boot/firmware/config.txt"
     )
+    machine.run("printf '55=30\\n65=100\\n' >/etc/argononed.conf; echo hello >/etc/argononed-hdd.conf")
     # Its administrator has pip put things elsewhere.
     machine.run("printf '[install]\\nprefix = /var/elsewhere\\n' >>/etc/pip.conf")
     files, accounts = machine.files(), machine.accounts()
@@ -62,6 +63,15 @@ def test_no_compiler_and_no_installer_are_needed_to_live(installed: Installed) -
     assert "pip" not in packages
 
 
+def test_another_daemon_s_settings_are_offered_and_not_taken(installed: Installed) -> None:
+    machine, _, _, said = installed
+    assert "printed by: a1d --import /etc/argononed.conf\n" in said
+    assert "/opt/a1d/share/doc/a1d/docs/moving.md" in said
+    assert machine.run("cmp systemd/config.yaml /etc/a1d/config.yaml").returncode == 0
+    printed = machine.run("a1d --import /etc/argononed.conf | a1d --check - --strict")
+    assert (printed.returncode, printed.stdout) == (0, "standard input: fine\n")
+
+
 def test_i2c_is_switched_on_and_that_is_said(installed: Installed) -> None:
     machine, _, _, said = installed
     assert "CHANGED /boot/firmware/config.txt" in said
@@ -90,6 +100,7 @@ def test_an_upgrade_keeps_what_the_user_wrote_and_a_failing_one_changes_nothing(
     assert done.returncode == 0, done.stderr
     assert machine.run("a1d --version; a1d-ctl --help | head -n 1").stdout.startswith("a1d 0.1.0\nusage: a1d-ctl")
     assert "although /boot/firmware/config.txt enables it: REBOOT" in done.stdout
+    assert "--import" not in done.stdout, "what the user wrote is not to be replaced"
     assert machine.files() == before - {"/opt/a1d/of-the-old"}
     assert machine.run("cat /etc/a1d/config.yaml").stdout == "fan: {hold: 20s}\n"
     assert machine.run("grep -c i2c_arm=on /boot/firmware/config.txt").stdout == "2\n"

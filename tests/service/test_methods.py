@@ -38,7 +38,13 @@ CONTROL = "org.a1d.control"
 SIMULATION = "org.a1d.simulation"
 MakeRig = Callable[..., VirtualRig]
 
-READING = {f"{CONTROL}.GetStatus", f"{CONTROL}.GetCurves", f"{CONTROL}.Monitor", f"{SIMULATION}.GetCase"}
+READING = {
+    f"{CONTROL}.GetStatus",
+    f"{CONTROL}.GetCurves",
+    f"{CONTROL}.GetConfig",
+    f"{CONTROL}.Monitor",
+    f"{SIMULATION}.GetCase",
+}
 STEERING: dict[str, Any] = {
     f"{CONTROL}.SetFan": {"duty_percent": 70},
     f"{CONTROL}.ResumeAutomatic": {},
@@ -749,6 +755,41 @@ def test_what_is_refused_has_no_effect_oneway_or_not(
         assert refused(caller.message(method, {"nonsense": 1}))
     assert (caller.ask(f"{SIMULATION}.GetCase"), rig.daemon.config, len(rig.log_lines)) == before
     assert caller.status()["mode"] == "automatic"
+
+
+SECRET = parse_config(
+    "button: {double_press: [/usr/bin/curl, 'http://lamp/?key=s3cret'], hold: poweroff}\n"
+    "profiles: {night: {max_percent: 20}}"
+)
+
+
+def test_the_configuration_in_use_is_told_and_reads_back_the_same(make_rig: MakeRig, make_caller: MakeCaller) -> None:
+    rig = make_rig(SECRET)
+    rig.run(5)
+    rig.daemon.set_profile("night")
+    rig.run(2)
+    assert parse_config(make_caller(rig).ask("GetConfig")["config"]) == SECRET
+
+
+def test_a_stranger_is_told_the_configuration_but_no_argument_of_a_gesture_s_command(
+    make_rig: MakeRig, make_caller: MakeCaller, as_peer: Callable[[Peer], None]
+) -> None:
+    rig = make_rig(SECRET)
+    rig.run(5)
+    as_peer(STRANGER)
+    text = make_caller(rig).ask("GetConfig")["config"]
+    assert "s3cret" not in text
+    assert parse_config(text).button.double_press == ("/usr/bin/curl", "...")
+    assert parse_config(text).profiles == SECRET.profiles
+
+
+def test_a_configuration_that_is_too_long_to_be_sent_is_refused_in_words(
+    make_rig: MakeRig, make_caller: MakeCaller
+) -> None:
+    long = parse_config(f"button: {{hold: ['{chr(34) * 16_000}', b]}}")
+    reply = make_caller(make_rig(long)).message(f"{CONTROL}.GetConfig")
+    assert reply["error"] == f"{CONTROL}.Failed"
+    assert "a1d --print-config" in reply["parameters"]["reasons"][0]
 
 
 @pytest.mark.parametrize("groups", [b"root:x:0:\n", b"", b"a1d:x\n", b"a1d:x:many:\n", b"\0\xff" * 1000])

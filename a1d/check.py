@@ -1,0 +1,51 @@
+"""``a1d --check``: everything that is wrong or odd in a configuration, and what a foreign one is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from a1d.config.guess import SIZE_MAX, read_bounded
+from a1d.config.oddities import oddities_of
+from a1d.config.reader import config_of
+from a1d.config.warnings import warnings_of
+from a1d.errors import ConfigError
+from a1d.moving.formats import describe
+
+STDIN = "-"
+
+
+def check(path: str, *, strict: bool) -> int:
+    """0 if the daemon would take it, 1 if it has warnings and ``strict`` is asked for; ConfigError if it is bad."""
+    # File names may hold bytes that no terminal can be sent.
+    name = "standard input" if path == STDIN else path.encode("utf-8", "backslashreplace").decode()
+    try:
+        data = _read_stdin() if path == STDIN else read_bounded(path)
+    except OSError as error:
+        raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from error
+    try:
+        config = config_of(data, name)
+    except ConfigError:
+        what = describe(data)
+        if what is None:
+            raise
+        file = "FILE" if path == STDIN else name
+        raise ConfigError([f"{name}: these are settings {what}; to take them over: a1d --import {file}"]) from None
+    # In a build of Nix there are no commands but those that it names by their whole path.
+    for_this_machine = "NIX_BUILD_TOP" not in os.environ
+    warnings = warnings_of(config) + oddities_of(config, for_this_machine=for_this_machine)
+    for warning in warnings:
+        print(f"{name}: warning: {warning}", file=sys.stderr)
+    if warnings and strict:
+        return 1
+    print(f"{name}: fine", flush=True)
+    return 0
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:  # closed
+        return b""
+    data = b""
+    while len(data) <= SIZE_MAX and (more := os.read(sys.stdin.fileno(), SIZE_MAX + 1 - len(data))):
+        data += more
+    return data

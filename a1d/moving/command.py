@@ -1,0 +1,133 @@
+"""``a1d --import FILE...``: another daemon's settings, printed as a configuration of a1d's that ``--check`` accepts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from a1d.config.guess import SIZE_MAX, read_bounded
+from a1d.config.kinds import printable
+from a1d.config.reader import parse_config
+from a1d.config.settings import Points
+from a1d.errors import ConfigError
+from a1d.moving.formats import ARGONEON, ARGONONED, format_of, text_of
+from a1d.moving.moved import Moved, Step
+from a1d.moving.read_argononed import read_argononed
+from a1d.moving.read_steps import DEFAULT_STEPS, read_argoneon, read_vendor
+from a1d.moving.steps import safe_steps
+
+_FILES_MAX = 4
+_NOTES_MAX = 20
+_KNOWN = (
+    "lines such as 55=30 (Argon's own daemon, argonone-rs), keys such as fans = 10, 55, 100 (argononed), or a section "
+    "[CPUFan] (JeffCurless's argoneon)"
+)
+
+
+def import_settings(paths: Sequence[str]) -> str:
+    """The YAML text. ConfigError, with the file, if one cannot be read or is none of the known formats."""
+    if len(paths) > _FILES_MAX:
+        raise ConfigError([f"{len(paths)} files were named; expected at most {_FILES_MAX}"])
+    names = [printable(path.encode("utf-8", "backslashreplace").decode(), 200) for path in paths]
+    moved = [_read(path, name) for path, name in zip(paths, names, strict=True)]
+    for part in ("cpu", "drives"):
+        twice = [name for name, one in zip(names, moved, strict=True) if getattr(one, part) is not None]
+        if len(twice) > 1:
+            what = "the CPU" if part == "cpu" else "drives"
+            raise ConfigError([f"{' and '.join(twice)}: both have settings for {what}; name one of them"])
+    text = _configuration(names, moved)
+    parse_config(text, "the result")
+    return text
+
+
+def _read(path: str, name: str) -> Moved:
+    try:
+        data = read_bounded(path)
+    except OSError as error:
+        raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from error
+    if len(data) > SIZE_MAX:
+        raise ConfigError([f"{name}: larger than {SIZE_MAX // 1024} KiB; no daemon for this case has such a file"])
+    text = text_of(data)
+    form = format_of(text)
+    if form is None:
+        number, line = next(((at, line) for at, line in enumerate(text.split("\n"), 1) if line.strip()), (1, "nothing"))
+        shown = printable(line.strip(), 40)
+        raise ConfigError([f"{name}:{number}: found '{shown}', expected {_KNOWN}"])
+    if form == ARGONONED:
+        return read_argononed(text)
+    if form == ARGONEON:
+        return read_argoneon(text)
+    return read_vendor(text, is_for_drives="hdd" in os.path.basename(path).lower())
+
+
+def _configuration(names: Sequence[str], moved: Sequence[Moved]) -> str:
+    main = next((one for one in moved if one.cpu is not None), moved[0])
+    notes = [f"{name}: {note}" for name, one in zip(names, moved, strict=True) for note in one.notes]
+    cpu = _curve("the CPU's curve", main.cpu or [], notes)
+    if cpu is None:
+        notes.append("the CPU's curve: it is the one that Argon's own daemon has when nothing is set")
+        cpu = tuple(DEFAULT_STEPS)
+    lines = _fan(main, cpu)
+    for drives in [one.drives for one in moved if one.drives is not None]:
+        lines += _sensors(_curve("the drives' curve", drives, notes))
+    lines += [line for one in moved if one.bus is not None for line in ("case:", f"  bus: {one.bus}")]
+    if not all(one.has_button for one in moved):
+        lines += ["button:", "  backend: none  # flag 0x01 there: no button"]
+    if any(one.debugs for one in moved):
+        lines += ["log_level: debug"]
+    return "\n".join([*_head(names, moved, notes), *lines]) + "\n"
+
+
+def _curve(where: str, steps: list[Step], notes: list[str]) -> Points | None:
+    changed: list[str] = []
+    curve = safe_steps(steps, changed)
+    notes += [f"{where}: {note}" for note in changed]
+    return curve
+
+
+def _head(names: Sequence[str], moved: Sequence[Moved], notes: list[str]) -> list[str]:
+    lines = [
+        f"# Made by 'a1d --import' from {' and '.join(names)}:",
+        f"# settings of {' and '.join(dict.fromkeys(one.origin for one in moved))}.",
+        "# Where a1d is safer: from 80 C on the fan is at 100 %, and a sensor that is lost counts as hot.",
+    ]
+    if notes:
+        lines.append("# What else is different, or left out:")
+        lines += [f"#   {note}" for note in notes[:_NOTES_MAX]]
+        if len(notes) > _NOTES_MAX:
+            lines.append(f"#   and {len(notes) - _NOTES_MAX} more")
+    return [*lines, ""]
+
+
+def _fan(moved: Moved, curve: Points) -> list[str]:
+    return [
+        "fan:",
+        "  # Steps, as there: a point's duty holds until the next.",
+        "  interpolation: step",
+        f"  curve: {_flow(curve)}",
+        f"  # {moved.why}",
+        f"  hysteresis_celsius: {moved.hysteresis_celsius:g}",
+        f"  hold: {moved.hold}",
+        f"  rise: {moved.rise}",
+    ]
+
+
+def _sensors(curve: Points | None) -> list[str]:
+    lines = ["sensors:", "  - name: cpu", "    zone: cpu-thermal"]
+    if curve is None:
+        return lines
+    return [
+        *lines,
+        "  # SATA and USB disks, once the kernel's driver for their temperature is loaded:",
+        "  #   echo drivetemp | sudo tee /etc/modules-load.d/drivetemp.conf && sudo modprobe drivetemp",
+        "  # An NVMe drive, which was not watched there, is 'hwmon: nvme'.",
+        "  - name: drives",
+        "    hwmon: drivetemp",
+        "    optional: true",
+        "    interval: 30s",
+        f"    curve: {_flow(curve)}",
+    ]
+
+
+def _flow(points: Points) -> str:
+    return "{" + ", ".join(f"{temp:g}: {duty:g}" for temp, duty in points) + "}"

@@ -1,0 +1,27 @@
+"""What was read of another daemon's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Step = tuple[float, float]
+
+
+@dataclass
+class Moved:
+    """``cpu`` and ``drives`` are (temp_celsius, duty_percent) as the other daemon obeyed them; None: not set.
+
+    ``notes`` say what it had that a1d has not, and what was changed; ``why`` explains hysteresis, hold and rise.
+    """
+
+    origin: str
+    cpu: list[Step] | None = None
+    drives: list[Step] | None = None
+    hysteresis_celsius: float = 0.0
+    hold: str = "30s"
+    rise: str = "30s"
+    why: str = ""
+    bus: int | None = None
+    debugs: bool = False
+    has_button: bool = True
+    notes: list[str] = field(default_factory=list)
