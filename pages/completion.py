@@ -36,8 +36,7 @@ def make_completions() -> dict[str, str]:
 def _make(program: str, shell: str) -> str:
     parser = parser_of(program)
     _suggest(parser, "")
-    # A prefix of its own for each: the functions of both live in one shell.
-    script = shtab.complete(parser, shell, root_prefix=program.replace("-", "_"))
+    script = shtab.complete(parser, shell)
     first, _, rest = script.partition("# AUTOMATICALLY GENERATED")
     rest = re.sub(r"\A[^\n]*\n(?:#[^\n]*\n)*", "", rest)
     return f"{first}# Made by 'make pages', with shtab, from the parser of {program}.\n{rest}".rstrip() + "\n"
