@@ -81,9 +81,9 @@ def _usage(action: argparse.Action) -> str:
 def _describe(action: argparse.Action, indent: str = "") -> str:
     term = ", ".join(f"*{escape(name)}*" for name in action.option_strings)
     value = _value(action)
-    text = (action.help or "").replace("%(prog)s", "").strip()
-    if not text:
+    if not action.help or action.help == argparse.SUPPRESS:
         return ""
+    text = action.help % {**vars(action), "prog": "the program"}
     return f"{indent}{' '.join(filter(None, (term, value)))}\n{indent}\t{escape(_sentence(text))}\n"
 
 

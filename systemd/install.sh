@@ -172,20 +172,20 @@ remove_tree() {
 }
 
 install_files() {
-    put systemd/a1d.service "$UNITS/a1d.service"
-    put systemd/a1d-power@.path "$UNITS/a1d-power@.path"
-    put systemd/a1d-power@.service "$UNITS/a1d-power@.service"
-    put systemd/a1d.sysusers "$SYSUSERS"
-    put systemd/a1d.udev "$UDEV"
-    put systemd/a1d.rules "$POLKIT"
+    put a1d.service "$UNITS/a1d.service"
+    put a1d-power@.path "$UNITS/a1d-power@.path"
+    put a1d-power@.service "$UNITS/a1d-power@.service"
+    put a1d.sysusers "$SYSUSERS"
+    put a1d.udev "$UDEV"
+    put a1d.rules "$POLKIT"
     link "$PREFIX/bin/a1d-powercut" "$HOOK"
-    if [ ! -e "$DESTDIR$CONFIG" ]; then put systemd/config.yaml "$CONFIG"; fi
-    for name in $SHARE; do put "pages/share/$name" "/usr/share/$name"; done
+    if [ ! -e "$DESTDIR$CONFIG" ]; then put config.yaml "$CONFIG"; fi
+    for name in $SHARE; do put "../pages/share/$name" "/usr/share/$name"; done
 }
 
 put() {
     [ -d "$DESTDIR${2%/*}" ] || mkdir -p "$DESTDIR${2%/*}"
-    sed "s|/opt/a1d|$PREFIX|g" "$SOURCE/$1" >"$DESTDIR$2.new" # its mode is the umask's
+    sed "s|/opt/a1d|$PREFIX|g" "$SOURCE/systemd/$1" >"$DESTDIR$2.new" # its mode is the umask's
     mv -f "$DESTDIR$2.new" "$DESTDIR$2"
 }
 
