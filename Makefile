@@ -31,7 +31,7 @@ mutants: $(MUTANTS)  ## would the tests notice a slip? About half an hour; ONLY=
 	CI=1 $(BIN)/mutmut run $(if $(ONLY),'$(ONLY)')
 	@$(BIN)/mutmut results
 
-pages: $(STAMP)  ## the manual pages and the completions, after a change of commands, options or settings (scdoc)
+pages: $(STAMP)  ## man pages, completions and systemd/config.yaml anew, after a change of commands or settings; needs scdoc
 	$(BIN)/python -m pages
 
 bench: $(STAMP)  ## figures beside their floors

@@ -1,7 +1,7 @@
-"""``make pages``: the manual pages and the completions, made from the code and the prose in ``pages/man``.
+"""``make pages``: manual pages, completions and systemd/config.yaml, from the code and the prose in ``pages/man``.
 
-The results are in the repository, below ``pages/share``, as they are installed: who installs a1d needs neither scdoc
-nor shtab. A test holds that they are up to date.
+The results are in the repository, below ``pages/share`` as they are installed: who installs a1d needs neither scdoc
+nor shtab. Tests hold that they are up to date.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from a1d.config.printer import print_config
+from a1d.config.settings import Config
 from pages.completion import make_completions
 from pages.manual import fill
 
 HERE = Path(__file__).parent
 SHARE = HERE / "share"
+CONFIG = HERE.parent / "systemd/config.yaml"
 SOURCES = sorted((HERE / "man").glob("*.scd"))
 
 
@@ -60,6 +63,13 @@ def _without_empty_paragraphs(roff: str) -> str:
     return roff
 
 
+def make_config() -> str:
+    """The configuration that 'make install' places: what --print-config prints, each setting as a comment."""
+    lines = print_config(Config()).splitlines()[2:]
+    shown = [line if not line.strip() or line.lstrip().startswith("#") else f"#{line}" for line in lines]
+    return "\n".join([CONFIG.read_text().partition("\n\n")[0], "", *shown, ""])
+
+
 def date_of(page: Path) -> str | None:
     """The date of a page that was made before."""
     found = re.search(r'^\.TH .*"(\d{4}-\d\d-\d\d)"', page.read_text(), re.MULTILINE) if page.exists() else None
@@ -72,6 +82,7 @@ def main() -> int:
         _write(SHARE / path, text)
     for source in SOURCES:
         _write(source, fill(source.read_text()))
+    _write(CONFIG, make_config())
     if not shutil.which("scdoc"):
         print("the manual pages need scdoc: sudo apt install scdoc", file=sys.stderr)
         return 1

@@ -88,7 +88,8 @@ is_complete() {{ # VERSION
     for page in /usr/share/man/man8/a1d.8 /usr/share/bash-completion/completions/a1d-ctl; do
         [ -s $page ] || wrong "after step $step: $page is missing"
     done
-    ! ls -d /opt/a1d.* /usr/lib/systemd/system/a1d*.new /usr/share/*/*/*a1d*.new 2>/dev/null || wrong "after step $step: left over"
+    ! ls -d /opt/a1d.* /usr/lib/systemd/system/a1d*.new /usr/share/*/*/*a1d*.new 2>/dev/null ||
+        wrong "after step $step: left over"
 }}
 next() {{ # the swap comes right after sync; before it, only a1d.new is touched: in CI each of those steps, else some
     if [ $((step + STRIDE)) -lt "$(cat /var/trial/swap)" ]; then step=$((step + STRIDE)); else step=$((step + 1)); fi
