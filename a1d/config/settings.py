@@ -141,8 +141,8 @@ class SensorConfig:
     )
     optional: bool = kinds.yes_or_no.option(
         False,
-        "If true, this hwmon device may be absent or asleep. While it does not answer, nobody waits for it. If it says\n"
-        "something impossible, that still counts as hot.",
+        "If true, this hwmon device may be absent or asleep. While it does not answer, nobody waits for it. But if\n"
+        "it says something impossible, that counts as hot.",
     )
     frozen_s: float | None = kinds.duration(0, 86400).optional(
         "A value that has not changed by a millidegree for this long counts as broken; 0 never.\n"
