@@ -1,11 +1,11 @@
-# The documents, apart from the package: editing one of them must not restart the daemon.
+# The documents, manual pages and completions, apart from the package: editing one of them must not restart the daemon.
 {
   lib,
   runCommand,
   version,
 }:
 let
-  src = lib.fileset.toSource {
+  documents = lib.fileset.toSource {
     root = ../.;
     fileset = lib.fileset.unions [
       ../README.md
@@ -14,8 +14,15 @@ let
       ../docs
     ];
   };
+  share = lib.fileset.toSource {
+    root = ../pages/share;
+    fileset = ../pages/share;
+  };
 in
+# NixOS looks for zsh's completions in another directory than Debian does.
 runCommand "a1d-docs-${version}" { } ''
-  mkdir -p "$out/share/doc"
-  cp -R ${src} "$out/share/doc/a1d"
+  mkdir -p "$out/share/doc/a1d"
+  cp -R --no-preserve=mode ${documents}/. "$out/share/doc/a1d"
+  cp -R --no-preserve=mode ${share}/. "$out/share"
+  mv "$out/share/zsh/vendor-completions" "$out/share/zsh/site-functions"
 ''

@@ -26,7 +26,10 @@ CONFIG=/etc/a1d/config.yaml
 OPT=$DESTDIR$PREFIX
 # In a directory of a1d's own: nothing else may ever be moved or removed. It remembers what was made besides.
 MADE=.made-by-make-install
+# Manual pages and completions: below /usr/share as they are below pages/share.
+SHARE=$(cd "$SOURCE/pages/share" && printf '%s ' */*/*)
 FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT"
+for name in $SHARE; do FILES="$FILES /usr/share/$name"; done
 
 # It may be killed at any moment, by a power cut too. Every step can be repeated, what was made is written down before
 # it is made, and a program, once there, is there at each moment: tests/install/test_killed.py.
@@ -178,12 +181,12 @@ install_files() {
     put a1d.rules "$POLKIT"
     link "$PREFIX/bin/a1d-powercut" "$HOOK"
     if [ ! -e "$DESTDIR$CONFIG" ]; then put config.yaml "$CONFIG"; fi
+    for name in $SHARE; do put "../pages/share/$name" "/usr/share/$name"; done
 }
 
 put() {
-    mkdir -p "$DESTDIR${2%/*}"
-    sed "s|/opt/a1d|$PREFIX|g" "$SOURCE/systemd/$1" >"$DESTDIR$2.new"
-    chmod 644 "$DESTDIR$2.new"
+    [ -d "$DESTDIR${2%/*}" ] || mkdir -p "$DESTDIR${2%/*}"
+    sed "s|/opt/a1d|$PREFIX|g" "$SOURCE/systemd/$1" >"$DESTDIR$2.new" # its mode is the umask's
     mv -f "$DESTDIR$2.new" "$DESTDIR$2"
 }
 

@@ -1,14 +1,21 @@
-"""The documents name tests and code that exist."""
+"""The documents name tests, code, commands and files that exist."""
 
 from __future__ import annotations
 
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+import a1d.cli
+import a1d.client.main
+from a1d.config.reader import parse_config
+from a1d.config.settings import Config
+
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 PROOFS = sorted(set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs/safety.md").read_text())))
 NAMES = sorted(
     set(re.findall(r"`((?:\w+\.){0,2}?\w+)\.([A-Za-z_]\w*)`", (ROOT / "docs/hardware.md").read_text()))
@@ -37,3 +44,73 @@ def test_every_fact_is_where_the_document_says(where: str, name: str) -> None:
         pass
     else:
         assert hasattr(importlib.import_module(f"a1d.{where}"), name)
+
+
+# -- README and links --------------------------------------------------------------------------------
+
+PARSERS = {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.main._parser}
+# In code: a line of a block, up to a comment or the next command, or between backquotes.
+CODE = re.findall(r"`([^`\n]+)`", README) + re.findall(
+    r"^[^`#\n]+", "\n".join(re.findall(r"(?s)```sh\n(.*?)```", README)), re.M
+)
+CALLS = sorted({call.strip() for call in CODE if re.match(r"(sudo |\.venv/bin/)*(a1d|a1d-ctl) \S", call)})
+DOCUMENTS = sorted(
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "hil").rglob("*.md"),
+        *ROOT.glob("tests/**/*.md"),
+    ]
+    if "/." not in str(path.relative_to(ROOT))
+)
+LINKS = sorted(
+    {
+        (str(path.relative_to(ROOT)), link)
+        for path in DOCUMENTS
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"(?s)```.*?```", "", path.read_text()))
+        if "://" not in link
+    }
+)
+
+
+def test_readme_is_short() -> None:
+    assert README.count("\n") <= 150
+
+
+def test_there_are_calls_and_links_to_check() -> None:
+    assert len(CALLS) > 15
+    assert len(LINKS) > 30
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_readme_calls_its_programs_as_they_want_to_be(call: str, capsys: pytest.CaptureFixture[str]) -> None:
+    program, *words = shlex.split(re.sub(r"^(sudo |\.venv/bin/)+", "", call))
+    try:
+        PARSERS[program]().parse_args(words)
+    except SystemExit as end:
+        assert end.code == 0, capsys.readouterr().err
+
+
+def test_readme_names_targets_of_make_that_exist() -> None:
+    targets = re.findall(r"(?:^|`|sudo )make ([a-z-]+)", README, re.MULTILINE)
+    assert len(targets) > 3
+    makefile = (ROOT / "Makefile").read_text()
+    for target in targets:
+        assert re.search(rf"^(?:[\w-]+ )*{target}(?: [\w-]+)*:", makefile, re.MULTILINE), target
+
+
+def test_readme_has_a_configuration_that_a1d_takes() -> None:
+    (block,) = re.findall(r"(?s)```yaml\n(.*?)```", README)
+    assert parse_config(block, "README.md") != Config()
+
+
+@pytest.mark.parametrize(("document", "link"), LINKS)
+def test_a_link_leads_somewhere(document: str, link: str) -> None:
+    """To a file, and to a heading in it as GitHub names it."""
+    name, _, heading = link.partition("#")
+    path = (ROOT / document).parent / name if name else ROOT / document
+    assert path.exists()
+    if heading:
+        titles = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+        assert heading in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]

@@ -39,7 +39,8 @@ class FanConfig:
     """The curve and everything that smooths or overrides it."""
 
     preset: str = kinds.choice(*PRESETS).option(
-        "balanced", "Curve, hold and rise in one word: quiet, balanced or cool. One that is set below wins over it."
+        "balanced",
+        "quiet, balanced or cool: a curve, hold and rise in one word. Each of them that is set below wins over it.",
     )
     curve: Points = kinds.curve_points.option(
         _BALANCED["curve"],
@@ -61,14 +62,16 @@ class FanConfig:
         80.0, "From here on the fan is at 100 % whatever else is set. A Pi 5 throttles from 80 (T4)."
     )
     hysteresis_celsius: float = kinds.number(0, 20).option(
-        5.0, "The fan slows only when it is this much cooler than its present duty needs ..."
+        5.0, "The fan slows only when it is this much cooler than where its present duty belongs, for the time of hold."
     )
-    hold_s: float = kinds.duration(0, 600).option(_BALANCED["hold_s"], "... and has been for this long.")
+    hold_s: float = kinds.duration(0, 600).option(
+        _BALANCED["hold_s"], "How long it must have been that much cooler, without a break, before the fan slows."
+    )
     rise_s: float = kinds.duration(0, 60).option(
         _BALANCED["rise_s"],
-        "It speeds up to what the lowest reading of this long asks for, so that a short spike does not move it. But\n"
-        "it never lags the last two readings by more than 16 C, less from 20 C below critical and nothing from 8 C\n"
-        "below: a real leap is answered with its second reading. 0: every reading counts at once.",
+        "The fan speeds up to what the lowest reading of this time asks for: a short spike does not move it. But it\n"
+        "lags the last two readings by 16 C at most, by less from 20 C below critical on, and not at all from 8 C\n"
+        "below. So a large rise counts with its second reading. 0: every reading counts at once.",
     )
     duty_min_percent: int = kinds.integer(0, limits.DUTY_MAX_PERCENT).option(
         10, "The lowest duty that turns the fan; a lower one that is not 0 is raised to this (M13)."
@@ -78,8 +81,8 @@ class FanConfig:
     )
     yield_celsius: float = kinds.number(40, 100).option(
         72.0,
-        "From here on max_percent yields: it rises to 100 % at critical, over at least 4 C. A sensor with a critical\n"
-        "temperature of its own has it as far below that.",
+        "From here on max_percent rises, to 100 % at critical, over at least 4 C. For a sensor with a critical\n"
+        "temperature of its own it is as far below that one.",
     )
     failsafe_percent: int = kinds.integer(limits.FAILSAFE_MIN_PERCENT, limits.DUTY_MAX_PERCENT).option(
         100, "The least duty while a temperature cannot be trusted, and after a crash."
@@ -88,7 +91,7 @@ class FanConfig:
         "keep", "What a clean stop leaves behind: keep (the last duty), failsafe, or a duty in percent."
     )
     refresh_s: float = kinds.duration(5, 3600).option(
-        60.0, "Write the duty again this often though nothing changed: it heals a reset MCU."
+        60.0, "Write the duty again this often, even unchanged: the case forgets it when it is reset."
     )
 
     @property
@@ -131,8 +134,8 @@ class SensorConfig:
     """One temperature: a thermal zone by type, or hwmon devices by name (the hottest of them counts)."""
 
     name: str = kinds.text.option("cpu", "How status and logs call it; without one, the zone's or hwmon name.")
-    zone: str | None = kinds.text.optional("A thermal zone of this type, ...")
-    hwmon: str | None = kinds.text.optional("... or every hwmon device of this name, the hottest counts.")
+    zone: str | None = kinds.text.optional("The thermal zone of this type. A sensor has a zone or an hwmon name.")
+    hwmon: str | None = kinds.text.optional("All hwmon devices of this name; the hottest counts.")
     curve: Points | None = kinds.curve_points.optional("A curve of its own; without one, fan.curve.")
     critical_celsius: float | None = kinds.number(40, 110).optional(
         "A critical temperature of its own; without one, fan.critical_celsius."
@@ -147,8 +150,8 @@ class SensorConfig:
     )
     optional: bool = kinds.yes_or_no.option(
         False,
-        "Whether this hwmon device may be absent or asleep: true or false. While it does not answer nobody waits for\n"
-        "it, but what it does say must make sense.",
+        "If true, this hwmon device may be absent or asleep. While it does not answer, nobody waits for it. But if\n"
+        "it says something impossible, that counts as hot.",
     )
     frozen_s: float | None = kinds.duration(0, 86400).optional(
         "A value that has not changed by a millidegree for this long counts as broken; 0 never.\n"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.install.machine import PYTHON, Machine, fresh_machine
+from tests.install.test_pages import program
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,29 @@ def test_it_runs_for_its_user_and_is_enabled(installed: Installed) -> None:
         "exit code 3",  # no daemon runs
         "exit code 1",  # no bus
         "exit code 0",
+    ]
+
+
+def test_the_manual_and_the_completions_are_where_programs_look(installed: Installed) -> None:
+    """The completions where they are looked up by a command's name, without a line in anybody's configuration."""
+    script = """
+        man --where 8 a1d; man --where 1 a1d-ctl; man --where a1d.yaml; man --where a1d-powercut
+        stat -c %a /usr/share/man/man8/a1d.8
+        bash -c '. /usr/share/bash-completion/completions/a1d-ctl && complete -p a1d-ctl'
+        zsh -fc 'autoload -U compinit && compinit -u -D && print $_comps[a1d] $_comps[a1d-ctl]'
+        fish -c 'complete -C "a1d-ctl fan s"' | cut -f 1
+    """
+    for name in ("man", "zsh", "fish"):
+        program(name)
+    assert installed[0].run(script, HOME="/root", MANPATH="").stdout.splitlines() == [
+        "/usr/share/man/man8/a1d.8",
+        "/usr/share/man/man1/a1d-ctl.1",
+        "/usr/share/man/man5/a1d.yaml.5",
+        "/usr/share/man/man8/a1d-powercut.8",
+        "644",
+        "complete -o bashdefault -F _shtab_a1d_ctl a1d-ctl",
+        "_a1d _a1d-ctl",
+        "set",
     ]
 
 
@@ -179,6 +203,8 @@ def test_a_scratch_root_gets_all_of_it_and_the_system_nothing(machine: Machine) 
         "/usr/lib/systemd/system/a1d.service",
         "/usr/lib/systemd/system-shutdown/a1d-powercut",
         "/usr/share/polkit-1/rules.d/50-a1d.rules",
+        "/usr/share/man/man8/a1d-failsafe.8",
+        "/usr/share/zsh/vendor-completions/_a1d",
         "/etc/a1d/config.yaml",
     } <= added
     assert not any(name.startswith("/var") for name in added)

@@ -74,6 +74,7 @@ run() {{ # TARGET STEP: false if it was killed, before that step; with 0 it is n
 whole() {{ run $1 0 || wrong "$1 after step $step: $(cat /var/trial/said)"; }}
 state() {{ # where it puts things; Machine.files() looks everywhere, once
     find /opt/a1d* /usr/lib/systemd/system* /usr/lib/sysusers.d /usr/lib/udev/rules.d /usr/share/polkit-1 \
+        /usr/share/man/man? /usr/share/bash-completion /usr/share/zsh /usr/share/fish \
         /usr/local/bin /etc/systemd /run ! -type d 2>/dev/null | sort
     sort /etc/passwd /etc/group
 }}
@@ -84,7 +85,11 @@ is_complete() {{ # VERSION
     done
     [ "$(systemctl is-enabled a1d.service)" = enabled ] || wrong "after step $step: not enabled"
     [ "$(id -nG a1d)" = "a1d i2c gpio" ] || wrong "after step $step: no user"
-    ! ls -d /opt/a1d.* /usr/lib/systemd/system/a1d*.new 2>/dev/null || wrong "after step $step: left over"
+    for page in /usr/share/man/man8/a1d.8 /usr/share/bash-completion/completions/a1d-ctl; do
+        [ -s $page ] || wrong "after step $step: $page is missing"
+    done
+    ! ls -d /opt/a1d.* /usr/lib/systemd/system/a1d*.new /usr/share/*/*/*a1d*.new 2>/dev/null ||
+        wrong "after step $step: left over"
 }}
 next() {{ # the swap comes right after sync; before it, only a1d.new is touched: in CI each of those steps, else some
     if [ $((step + STRIDE)) -lt "$(cat /var/trial/swap)" ]; then step=$((step + STRIDE)); else step=$((step + 1)); fi
