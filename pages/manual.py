@@ -14,8 +14,7 @@ from typing import Any
 import a1d.cli
 import a1d.client.main
 from a1d.config import printer
-from a1d.config.reader import key_of
-from a1d.config.settings import PRESETS, Config
+from a1d.config.settings import PRESETS, Config, key_of
 
 _ROWS = re.compile(r"\s*\([A-Z]\d+(?:, [A-Z]\d+)*\)")  # of docs/hardware.md, which a page cannot link to
 _PART = re.compile(r"^(; made: (\w+)\n).*?^(; made: end\n)", re.MULTILINE | re.DOTALL)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from a1d.config.reader import key_of
-from a1d.config.settings import Config, ProfileConfig, SensorConfig
+from a1d.config.settings import Config, ProfileConfig, SensorConfig, key_of
 from pages.__main__ import SHARE, SOURCES, date_of, made_by, render, share_path
 from pages.completion import make_completions
 from pages.manual import commands_of, escape, fill, parser_of

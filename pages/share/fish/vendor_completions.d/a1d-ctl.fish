@@ -46,7 +46,7 @@ function _shtab_a1d_ctl_using
   test "$_shtab_a1d_ctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_a1d_ctl_commands status watch fan 'fan set' 'fan off' 'fan auto' profile curve reload version sim 'sim press' 'sim fault' 'sim load' 'sim show'
+set -g _shtab_a1d_ctl_commands status watch fan 'fan set' 'fan off' 'fan auto' profile curve doctor report config reload version sim 'sim press' 'sim fault' 'sim load' 'sim show'
 set -g _shtab_a1d_ctl_opts_with_value --for --socket --until
 
 complete -c a1d-ctl -e
@@ -79,6 +79,14 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using profile; and test $_shtab_a1d_ctl_n
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a curve -d 'Show the duty for each temperature.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -l json -d 'print JSON, a line each time'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a doctor -d 'Say what is wrong with this machine, and the command that mends it.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using doctor' -s h -l help -d 'show this help message and exit'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using doctor' -l fan -d 'try whether the fan moves air: 10 minutes, Ctrl-C ends it'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using doctor' -l json -d 'print JSON'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a report -d 'Write what a bug report needs into a file. Read it before you send it.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using report' -s h -l help -d 'show this help message and exit'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a config -d 'Show the configuration that the daemon is using.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using config' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a reload -d 'Read the configuration again.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using reload' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a version -d 'Say which versions these are.'
