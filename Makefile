@@ -32,7 +32,7 @@ mutants: $(MUTANTS)  ## would the tests notice a slip? About half an hour; ONLY=
 	@$(BIN)/mutmut results
 
 pages: $(STAMP)  ## man pages, completions and systemd/config.yaml anew, after a change of commands or settings; needs scdoc
-	$(BIN)/python -m pages
+	$(BIN)/python -m docs.pages
 
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench

@@ -15,8 +15,8 @@ let
     ];
   };
   share = lib.fileset.toSource {
-    root = ../pages/share;
-    fileset = ../pages/share;
+    root = ../docs/pages/share;
+    fileset = ../docs/pages/share;
   };
 in
 # NixOS looks for zsh's completions in another directory than Debian does.

@@ -26,8 +26,8 @@ CONFIG=/etc/a1d/config.yaml
 OPT=$DESTDIR$PREFIX
 # In a directory of a1d's own: nothing else may ever be moved or removed. It remembers what was made besides.
 MADE=.made-by-make-install
-# Manual pages and completions: below /usr/share as they are below pages/share.
-SHARE=$(cd "$SOURCE/pages/share" && printf '%s ' */*/*)
+# Manual pages and completions: below /usr/share as they are below docs/pages/share.
+SHARE=$(cd "$SOURCE/docs/pages/share" && printf '%s ' */*/*)
 FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT"
 for name in $SHARE; do FILES="$FILES /usr/share/$name"; done
 
@@ -181,7 +181,7 @@ install_files() {
     put a1d.rules "$POLKIT"
     link "$PREFIX/bin/a1d-powercut" "$HOOK"
     if [ ! -e "$DESTDIR$CONFIG" ]; then put config.yaml "$CONFIG"; fi
-    for name in $SHARE; do put "../pages/share/$name" "/usr/share/$name"; done
+    for name in $SHARE; do put "../docs/pages/share/$name" "/usr/share/$name"; done
 }
 
 put() {

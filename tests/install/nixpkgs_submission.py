@@ -50,7 +50,7 @@ def _package(text: str) -> str:
     docs = """\
     mkdir -p "$out/share/doc/a1d"
     cp -R README.md LICENSE CHANGELOG.md docs "$out/share/doc/a1d"
-    cp -R pages/share/. "$out/share"
+    cp -R docs/pages/share/. "$out/share"
     mv "$out/share/zsh/vendor-completions" "$out/share/zsh/site-functions"
 """
     return _replace(

@@ -1,4 +1,4 @@
-"""TAB, really pressed: in bash, zsh and fish, each in a terminal, with the completions of ``pages/share``.
+"""TAB, really pressed: in bash, zsh and fish, each in a terminal, with the completions of ``docs/pages/share``.
 
 PATH leads to an empty directory while TAB is pressed in bash: no Python can start, and no other program.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.__main__ import SHARE
+from docs.pages.__main__ import SHARE
 from tests.install.test_pages import program
 
 BASH = SHARE / "bash-completion/completions"

@@ -234,13 +234,13 @@ def test_the_package_builds_without_the_readme(made_package: dict[str, Any], tmp
 
 
 def test_manual_pages_and_completions_come_with_the_documents(nix: Nix, tmp_path: Path) -> None:
-    environ = {"PATH": os.environ["PATH"], "out": str(tmp_path / "out"), "pages": str(ROOT / "pages/share")}
+    environ = {"PATH": os.environ["PATH"], "out": str(tmp_path / "out"), "pages": str(ROOT / "docs/pages/share")}
     script = nix.evaluate("docs.nix")
     subprocess.run(["sh", "-eu", "-c", script], env=environ | {"documents": str(ROOT / "docs")}, check=True)
     share = tmp_path / "out/share"
     assert (share / "doc/a1d/safety.md").exists()
     for made in ("man/man8/a1d.8", "zsh/site-functions/_a1d-ctl", "bash-completion/completions/a1d-ctl"):
-        ours = ROOT / "pages/share" / made.replace("site-functions", "vendor-completions")
+        ours = ROOT / "docs/pages/share" / made.replace("site-functions", "vendor-completions")
         assert (share / made).read_text() == ours.read_text()
     assert {path.name for path in share.iterdir()} == {"bash-completion", "doc", "fish", "man", "zsh"}
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from a1d.config.settings import Config, ProfileConfig, SensorConfig, key_of
-from pages.__main__ import SHARE, SOURCES, date_of, made_by, render, share_path
-from pages.completion import make_completions
-from pages.manual import commands_of, escape, fill, parser_of
+from docs.pages.__main__ import SHARE, SOURCES, date_of, made_by, render, share_path
+from docs.pages.completion import make_completions
+from docs.pages.manual import commands_of, escape, fill, parser_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [SHARE / share_path(source) for source in SOURCES]

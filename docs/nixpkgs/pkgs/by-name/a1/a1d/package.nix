@@ -43,7 +43,7 @@ python3Packages.buildPythonApplication (finalAttrs: {
     cp systemd/a1d.rules "$out/share/polkit-1/rules.d/50-a1d.rules"
     mkdir -p "$out/share/doc/a1d"
     cp -R README.md LICENSE CHANGELOG.md docs "$out/share/doc/a1d"
-    cp -R pages/share/. "$out/share"
+    cp -R docs/pages/share/. "$out/share"
     mv "$out/share/zsh/vendor-completions" "$out/share/zsh/site-functions"
   '';
 

@@ -10,7 +10,7 @@ import shtab
 
 import a1d.sim.case
 import a1d.sim.mcu
-from pages.manual import arguments_of, commands_of, parser_of
+from docs.pages.manual import arguments_of, commands_of, parser_of
 
 FILES = {
     "bash": "bash-completion/completions/{program}",

@@ -1,7 +1,7 @@
-"""``make pages``: manual pages, completions and systemd/config.yaml, from the code and the prose in ``pages/man``.
+"""``make pages``: manual pages, completions and systemd/config.yaml, from the code and the prose in ``docs/pages/man``.
 
-The results are in the repository, below ``pages/share`` as they are installed: who installs a1d needs neither scdoc
-nor shtab. Tests hold that they are up to date.
+The results are in the repository, below ``docs/pages/share`` as they are installed: who installs a1d needs neither
+scdoc nor shtab. Tests hold that they are up to date.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from a1d.config.printer import print_config
 from a1d.config.settings import Config
-from pages.completion import make_completions
-from pages.manual import fill
+from docs.pages.completion import make_completions
+from docs.pages.manual import fill
 
 HERE = Path(__file__).parent
 SHARE = HERE / "share"
-CONFIG = HERE.parent / "systemd/config.yaml"
+CONFIG = HERE.parents[1] / "systemd/config.yaml"
 SOURCES = sorted((HERE / "man").glob("*.scd"))
 
 
@@ -49,7 +49,8 @@ def render(source: Path, date: str) -> str:
 
 def made_by(name: str, text: str) -> str:
     """A page's first line: by the sum, who has no scdoc can tell that it is of this source."""
-    return f'.\\" Made by "make pages" from pages/man/{name}, sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]}.'
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f'.\\" Made by "make pages" from docs/pages/man/{name}, sha256 {digest}.'
 
 
 def _without_empty_paragraphs(roff: str) -> str:
