@@ -46,6 +46,6 @@ def _read_stdin() -> bytes:
     if sys.stdin is None:  # closed
         return b""
     data = b""
-    while len(data) <= SIZE_MAX and (more := os.read(sys.stdin.fileno(), SIZE_MAX + 1 - len(data))):
+    while more := os.read(sys.stdin.fileno(), SIZE_MAX + 1 - len(data)):
         data += more
     return data

@@ -16,13 +16,19 @@ _LINE_MAX = 110
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|(?:\d+(?:ms|s|m|h|d))+", re.ASCII)
 
 
-def print_config(config: Config) -> str:
-    """YAML text for ``config``; reading it gives an equal configuration."""
-    return "\n".join(["# a1d configuration. Every key is optional.", *_section(config, "")]) + "\n"
+def print_config(config: Config, *, hides_arguments: bool = False) -> str:
+    """YAML text for ``config``; reading it gives an equal configuration.
+
+    ``hides_arguments``: of a gesture's command only the program is shown, as its arguments may hold a secret.
+    """
+    head = ["# a1d configuration. Every key is optional."]
+    if hides_arguments:
+        config = _without_arguments(config)
+        head.append("# Only root and the group a1d are shown the arguments of the button's commands.")
+    return "\n".join([*head, *_section(config, "")]) + "\n"
 
 
-def without_arguments(config: Config) -> Config:
-    """``config`` for whoever may not steer: of a gesture's command only the program, its arguments may be secret."""
+def _without_arguments(config: Config) -> Config:
     button = config.button
     double_press, hold = (
         (action[0], "...") if isinstance(action, tuple) and action[1:] else action

@@ -72,10 +72,9 @@ def methods(
 
     def get_config(parameters: Parameters, peer: Peer) -> Parameters:
         parse_parameters(parameters)
-        from a1d.config.printer import print_config, without_arguments  # asked for rarely
+        from a1d.config.printer import print_config  # asked for rarely
 
-        config = profiles.base if may_steer(peer) else without_arguments(profiles.base)
-        reply: Parameters = {"config": print_config(config)}
+        reply: Parameters = {"config": print_config(profiles.base, hides_arguments=not may_steer(peer))}
         if len(encode_reply(reply, continues=False)) > UNREAD_MAX:
             raise A1dError("the configuration is too long to be sent; print it with: a1d --print-config")
         return reply

@@ -199,6 +199,7 @@ def test_every_key_of_argononed_s(here: Path) -> None:
         ("fans=5,50,100\ntemps=50,60,70\n", ((50, 10), (60, 50), (70, 100)), "5 % becomes 10 %"),
         ("fans=50,40,100\ntemps=50,60,70\n", ((50, 50), (60, 55), (70, 100)), "fan1 is not above fan0, so it is 55"),
         ("fans=10,50,100\ntemps=50,60,90\n", ((50, 10), (60, 50), (65, 100)), "temp2 is more than 80, so it is 65"),
+        ("fans=20,50,90\ntemps=70,75\n", ((70, 20), (75, 90)), "temp2 is not above temp1, so it is 65, as there"),
         ("fans=10,50,100\ntemps=50,60,70\nspeed=3\n", ((50, 10), (60, 50), (70, 100)), "line 3 is left out"),
         ("fans=10,50,100\ntemps=50,60,70\ni2cbus=200\n", ((50, 10), (60, 50), (70, 100)), "there is no bus 200"),
     ],
@@ -213,6 +214,8 @@ def test_more_steps_than_a_curve_may_have_are_joined_upwards(here: Path) -> None
     pairs = [(30 + at, 25 + at) for at in range(40)]
     config, shown = moved(here, argononed__conf="\n".join(f"{temp}={duty}" for temp, duty in pairs))
     assert len(config.fan.curve) == 32
+    for celsius, duty in zip(CELSIUS, duties(config), strict=True):
+        assert duty >= vendor_law([(float(temp), float(percent)) for temp, percent in pairs], celsius)
     assert "of its 40 steps 32 are kept" in shown
 
 

@@ -42,7 +42,7 @@ def test_the_fan_is_at_least_as_fast_as_the_curve_says_for_the_sum(offset: int, 
 @given(st.floats(-20, 20), temps)
 def test_critical_comes_no_later_than_without(offset: float, celsius: float) -> None:
     config = with_offset(offset)
-    assert curve_of(config, config.sensors[0]).critical_celsius <= 80
+    assert curve_of(config, config.sensors[0]).critical_celsius == 80 - max(0.0, offset)
     if celsius >= 80 or (offset > 0 and celsius + offset >= 80.001):
         assert duty(config, celsius) == 100
 
