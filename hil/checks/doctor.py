@@ -63,13 +63,15 @@ def sick(rig: Rig) -> str:
         raise NotHere("nothing is broken on a machine in use")
     with ExitStack() as back:
         back.callback(rig.configure_as_installed)
-        # The kernel lets go of the old bus when a1d has closed it, and that is when it next wants something of it.
         back.callback(lambda: rig.wait("the case", lambda: rig.status()["duty_confirmed_percent"] is not None, 20))
-        back.callback(lambda: rig.wait("the bus", Path("/dev/i2c-1").exists, 120))
+        back.callback(lambda: rig.wait("health ok", lambda: rig.health() == "ok", 20))
+        back.callback(lambda: rig.wait("the bus", Path("/dev/i2c-1").exists, 20))
         rig.write_config("fan: {hold: soon}\n")
         back.callback(rig.write_config, "")
         rig.bus(False)
         back.callback(rig.bus, True)
+        rig.heat_to(58)  # the kernel lets go of the old bus when a1d has noticed and closed it
+        rig.wait("degraded", lambda: rig.health() == "degraded", 10)
         _BOOT.parent.mkdir(parents=True, exist_ok=True)
         _BOOT.write_text("dtoverlay=w1-gpio\n")
         back.callback(_BOOT.unlink)
