@@ -26,7 +26,8 @@ CONFIG=/etc/a1d/config.yaml
 OPT=$DESTDIR$PREFIX
 # In a directory of a1d's own: nothing else may ever be moved or removed. It remembers what was made besides.
 MADE=.made-by-make-install
-FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT"
+FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT
+    $UNITS/a1d-metrics.socket $UNITS/a1d-metrics@.service"
 
 # It may be killed at any moment, by a power cut too. Every step can be repeated, what was made is written down before
 # it is made, and a program, once there, is there at each moment: tests/install/test_killed.py.
@@ -172,6 +173,7 @@ install_files() {
     put a1d.service "$UNITS/a1d.service"
     put a1d-power@.path "$UNITS/a1d-power@.path"
     put a1d-power@.service "$UNITS/a1d-power@.service"
+    for unit in a1d-metrics.socket a1d-metrics@.service; do put $unit "$UNITS/$unit"; done
     put a1d.sysusers "$SYSUSERS"
     put a1d.udev "$UDEV"
     put a1d.rules "$POLKIT"
@@ -229,6 +231,11 @@ uninstall() {
         if systemd_runs; then now=--now; fi
         # shellcheck disable=SC2086 # no word if empty
         systemctl disable --quiet $now a1d.service a1d-power@poweroff.path a1d-power@reboot.path
+        # One that an earlier version has not brought is no reason to stop.
+        for unit in a1d-metrics.socket a1d-mqtt.service; do
+            # shellcheck disable=SC2086
+            if [ -e "$UNITS/$unit" ]; then systemctl disable --quiet $now $unit; fi
+        done
     fi
     # Nobody will look after the fan from here on.
     if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 | sed 's/^<.>//'; fi
