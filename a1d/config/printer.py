@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from a1d.config.reader import key_of
-from a1d.config.settings import PRESETS, Config, FanConfig
+from a1d.config.settings import PRESETS, FanConfig
 
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|\d+(?:ms|s|m|h|d)", re.ASCII)
 
 
-def print_config(config: Config) -> str:
-    """YAML text for ``config``; reading it gives an equal configuration."""
+def print_config(config: Any) -> str:
+    """YAML text for a Config, or another program's settings of its make; reading it gives an equal one."""
     return "\n".join(["# a1d configuration. Every key is optional.", *_section(config, "")]) + "\n"
 
 

@@ -1,0 +1,181 @@
+"""The connection to the broker: paho-mqtt, 1.6 or 2, within our own loop. What it sends is not trusted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from a1d.config.guess import read_bounded
+from a1d.errors import A1dError
+from a1d.mqtt.bridge import Message
+from a1d.mqtt.settings import MqttConfig
+from a1d.mqtt.states import OFFLINE
+from a1d.mqtt.topics import Topics
+
+if TYPE_CHECKING:
+    import paho.mqtt.client as paho
+
+_KEEPALIVE_S = 30  # a broker says that we are gone after one and a half of it
+_PACKETS_MAX = 64  # read before it is the daemon's turn again
+_REFUSALS = {
+    1: "it does not speak MQTT 3.1.1",
+    2: "it does not like our name",
+    3: "it is not available",
+    4: "it does not accept user and password: see mqtt.user and mqtt.password",
+    5: "we may not: it wants a user and a password, see mqtt.user and mqtt.password",
+    # As MQTT 5, and so paho 2, numbers them.
+    132: "it does not speak MQTT 3.1.1",
+    133: "it does not like our name",
+    134: "it does not accept user and password: see mqtt.user and mqtt.password",
+    135: "we may not: it wants a user and a password, see mqtt.user and mqtt.password",
+    136: "it is not available",
+}
+
+
+class BrokerError(A1dError, OSError):
+    """The broker cannot be reached, or is lost."""
+
+
+class Broker:
+    """One client. ``connect`` until ``is_connected``; then what comes goes to ``on_message(topic, payload, retained)``.
+
+    ``suffix`` tells a second client of the same machine from the service.
+    """
+
+    def __init__(
+        self,
+        settings: MqttConfig,
+        topics: Topics,
+        device_id: str,
+        on_message: Callable[[str, bytes, bool], None],
+        suffix: str = "",
+    ) -> None:
+        self.where = f"{settings.broker}:{settings.port_number}"
+        self.is_connected = False
+        self._settings = settings
+        self._topics = topics
+        self._refusal: str | None = None
+        self._on_message = on_message
+        self._client = client = _make_client(f"a1d-{device_id}{suffix}")
+        client.on_connect = self._connected
+        client.on_message = self._received
+        if not suffix:
+            client.will_set(topics.availability, OFFLINE, qos=0, retain=True)
+        user = credential("mqtt.user")
+        if user is not None:
+            client.username_pw_set(user, credential("mqtt.password"))
+        if settings.tls.enabled:
+            self._set_tls()
+
+    def _set_tls(self) -> None:
+        tls = self._settings.tls
+        key = credential_path("mqtt.key") if tls.certificate_file else None
+        try:
+            self._client.tls_set(tls.ca_file, certfile=tls.certificate_file, keyfile=key)
+        except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
+            files = ", ".join(name for name in (tls.ca_file, tls.certificate_file, key) if name)
+            raise A1dError(f"TLS cannot be used: {error}; expected PEM in {files or 'the files of tls'}") from None
+
+    # -- the connection ----------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Begin. Waits 5 s for the network, with TLS as much as 30 s more; BrokerError says why it failed."""
+        self.is_connected = False
+        self._refusal = None
+        try:
+            self._client.connect(self._settings.broker, self._settings.port_number, keepalive=_KEEPALIVE_S)
+        except ssl.SSLCertVerificationError as error:
+            raise BrokerError(f"{self.where} is not who it should be: {error.verify_message}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+            raise BrokerError(f"the broker at {self.where} cannot be reached: {reason}") from None
+
+    def socket(self) -> socket.socket | None:
+        """For select; None if there is no connection."""
+        found: Any = self._client.socket()  # with TLS an ssl.SSLSocket
+        return found  # type: ignore[no-any-return]
+
+    def wants_write(self) -> bool:
+        """Whether it still has to send what it was given: give it no more then."""
+        return bool(self._client.want_write())
+
+    def read(self) -> None:
+        """What has come. BrokerError if the connection is lost."""
+        for _ in range(_PACKETS_MAX):
+            self._judge(self._client.loop_read())
+            pending = getattr(self.socket(), "pending", None)  # what TLS has decrypted, select does not see
+            if pending is None or not pending():
+                return
+
+    def write(self) -> None:
+        """As much as goes. BrokerError as above."""
+        self._judge(self._client.loop_write())
+
+    def tend(self) -> None:
+        """At least once a second: pings. BrokerError as above."""
+        self._judge(self._client.loop_misc())
+
+    def publish(self, message: Message, qos: int = 0) -> None:
+        """Send, or queue. BrokerError as above."""
+        self._judge(self._client.publish(message.topic, message.payload, qos=qos, retain=message.retain).rc)
+
+    def leave(self) -> None:
+        """Say goodbye: then the last will is not published."""
+        self._client.disconnect()
+
+    def _judge(self, code: int) -> None:
+        if code != 0 or self.socket() is None:
+            self.is_connected = False
+            if self._refusal is not None:
+                raise BrokerError(f"the broker at {self.where} refuses: {self._refusal}")
+            raise BrokerError(f"the broker at {self.where} has gone away")
+
+    # -- what paho calls -----------------------------------------------------------------------------
+
+    def _connected(self, client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any = None) -> None:
+        code = getattr(reason, "value", reason)
+        if code != 0:
+            self._refusal = _REFUSALS.get(code, f"reason {code}")
+            return
+        self.is_connected = True
+        commands = self._topics.commands if self._settings.steering else ()
+        client.subscribe([(topic, 0) for topic in (*self._topics.home_assistant, *commands)])
+
+    def _received(self, _client: Any, _userdata: Any, message: Any) -> None:
+        self._on_message(message.topic, message.payload, bool(message.retain))
+
+
+def credential_path(name: str) -> str | None:
+    """The file of a credential that systemd has passed; None if there is none, or it is empty."""
+    path = os.path.join(os.environ.get("CREDENTIALS_DIRECTORY", ""), name)
+    try:
+        return path if os.path.isabs(path) and os.path.getsize(path) else None
+    except OSError:
+        return None
+
+
+def credential(name: str) -> str | None:
+    """What it says, without the line's end. A1dError if it cannot be read."""
+    path = credential_path(name)
+    if path is None:
+        return None
+    try:
+        text = read_bounded(path).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise A1dError(f"{path} cannot be read: {error}") from None
+    return text.rstrip("\r\n") or None
+
+
+def _make_client(client_id: str) -> paho.Client:
+    try:
+        import paho.mqtt.client as paho
+    except ImportError:
+        raise A1dError(
+            "paho-mqtt is not installed: sudo apt install python3-paho-mqtt, or pip install 'a1d[mqtt]'"
+        ) from None
+    if hasattr(paho, "CallbackAPIVersion"):
+        return paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id)
+    return paho.Client(client_id=client_id)
