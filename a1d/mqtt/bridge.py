@@ -32,6 +32,7 @@ class Bridge:
         self._device = device
         self._steering = steering
         self._interval_s = interval_s
+        self._is_new = True  # whether there can be anything to publish
         self._published: dict[str, str] = {}
         self._temperatures_s = float("-inf")  # when they were published last
         self._presses: dict[str, int] | None = None
@@ -48,25 +49,32 @@ class Bridge:
         self._events = [*self._events, *pressed][-_EVENTS_MAX:]
         self._presses = presses
         self.status = status
+        self._is_new = True
 
     def daemon_gone(self) -> None:
         """There is no status any more: everything is unavailable."""
         self.status = self._presses = None
+        self._is_new = True
         self._temperatures_s = float("-inf")
 
     def publish_all(self) -> None:
         """The broker, or Home Assistant, may know nothing of it all. What was pressed before is of no interest."""
         self._published.clear()
         self._events.clear()
+        self._is_new = True
         self._temperatures_s = float("-inf")
 
     def publish_fan(self) -> None:
         """Somebody has steered: even if nothing came of it, it must be seen that nothing did."""
         for topic in (self._topics.fan_state, self._topics.fan_percentage, self._topics.fan_preset):
             self._published.pop(topic, None)
+        self._is_new = True
 
     def messages(self, now_s: float) -> list[Message]:
-        """What is to be published, in this order; it counts as published then."""
+        """What is to be published, in this order; it counts as published then. A temperature waits for a new status."""
+        if not self._is_new:
+            return []
+        self._is_new = False
         if self.status is None:
             return self._changed({self._topics.availability: OFFLINE})
         return [

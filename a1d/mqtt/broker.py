@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _KEEPALIVE_S = 30  # a broker says that we are gone after one and a half of it
 _PACKETS_MAX = 64  # read before it is the daemon's turn again
+_PACKET_MAX = 1 << 20  # bytes; nothing that we ask for is nearly as long
 _REFUSALS = {
     1: "it does not speak MQTT 3.1.1",
     2: "it does not like our name",
@@ -58,7 +60,10 @@ class Broker:
         self._settings = settings
         self._topics = topics
         self._refusal: str | None = None
+        self._is_lost = False  # whatever paho thinks of its socket
+        self._unsettled: list[Any] = []
         self._on_message = on_message
+        self._listens = not suffix
         self._client = client = _make_client(f"a1d-{device_id}{suffix}")
         client.on_connect = self._connected
         client.on_message = self._received
@@ -83,19 +88,19 @@ class Broker:
 
     def connect(self) -> None:
         """Begin. Waits 5 s for the network, with TLS as much as 30 s more; BrokerError says why it failed."""
-        self.is_connected = False
+        self.is_connected = self._is_lost = False
         self._refusal = None
         try:
             self._client.connect(self._settings.broker, self._settings.port_number, keepalive=_KEEPALIVE_S)
         except ssl.SSLCertVerificationError as error:
-            raise BrokerError(f"{self.where} is not who it should be: {error.verify_message}") from None
+            raise self._lost(f"{self.where} is not who it should be: {error.verify_message}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-            raise BrokerError(f"the broker at {self.where} cannot be reached: {reason}") from None
+            raise self._lost(f"the broker at {self.where} cannot be reached: {reason}") from None
 
     def socket(self) -> socket.socket | None:
         """For select; None if there is no connection."""
-        found: Any = self._client.socket()  # with TLS an ssl.SSLSocket
+        found: Any = None if self._is_lost else self._client.socket()  # with TLS an ssl.SSLSocket
         return found  # type: ignore[no-any-return]
 
     def wants_write(self) -> bool:
@@ -105,9 +110,16 @@ class Broker:
     def read(self) -> None:
         """What has come. BrokerError if the connection is lost."""
         for _ in range(_PACKETS_MAX):
-            self._judge(self._client.loop_read())
-            pending = getattr(self.socket(), "pending", None)  # what TLS has decrypted, select does not see
-            if pending is None or not pending():
+            try:
+                code = self._client.loop_read()
+            except Exception as error:  # paho takes it that each packet is what it says
+                raise self._lost(f"the broker at {self.where} makes no sense: {error!r:.80}") from None
+            self._judge(code)
+            if getattr(self._client, "_in_packet", {}).get("remaining_length", 0) > _PACKET_MAX:
+                raise self._lost(f"the broker at {self.where} sends more than anybody asked for")
+            connection = self.socket()
+            pending = getattr(connection, "pending", None)  # what TLS has decrypted, select does not see
+            if connection is None or (not (pending and pending()) and not select.select([connection], [], [], 0)[0]):
                 return
 
     def write(self) -> None:
@@ -118,20 +130,30 @@ class Broker:
         """At least once a second: pings. BrokerError as above."""
         self._judge(self._client.loop_misc())
 
-    def publish(self, message: Message, qos: int = 0) -> None:
-        """Send, or queue. BrokerError as above."""
-        self._judge(self._client.publish(message.topic, message.payload, qos=qos, retain=message.retain).rc)
+    def publish(self, message: Message, *, sure: bool = False) -> None:
+        """Send, or queue. If ``sure``, the broker acknowledges it: ``is_settled``. BrokerError as above."""
+        sent = self._client.publish(message.topic, message.payload, qos=int(sure), retain=message.retain)
+        self._judge(sent.rc)
+        if sure:
+            self._unsettled.append(sent)
+
+    def is_settled(self) -> bool:
+        """Whether the broker has acknowledged all that it has to."""
+        self._unsettled = [each for each in self._unsettled if not each.is_published()]
+        return not self._unsettled
 
     def leave(self) -> None:
-        """Say goodbye: then the last will is not published."""
+        """Say goodbye: then the last will is not published. What is not settled may be lost."""
         self._client.disconnect()
 
     def _judge(self, code: int) -> None:
         if code != 0 or self.socket() is None:
-            self.is_connected = False
-            if self._refusal is not None:
-                raise BrokerError(f"the broker at {self.where} refuses: {self._refusal}")
-            raise BrokerError(f"the broker at {self.where} has gone away")
+            refused = f"refuses: {self._refusal}" if self._refusal else "has gone away"
+            raise self._lost(f"the broker at {self.where} {refused}")
+
+    def _lost(self, text: str) -> BrokerError:
+        self.is_connected, self._is_lost = False, True
+        return BrokerError(text)
 
     # -- what paho calls -----------------------------------------------------------------------------
 
@@ -141,11 +163,17 @@ class Broker:
             self._refusal = _REFUSALS.get(code, f"reason {code}")
             return
         self.is_connected = True
+        if not self._listens:
+            return
         commands = self._topics.commands if self._settings.steering else ()
         client.subscribe([(topic, 0) for topic in (*self._topics.home_assistant, *commands)])
 
     def _received(self, _client: Any, _userdata: Any, message: Any) -> None:
-        self._on_message(message.topic, message.payload, bool(message.retain))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # none of ours
+        self._on_message(topic, message.payload, bool(message.retain))
 
 
 def credential_path(name: str) -> str | None:

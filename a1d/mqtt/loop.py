@@ -144,10 +144,11 @@ class Loop:
         if not broker.is_connected:
             return
         self._bridge.daemon_gone()
+        now_s = time.monotonic()
         try:
-            for message in self._bridge.messages(time.monotonic()):
-                broker.publish(message)
-            finish(broker)
+            for message in self._bridge.messages(now_s):
+                broker.publish(message, sure=True)
+            _talk(broker, broker.is_settled, now_s + _GOODBYE_MAX_S)
             broker.leave()
         except BrokerError:
             pass  # then it publishes our last will, which says the same
@@ -173,34 +174,28 @@ class Loop:
             broker.read()
 
 
-def finish(broker: Broker) -> None:
-    """Send what is still to be sent, for a bounded time. BrokerError if the connection is lost."""
-    deadline_s = time.monotonic() + _GOODBYE_MAX_S
-    while broker.wants_write() and (left_s := deadline_s - time.monotonic()) > 0:
-        connection = broker.socket()
-        if connection is None:
-            return
-        if select.select([], [connection], [], left_s)[1]:
-            broker.write()
-
-
 def forget(broker: Broker, topics: list[str], wait_max_s: float) -> None:
     """Take everything retained off the broker, so that Home Assistant removes the device. BrokerError if it cannot."""
     deadline_s = time.monotonic() + wait_max_s
     broker.connect()
-    while not broker.is_connected or broker.wants_write():
+    _talk(broker, lambda: broker.is_connected, deadline_s)
+    for topic in topics:
+        broker.publish(Message(topic, ""), sure=True)
+    _talk(broker, broker.is_settled, deadline_s)
+    broker.leave()
+
+
+def _talk(broker: Broker, done: Callable[[], bool], deadline_s: float) -> None:
+    """Until ``done()``. BrokerError if that takes too long, or the connection is lost."""
+    while not done():
         left_s = deadline_s - time.monotonic()
         connection = broker.socket()
         if left_s <= 0 or connection is None:
             raise BrokerError(f"the broker at {broker.where} does not answer")
-        readable, writable, _ = select.select([connection], [connection] * broker.wants_write(), [], min(left_s, 1.0))
+        writers = [connection] if broker.wants_write() else []
+        readable, writable, _ = select.select([connection], writers, [], min(left_s, _TURN_MAX_S))
         if writable:
             broker.write()
         if readable:
             broker.read()
         broker.tend()
-    for topic in topics:
-        broker.publish(Message(topic, ""))
-    finish(broker)
-    broker.leave()
-    finish(broker)
