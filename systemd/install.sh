@@ -27,7 +27,9 @@ OPT=$DESTDIR$PREFIX
 # In a directory of a1d's own: nothing else may ever be moved or removed. It remembers what was made besides.
 MADE=.made-by-make-install
 FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT
-    $UNITS/a1d-metrics.socket $UNITS/a1d-metrics@.service"
+    $UNITS/a1d-metrics.socket $UNITS/a1d-metrics@.service $UNITS/a1d-mqtt.service"
+
+COMMANDS="a1d a1d-ctl a1d-mqtt" # linked from BINDIR
 
 # It may be killed at any moment, by a power cut too. Every step can be repeated, what was made is written down before
 # it is made, and a program, once there, is there at each moment: tests/install/test_killed.py.
@@ -47,7 +49,7 @@ install_all() {
     recover
     install_program
     install_files
-    for name in a1d a1d-ctl; do link "$PREFIX/bin/$name" "$BINDIR/$name"; done
+    for name in $COMMANDS; do link "$PREFIX/bin/$name" "$BINDIR/$name"; done
     if [ -z "$DESTDIR" ]; then
         make_users
         bus=$("$OPT/bin/a1d" --print-config 2>/dev/null | sed -n 's/^  bus: //p')
@@ -91,13 +93,13 @@ install_program() {
     "$PYTHON" -m venv "$build/tools"
     # gpiod and PyYAML hold C: without a wheel for this machine, say so instead of looking for a compiler.
     # sdnotify comes as source, for which bookworm's pip would want more than it brings: hence pep517.
-    $pip wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$build/wheels" "$build/source" ||
+    $pip wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$build/wheels" "$build/source[mqtt]" ||
         fail "the Python packages could not be had (the reason is above); nothing has been changed"
 
     "$PYTHON" -m venv --without-pip "$OPT.new"
     # No environment and no pip.conf may say where to.
     PIP_CONFIG_FILE=/dev/null $pip --isolated --python "$OPT.new/bin/python" install --no-compile \
-        --root-user-action ignore --no-index --find-links "$build/wheels" a1d ||
+        --root-user-action ignore --no-index --find-links "$build/wheels" "a1d[mqtt]" ||
         fail "the new program could not be put together (the reason is above); nothing has been changed"
     rm -rf "$build"
     # It is not called .new in the end, and a packager's scratch root not at all.
@@ -173,7 +175,7 @@ install_files() {
     put a1d.service "$UNITS/a1d.service"
     put a1d-power@.path "$UNITS/a1d-power@.path"
     put a1d-power@.service "$UNITS/a1d-power@.service"
-    for unit in a1d-metrics.socket a1d-metrics@.service; do put $unit "$UNITS/$unit"; done
+    for unit in a1d-metrics.socket a1d-metrics@.service a1d-mqtt.service; do put $unit "$UNITS/$unit"; done
     put a1d.sysusers "$SYSUSERS"
     put a1d.udev "$UDEV"
     put a1d.rules "$POLKIT"
@@ -217,6 +219,7 @@ start_service() {
         journalctl --no-pager -n 20 -u a1d.service >&2 || true
         fail "installed, but the service does not start (its last words are above); systemd keeps trying"
     fi
+    systemctl try-restart a1d-mqtt.service # the new version, if it runs at all
     say "installed and running. Its configuration: $CONFIG"
     "$OPT/bin/a1d-ctl" status || say "that is not all well; the reason is above, and more is in: journalctl -u a1d"
 }
@@ -240,7 +243,7 @@ uninstall() {
     # Nobody will look after the fan from here on.
     if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 | sed 's/^<.>//'; fi
     for file in $FILES "$HOOK" "$CONFIG.new"; do rm -f "$file" "$file.new"; done
-    for name in a1d a1d-ctl; do
+    for name in $COMMANDS; do
         if [ "$(readlink "$BINDIR/$name")" = "$PREFIX/bin/$name" ]; then rm "$BINDIR/$name"; fi
     done
     rm -rf /run/a1d

@@ -177,24 +177,27 @@ class Broker:
 
 
 def credential_path(name: str) -> str | None:
-    """The file of a credential that systemd has passed; None if there is none, or it is empty."""
+    """The file of a credential that systemd has passed; None if there is none, or it is blank."""
     path = os.path.join(os.environ.get("CREDENTIALS_DIRECTORY", ""), name)
-    try:
-        return path if os.path.isabs(path) and os.path.getsize(path) else None
-    except OSError:
-        return None
+    return path if os.path.isabs(path) and os.path.exists(path) and _read(path).strip() else None
 
 
 def credential(name: str) -> str | None:
-    """What it says, without the line's end. A1dError if it cannot be read."""
+    """What it says, without the line's end; None as above. A1dError if it cannot be read, or is no text."""
     path = credential_path(name)
     if path is None:
         return None
     try:
-        text = read_bounded(path).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise A1dError(f"{path} cannot be read: {error}") from None
-    return text.rstrip("\r\n") or None
+        return _read(path).decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise A1dError(f"{path} is no text: {error.reason} at byte {error.start}") from None
+
+
+def _read(path: str) -> bytes:
+    try:
+        return read_bounded(path)
+    except OSError as error:
+        raise A1dError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _make_client(client_id: str) -> paho.Client:

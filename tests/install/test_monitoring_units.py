@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from a1d.client import metrics
+from a1d.mqtt.main import EX_CONFIG
 from tests.install.test_unit import ROOT, analyze, install_files, run, values_of
 
 __all__ = ["analyze"]  # a fixture
 # A score times ten.
-SCORES = {"a1d-metrics@.service": 2}
+SCORES = {"a1d-metrics@.service": 2, "a1d-mqtt.service": 11}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,23 @@ def test_systemd_waits_for_a_scrape_longer_than_it_can_take() -> None:
     # The request, the daemon, the answer, and what is still read after it.
     longest_s = 3 * metrics.REQUEST_MAX_S + metrics.DAEMON_WAIT_MAX_S
     assert longest_s < float(limit.removesuffix("s"))
+
+
+def test_what_is_wrong_with_the_call_or_the_configuration_is_not_tried_again() -> None:
+    """And all else is, for ever."""
+    unit = (ROOT / "systemd/a1d-mqtt.service").read_text()
+    assert values_of("Restart", unit) == ["always"]
+    assert values_of("StartLimitIntervalSec", unit) == ["0"]
+    assert values_of("RestartPreventExitStatus", unit) == [f"2 {EX_CONFIG}"]
+
+
+def test_each_credential_that_is_read_is_passed_and_may_be_missing() -> None:
+    unit = (ROOT / "systemd/a1d-mqtt.service").read_text()
+    read = set(re.findall(r'credential(?:_path)?\("(mqtt\.\w+)"\)', (ROOT / "a1d/mqtt/broker.py").read_text()))
+    assert read == {"mqtt.user", "mqtt.password", "mqtt.key"}
+    assert set(values_of("LoadCredential", unit)) == {f"{name}:/etc/a1d/{name}" for name in read}
+    # Blank, which counts as none; systemd takes no empty one.
+    assert set(values_of("SetCredential", unit)) == {f"{name}:\\n" for name in read}
 
 
 def test_the_programs_of_the_units_are_where_they_are_installed(units: Path) -> None:

@@ -71,7 +71,7 @@ def seconds_of(key: str) -> float:
     "unit",
     [
         *("a1d.service", "a1d-power@poweroff.path", "a1d-power@poweroff.service", "a1d-power@reboot.path"),
-        *("a1d-metrics.socket", "a1d-metrics@1.service"),
+        *("a1d-metrics.socket", "a1d-metrics@1.service", "a1d-mqtt.service"),
     ],
 )
 def test_systemd_has_nothing_to_say_about_the_units(staged: Path, analyze: str, unit: str, tmp_path: Path) -> None:
