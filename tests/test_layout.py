@@ -19,6 +19,11 @@ PURE = [
     "a1d.button.pulses",
     "a1d.config.settings",
     "a1d.duration",
+    "a1d.mqtt.bridge",
+    "a1d.mqtt.commands",
+    "a1d.mqtt.retry",
+    "a1d.mqtt.states",
+    "a1d.mqtt.topics",
     "a1d.temperature.controller",
     "a1d.temperature.cooling",
     "a1d.temperature.curve",
@@ -98,7 +103,7 @@ def test_what_decides_knows_no_clock_no_files_and_no_thread(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "importer", ["a1d.client", "a1d.sim", "a1d.case", "a1d.config", "a1d.temperature", "a1d.button"]
+    "importer", ["a1d.client", "a1d.sim", "a1d.case", "a1d.config", "a1d.temperature", "a1d.button", "a1d.mqtt"]
 )
 def test_the_packages_point_one_way(importer: str) -> None:
     """config knows nothing of the others; temperature, case and button know only config; nobody needs the daemon."""
@@ -108,6 +113,7 @@ def test_the_packages_point_one_way(importer: str) -> None:
         "a1d.case": {"a1d.config"},
         "a1d.button": {"a1d.config"},
         "a1d.client": {"a1d.config"},
+        "a1d.mqtt": {"a1d.config", "a1d.client"},
         "a1d.sim": {"a1d.config", "a1d.temperature", "a1d.button", "a1d.service", "a1d.client"},
     }[importer]
     packages = {name for name, path in MODULES.items() if path.name == "__init__.py"} - {"a1d"}

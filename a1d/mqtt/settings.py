@@ -13,7 +13,7 @@ from a1d.config.reader import parse_section
 from a1d.errors import ConfigError
 
 CONFIG_PATH = "/etc/a1d/mqtt.yaml"
-_HOST = re.compile(r"[A-Za-z0-9]([\w.:%-]{0,252})", re.ASCII)
+_HOST = re.compile(r"[\w:][\w.:%-]{0,252}", re.ASCII)
 _TOPIC = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
 _ID = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 

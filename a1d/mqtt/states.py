@@ -67,8 +67,9 @@ def others(status: Status, topics: Topics) -> dict[str, str]:
     attributes = {"state": words.printable(health["state"][:_PROBLEM_MAX]), "problems": problems}
     return {
         topics.duty: _number(status["duty_percent"]),
-        topics.problem: "OFF" if health["state"] == "ok" else "ON",
+        # The texts first: whoever is told of a problem can then say which.
         topics.problem_attributes: json.dumps(attributes),
+        topics.problem: "OFF" if health["state"] == "ok" else "ON",
     }
 
 
