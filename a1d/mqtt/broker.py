@@ -79,7 +79,10 @@ class Broker:
         tls = self._settings.tls
         key = credential_path("mqtt.key") if tls.certificate_file else None
         try:
-            self._client.tls_set(tls.ca_file, certfile=tls.certificate_file, keyfile=key)
+            context = ssl.create_default_context(cafile=tls.ca_file)
+            if tls.certificate_file:
+                context.load_cert_chain(tls.certificate_file, key)
+            self._client.tls_set_context(context)
         except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
             files = ", ".join(name for name in (tls.ca_file, tls.certificate_file, key) if name)
             raise A1dError(f"TLS cannot be used: {error}; expected PEM in {files or 'the files of tls'}") from None

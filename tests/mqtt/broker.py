@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -71,8 +72,8 @@ class Mosquitto:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
+            self._process.kill()
+            self._process.wait(20)
             self._process = None
 
     def freeze(self, frozen: bool) -> None:
@@ -97,7 +98,10 @@ class Somebody:
         if "user" in options:
             self.client.username_pw_set(options["user"], options["password"])
         if "ca" in options:
-            self.client.tls_set(options["ca"], certfile=options.get("certificate"), keyfile=options.get("key"))
+            context = ssl.create_default_context(cafile=options["ca"])
+            if "key" in options:
+                context.load_cert_chain(options["certificate"], options["key"])
+            self.client.tls_set_context(context)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
         assert ready.wait(10)
