@@ -64,7 +64,8 @@ def others(status: Status, topics: Topics) -> dict[str, str]:
     """The duty, and the health with every problem in words."""
     health = status["health"]
     problems = [words.printable(text[:_PROBLEM_MAX]) for text in health["problems"][:_PROBLEMS_MAX]]
-    attributes = {"state": words.printable(health["state"][:_PROBLEM_MAX]), "problems": problems}
+    # Not "state", an attribute that Home Assistant keeps for itself.
+    attributes = {"health": words.printable(health["state"][:_PROBLEM_MAX]), "problems": problems}
     return {
         topics.duty: _number(status["duty_percent"]),
         # The texts first: whoever is told of a problem can then say which.

@@ -177,7 +177,7 @@ async def test_an_emergency_beats_it_and_is_seen(world: World) -> None:
     world.daemon.fault("sensor-dead", True)
     await world.wait_fan("on", 100, None)
     await world.wait("a problem", lambda: world.state(HEALTH).state == "on")
-    await world.wait("failsafe", lambda: world.state(HEALTH).attributes["state"] == "failsafe")
+    await world.wait("failsafe", lambda: world.state(HEALTH).attributes["health"] == "failsafe")
     assert world.state(HEALTH).attributes["problems"]
     await world.wait("no temperature", lambda: world.state(TEMPERATURE).state == "unknown")
 

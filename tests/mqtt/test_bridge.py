@@ -150,7 +150,7 @@ def test_health_has_its_texts() -> None:
     there = after(status(health={"state": "failsafe", "problems": problems}))
     assert there[TOPICS.problem] == "ON"
     attributes = json.loads(there[TOPICS.problem_attributes])
-    assert attributes == {"state": "failsafe", "problems": [problems[0], "a\\x1b[2Jb", "x" * 200]}
+    assert attributes == {"health": "failsafe", "problems": [problems[0], "a\\x1b[2Jb", "x" * 200]}
     assert after(status())[TOPICS.problem] == "OFF"
 
 

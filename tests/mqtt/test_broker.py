@@ -109,7 +109,7 @@ def test_an_emergency_wins_and_is_seen_at_once(begin: Begin, somebody: Somebody,
     somebody.wait(f"{ROOT}/fan/state", "ON")
     somebody.wait(f"{ROOT}/fan/percentage", "100")
     somebody.wait(f"{ROOT}/problem", "ON")
-    assert json.loads(somebody.now[f"{ROOT}/problem/attributes"])["state"] == "failsafe"
+    assert json.loads(somebody.now[f"{ROOT}/problem/attributes"])["health"] == "failsafe"
     somebody.wait(f"{ROOT}/temperature/cpu", "None")
     somebody.say(f"{ROOT}/fan/percentage/set", "20")
     time.sleep(1)
