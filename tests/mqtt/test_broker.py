@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,9 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
 
 from a1d.config.reader import parse_config
+from a1d.mqtt.broker import Broker, BrokerError
+from a1d.mqtt.settings import MqttConfig
+from a1d.mqtt.topics import Topics
 from tests.mqtt.broker import DISCOVERY, ROOT, Bridge, Mosquitto, Somebody, closing_bridge, wait_until
 from tests.process import SimulatedDaemon
 
@@ -85,6 +90,10 @@ def test_home_assistant_finds_it_and_steers_it(begin: Begin, somebody: Somebody,
     somebody.wait(f"{ROOT}/fan/percentage", "60")
     somebody.wait(f"{ROOT}/fan/preset", "-")
     assert daemon.status()["manual_percent"] == 60
+    before = somebody.count(f"{ROOT}/fan/percentage")
+    somebody.say(f"{ROOT}/fan/percentage/set", "60")
+    again = f"{ROOT}/fan/percentage"
+    wait_until("what is so already is said again", lambda: somebody.count(again) > before)
     somebody.say(f"{ROOT}/fan/state/set", "OFF")
     somebody.wait(f"{ROOT}/fan/state", "OFF")
     assert daemon.status()["manual_percent"] == 0
@@ -276,6 +285,14 @@ HOSTILE = {
 }
 
 
+SAID = {
+    HOSTILE["no CONNACK but a PUBLISH"]: "sends more than anybody asked for",
+    HOSTILE["a packet without an end"]: "sends more than anybody asked for",
+    HOSTILE["garbage"]: "the broker at",
+    HOSTILE["a refusal"]: "refuses: we may not",
+}
+
+
 @pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_broker_ends_nothing(here: Path, daemon: SimulatedDaemon, answer: bytes) -> None:
     server = socket.create_server(("127.0.0.1", 0))
@@ -301,6 +318,7 @@ def test_a_hostile_broker_ends_nothing(here: Path, daemon: SimulatedDaemon, answ
             wait_until("it has tried a second time", lambda: len(seen) >= 2, 15)
             assert bridge.process.poll() is None, bridge.log
             assert "Traceback" not in bridge.log
+            assert SAID.get(answer, "has gone away") in bridge.log
             memory = Path(f"/proc/{bridge.process.pid}/status").read_text()
             (peak,) = (line for line in memory.splitlines() if line.startswith("VmHWM"))
             assert int(peak.split()[1]) < 64_000, peak
@@ -310,6 +328,33 @@ def test_a_hostile_broker_ends_nothing(here: Path, daemon: SimulatedDaemon, answ
         ending.set()
         thread.join(10)
         server.close()
+
+
+def test_a_packet_that_paho_stumbles_over_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    settings = MqttConfig(broker="127.0.0.1", port=server.getsockname()[1])
+    heard: list[str] = []
+    topics = Topics("a1d", "homeassistant", "test")
+    broker = Broker(settings, topics, "test", lambda topic, *_: heard.append(topic))
+    broker.connect()
+    assert broker.socket() is not None
+
+    def stumble() -> int:
+        raise struct.error("bad char in struct format")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(broker._client, "loop_read", stumble)
+        with pytest.raises(BrokerError, match="makes no sense"):
+            broker.read()
+    assert broker.socket() is None, "it will be connected anew"
+    # A topic that is no text is nobody's.
+    message = paho.MQTTMessage(topic=b"\xff\xfe")
+    message.payload = b"x"
+    broker._received(None, None, message)
+    assert heard == []
+    broker.connect()
+    broker._client.disconnect()
+    server.close()
 
 
 # -- TLS and passwords -------------------------------------------------------------------------------
