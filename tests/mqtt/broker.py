@@ -126,6 +126,9 @@ class Somebody:
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        # paho closes its last sockets when it is collected, which must not be left to the cycle that these make.
+        self.client.on_message = self.client.on_connect = self.client.on_subscribe = None
+        del self.client
 
 
 class Bridge:
