@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test pages lint types unit mutants bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
+.PHONY: run test pages lint types unit home-assistant mutants bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -24,6 +24,17 @@ types: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/pytest -n auto --dist loadfile
+
+# Home Assistant's own MQTT integration on a1d-mqtt. It wants a Python of its own; tests/home_assistant says more.
+HA := .venv-home-assistant
+HA_PYTHON ?= python3.13
+home-assistant: $(HA)/.made
+	$(HA)/bin/pytest -c tests/home_assistant/pytest.ini --rootdir . tests/home_assistant
+
+$(HA)/.made: pyproject.toml
+	$(HA_PYTHON) -m venv $(HA)
+	$(HA)/bin/pip install --quiet --prefer-binary --config-settings editable_mode=compat --editable '.[home-assistant]'
+	touch $@
 
 MUTANTS := $(VENV)/.mutants
 mutants: $(MUTANTS)  ## would the tests notice a slip? About half an hour; ONLY='a1d.case.fan*' for one module
@@ -73,4 +84,4 @@ $(MUTANTS): $(STAMP)
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants
+	rm -rf $(VENV) $(HA) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

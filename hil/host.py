@@ -56,7 +56,12 @@ def share(suite: str) -> Path:
 
 
 def _download(place: Path, suite: str, project: dict[str, Any]) -> None:
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"], "wheel"]
+    wanted = [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["mqtt"],
+        *project["build-system"]["requires"],
+        "wheel",
+    ]
     as_source = [each for each in wanted if each.startswith("sdnotify")]  # it has no wheels
     fetch = [sys.executable, "-m", "pip", "download", "-q", "--dest", str(place)]
     target = ["--only-binary", ":all:", "--python-version", PYTHONS[suite]]

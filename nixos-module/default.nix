@@ -19,19 +19,23 @@ let
     else
       a1dOf pkgs.buildPackages;
 
-  configFile =
-    pkgs.runCommand "a1d-config.yaml" { written = yaml.generate "config.yaml" cfg.settings; }
-      ''
-        cp "$written" config.yaml
-        if ! ${checker}/bin/a1d --check config.yaml 2>reasons; then
-          cat -n config.yaml >&2
-          cat reasons >&2
-          echo "a1d does not accept services.a1d.settings, for the reasons above" >&2
-          exit 1
-        fi
-        cat reasons >&2 # what it accepts with a warning
-        cp config.yaml "$out"
-      '';
+  # A file that the program has checked; option is what it was made from.
+  checkedFile =
+    program: option: name: settings:
+    pkgs.runCommand "a1d-${name}" { written = yaml.generate name settings; } ''
+      cp "$written" ${name}
+      if ! ${checker}/bin/${program} --check ${name} 2>reasons; then
+        cat -n ${name} >&2
+        cat reasons >&2
+        echo "${program} does not accept ${option}, for the reasons above" >&2
+        exit 1
+      fi
+      cat reasons >&2 # what it accepts with a warning
+      cp ${name} "$out"
+    '';
+
+  configFile = checkedFile "a1d" "services.a1d.settings" "config.yaml" cfg.settings;
+  mqttFile = checkedFile "a1d-mqtt" "services.a1d.mqtt.settings" "mqtt.yaml" cfg.mqtt.settings;
 
   asksLogind = lib.any (action: action == "reboot" || action == "poweroff") [
     cfg.settings.button.double_press
@@ -62,6 +66,37 @@ in
     };
   };
 
+  options.services.a1d.metrics.enable = lib.mkEnableOption "a1d's metrics for Prometheus, on 127.0.0.1:9831";
+
+  options.services.a1d.mqtt = {
+    enable = lib.mkEnableOption "a1d-mqtt, which puts a1d on an MQTT broker, for Home Assistant";
+
+    settings = lib.mkOption {
+      inherit (yaml) type;
+      default = { };
+      example = {
+        broker = "homeassistant.local";
+        steering = true;
+      };
+      description = ''
+        What `a1d-mqtt --print-config` shows, as `/etc/a1d/mqtt.yaml`. The build fails, and says why, if a1d-mqtt does
+        not accept it. No secret belongs here: the Nix store can be read by everybody.
+      '';
+    };
+
+    credentials = lib.mkOption {
+      type = lib.types.attrsOf lib.types.str;
+      default = { };
+      example = {
+        "mqtt.user" = "/run/secrets/mqtt-user";
+        "mqtt.password" = "/run/secrets/mqtt-password";
+      };
+      description = ''
+        Files that only root needs to read: `mqtt.user`, `mqtt.password`, and `mqtt.key` of a certificate of our own.
+      '';
+    };
+  };
+
   config = lib.mkIf cfg.enable {
     # The unit, and the hook that systemd-shutdown runs last of all.
     systemd.packages = [ cfg.package ];
@@ -75,6 +110,17 @@ in
       serviceConfig = lib.mkIf (config.hardware.i2c.group != "i2c") {
         SupplementaryGroups = [ config.hardware.i2c.group ];
       };
+    };
+
+    systemd.sockets.a1d-metrics = lib.mkIf cfg.metrics.enable { wantedBy = [ "sockets.target" ]; };
+
+    systemd.services.a1d-mqtt = lib.mkIf cfg.mqtt.enable {
+      wantedBy = [ "multi-user.target" ];
+      restartTriggers = [ mqttFile ];
+      # Each takes the place of the unit's own file of that name.
+      serviceConfig.LoadCredential = map (name: "${name}:${cfg.mqtt.credentials.${name}}") (
+        builtins.attrNames cfg.mqtt.credentials
+      );
     };
 
     # systemd-shutdown unmounts the overlay on /etc before it looks for hooks there, so they have to be beneath it too.
@@ -101,6 +147,7 @@ in
     };
 
     environment.etc."a1d/config.yaml".source = configFile;
+    environment.etc."a1d/mqtt.yaml" = lib.mkIf cfg.mqtt.enable { source = mqttFile; };
     # The programs for everybody, polkit's rules, and the documents that the unit names.
     environment.systemPackages = [ cfg.package ] ++ lib.optional (cfg.package ? docs) cfg.package.docs;
 

@@ -42,7 +42,7 @@ check_prefix() {
 # Nobody else's file is replaced, and nothing is in the way of ours.
 check_places() {
     case $BINDIR/ in "$PREFIX"/*) fail "BINDIR=$BINDIR is a part of PREFIX; expected something like /usr/local/bin" ;; esac
-    for file in $FILES "$HOOK" "$CONFIG" "$BINDIR/a1d" "$BINDIR/a1d-ctl"; do
+    for file in $FILES "$HOOK" "$CONFIG" "$BINDIR/a1d" "$BINDIR/a1d-ctl" "$BINDIR/a1d-mqtt"; do
         for path in "$DESTDIR$file" "$DESTDIR$file.new"; do
             [ ! -d "$path" ] || fail "$path is a directory, where a file of a1d's has to be: move it away"
         done
@@ -50,7 +50,7 @@ check_places() {
         while [ ! -e "$parent/" ] && [ ! -L "$parent" ] && [ ! -e "$parent" ]; do parent=${parent%/*}; done
         [ -d "$parent/" ] || fail "$parent is not a directory, and $file has to be in it: move it away"
     done
-    for name in a1d a1d-ctl; do
+    for name in $COMMANDS; do
         file=$DESTDIR$BINDIR/$name
         if { [ -e "$file" ] || [ -L "$file" ]; } && [ "$(readlink "$file")" != "$PREFIX/bin/$name" ]; then
             fail "$file is there already and is not from here. If pip put it there: sudo pip uninstall a1d. If not: move it" \

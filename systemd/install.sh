@@ -28,8 +28,11 @@ OPT=$DESTDIR$PREFIX
 MADE=.made-by-make-install
 # Manual pages and completions: below /usr/share as they are below docs/pages/share.
 SHARE=$(cd "$SOURCE/docs/pages/share" && printf '%s ' */*/*)
-FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT"
+FILES="$UNITS/a1d.service $UNITS/a1d-power@.path $UNITS/a1d-power@.service $SYSUSERS $UDEV $POLKIT
+    $UNITS/a1d-metrics.socket $UNITS/a1d-metrics@.service $UNITS/a1d-mqtt.service"
 for name in $SHARE; do FILES="$FILES /usr/share/$name"; done
+
+COMMANDS="a1d a1d-ctl a1d-mqtt" # linked from BINDIR
 
 # It may be killed at any moment, by a power cut too. Every step can be repeated, what was made is written down before
 # it is made, and a program, once there, is there at each moment: tests/install/test_killed.py.
@@ -49,7 +52,7 @@ install_all() {
     recover
     install_program
     install_files
-    for name in a1d a1d-ctl; do link "$PREFIX/bin/$name" "$BINDIR/$name"; done
+    for name in $COMMANDS; do link "$PREFIX/bin/$name" "$BINDIR/$name"; done
     if [ -z "$DESTDIR" ]; then
         make_users
         bus=$("$OPT/bin/a1d" --print-config 2>/dev/null | sed -n 's/^  bus: //p')
@@ -94,13 +97,13 @@ install_program() {
     "$PYTHON" -m venv "$build/tools"
     # gpiod and PyYAML hold C: without a wheel for this machine, say so instead of looking for a compiler.
     # sdnotify comes as source, for which bookworm's pip would want more than it brings: hence pep517.
-    $pip wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$build/wheels" "$build/source" ||
+    $pip wheel --use-pep517 --only-binary gpiod,pyyaml --wheel-dir "$build/wheels" "$build/source[mqtt]" ||
         fail "the Python packages could not be had (the reason is above); nothing has been changed"
 
     "$PYTHON" -m venv --without-pip "$OPT.new"
     # No environment and no pip.conf may say where to.
     PIP_CONFIG_FILE=/dev/null $pip --isolated --python "$OPT.new/bin/python" install --no-compile \
-        --root-user-action ignore --no-index --find-links "$build/wheels" a1d ||
+        --root-user-action ignore --no-index --find-links "$build/wheels" "a1d[mqtt]" ||
         fail "the new program could not be put together (the reason is above); nothing has been changed"
     rm -rf "$build"
     # It is not called .new in the end, and a packager's scratch root not at all.
@@ -176,6 +179,7 @@ install_files() {
     put a1d.service "$UNITS/a1d.service"
     put a1d-power@.path "$UNITS/a1d-power@.path"
     put a1d-power@.service "$UNITS/a1d-power@.service"
+    for unit in a1d-metrics.socket a1d-metrics@.service a1d-mqtt.service; do put $unit "$UNITS/$unit"; done
     put a1d.sysusers "$SYSUSERS"
     put a1d.udev "$UDEV"
     put a1d.rules "$POLKIT"
@@ -219,6 +223,7 @@ start_service() {
         journalctl --no-pager -n 20 -u a1d.service >&2 || true
         fail "installed, but the service does not start (its last words are above); systemd keeps trying"
     fi
+    systemctl try-restart a1d-mqtt.service # the new version, if it runs at all
     say "installed and running. Its configuration: $CONFIG"
     "$OPT/bin/a1d-ctl" status || say "that is not all well; the reason is above, and more is in: journalctl -u a1d"
 }
@@ -247,11 +252,16 @@ uninstall() {
         if systemd_runs; then now=--now; fi
         # shellcheck disable=SC2086 # no word if empty
         systemctl disable --quiet $now a1d.service a1d-power@poweroff.path a1d-power@reboot.path
+        # One that an earlier version has not brought is no reason to stop.
+        for unit in a1d-metrics.socket a1d-mqtt.service; do
+            # shellcheck disable=SC2086
+            if [ -e "$UNITS/$unit" ]; then systemctl disable --quiet $now $unit; fi
+        done
     fi
     # Nobody will look after the fan from here on.
     if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 | sed 's/^<.>//'; fi
     for file in $FILES "$HOOK" "$CONFIG.new"; do rm -f "$file" "$file.new"; done
-    for name in a1d a1d-ctl; do
+    for name in $COMMANDS; do
         if [ "$(readlink "$BINDIR/$name")" = "$PREFIX/bin/$name" ]; then rm "$BINDIR/$name"; fi
     done
     rm -rf /run/a1d

@@ -21,6 +21,11 @@ PURE = [
     "a1d.doctor.air",
     "a1d.doctor.trial",
     "a1d.duration",
+    "a1d.mqtt.bridge",
+    "a1d.mqtt.commands",
+    "a1d.mqtt.retry",
+    "a1d.mqtt.states",
+    "a1d.mqtt.topics",
     "a1d.temperature.controller",
     "a1d.temperature.cooling",
     "a1d.temperature.curve",
@@ -102,7 +107,10 @@ def test_what_decides_knows_no_clock_no_files_and_no_thread(name: str) -> None:
 
 @pytest.mark.parametrize(
     "importer",
-    ["a1d.client", "a1d.doctor", "a1d.moving", "a1d.sim", "a1d.case", "a1d.config", "a1d.temperature", "a1d.button"],
+    [
+        *("a1d.client", "a1d.doctor", "a1d.moving", "a1d.mqtt", "a1d.sim"),
+        *("a1d.case", "a1d.config", "a1d.temperature", "a1d.button"),
+    ],
 )
 def test_the_packages_point_one_way(importer: str) -> None:
     """config knows nothing of the others; temperature, case and button know only config; nobody needs the daemon.
@@ -117,6 +125,7 @@ def test_the_packages_point_one_way(importer: str) -> None:
         "a1d.client": {"a1d.config", "a1d.doctor"},
         "a1d.doctor": {"a1d.config", "a1d.client", "a1d.case", "a1d.temperature"},
         "a1d.moving": {"a1d.config"},
+        "a1d.mqtt": {"a1d.config", "a1d.client"},
         "a1d.sim": {"a1d.config", "a1d.temperature", "a1d.button", "a1d.service", "a1d.client"},
     }[importer]
     packages = {name for name, path in MODULES.items() if path.name == "__init__.py"} - {"a1d"}

@@ -112,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     add("config", _config, "Show the configuration that the daemon is using.")
     add("reload", _reload, "Read the configuration again.")
     add("version", _version, "Say which versions these are.")
+    scrape = add("metrics", _metrics, "Print the status for Prometheus.")
+    scrape.add_argument("--http", action="store_true", help="for a1d-metrics.socket: answer the request on stdin")
     sim = group("sim", "press|fault|load|show", "Play with the simulated case of 'a1d --simulate'.")
     add("press", _sim_press, "Press the power button.", sim).add_argument("gesture", choices=("double", "hold"))
     fault = add("fault", _sim_fault, "Switch a fault on or off; a wrong name lists them.", sim)
@@ -196,6 +198,12 @@ def _reload(options: argparse.Namespace) -> None:
 def _version(options: argparse.Namespace) -> None:
     print(f"a1d-ctl {__version__}")
     print(f"a1d     {words.printable(_get_status(options)['version'])}")
+
+
+def _metrics(options: argparse.Namespace) -> None:
+    from a1d.client import metrics
+
+    metrics.run(_path(options), http=options.http)
 
 
 def _sim_press(options: argparse.Namespace) -> None:

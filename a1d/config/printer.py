@@ -16,8 +16,8 @@ _LINE_MAX = 110
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|(?:\d+(?:ms|s|m|h|d))+", re.ASCII)
 
 
-def print_config(config: Config, *, hides_arguments: bool = False) -> str:
-    """YAML text for ``config``; reading it gives an equal configuration.
+def print_config(config: Any, *, hides_arguments: bool = False) -> str:
+    """YAML text for a Config, or another program's settings of its make; reading it gives an equal one.
 
     ``hides_arguments``: of a gesture's command only the program is shown, as its arguments may hold a secret.
     """

@@ -51,17 +51,32 @@ def parse_config(text: str, name: str = "config") -> Config:
     reader = _Reader(tree)
     config: Config = reader.section(Config, tree.value, ())
     reader.check_windows(config)
-    problems = sorted(tree.problems + reader.problems)
-    if problems:
-        shown = [f"{name}:{line}: {problem}" for line, problem in problems[:_PROBLEMS_MAX]]
-        if len(problems) > len(shown):
-            shown.append(f"{name}: and {len(problems) - len(shown)} more problems")
+    shown = _shown(tree.problems + reader.problems, name)
+    if shown:
         case = guess_case(text.encode("utf-8", "replace"))._asdict()
         if not tree.problems:  # then what was accepted need not be guessed
             sure = [name for name in case if ("case", name) in tree.lines.keys() - reader.wrong]
             case |= {name: getattr(config.case, name) for name in sure}
         raise ConfigError(shown, **case)
     return config
+
+
+def parse_section(section: type[Any], text: str, name: str) -> tuple[Any, list[str]]:
+    """Another program's settings in ``text``, as a dataclass of the same make, and every problem they have."""
+    from a1d.config.yaml_tree import Tree
+
+    tree = Tree(text)
+    reader = _Reader(tree)
+    settings = reader.section(section, tree.value, ())
+    return settings, _shown(tree.problems + reader.problems, name)
+
+
+def _shown(problems: list[tuple[int, str]], name: str) -> list[str]:
+    """In the order of the file, each with its place, and no more than anybody reads."""
+    shown = [f"{name}:{line}: {problem}" for line, problem in sorted(problems)[:_PROBLEMS_MAX]]
+    if len(problems) > len(shown):
+        shown.append(f"{name}: and {len(problems) - len(shown)} more problems")
+    return shown
 
 
 def config_after_error(error: ConfigError, known: Mapping[str, Any]) -> Config:

@@ -65,6 +65,7 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
         "manual_remaining_s": round(max(0.0, lease.until_s - now_s), 3) if lease and lease.until_s else None,
         "manual_until_celsius": lease.until_celsius if lease else None,
         "profile": _profile(parts.profiles, now_s),
+        "profiles": parts.profiles.names,
         "reason": decision.reason if decision else "starting: the case has not answered yet",
         "temp_celsius": hottest.temp_celsius if hottest else None,
         "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors],

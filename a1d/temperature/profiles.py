@@ -43,6 +43,11 @@ class Profiles:
             self.choice = None
         self._use(self.name if self.name in self._profiles else None)
 
+    @property
+    def names(self) -> list[str]:
+        """Of the profiles that are configured, in their order."""
+        return list(self._profiles)
+
     def choose(self, name: str | None, until_s: float | None) -> None:
         """By hand, from the next step on; NO_PROFILE is a name too, None is the clock's choice. A1dError if unknown."""
         if name is None:

@@ -78,7 +78,7 @@ def test_nothing_in_it_remembers_where_it_was_built(installed: Installed) -> Non
     assert (
         installed[0].run("grep -rlE 'a1d[.]new|/tmp/tmp[.]' /opt/a1d/bin /opt/a1d/lib /opt/a1d/pyvenv.cfg").stdout == ""
     )
-    assert installed[0].run("head -qn 1 /opt/a1d/bin/a1d*").stdout == "#!/opt/a1d/bin/python\n" * 4
+    assert installed[0].run("head -qn 1 /opt/a1d/bin/a1d*").stdout == "#!/opt/a1d/bin/python\n" * 5
 
 
 def test_no_compiler_and_no_installer_are_needed_to_live(installed: Installed) -> None:

@@ -26,6 +26,7 @@ import yaml
 import a1d
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
+from a1d.mqtt.settings import parse_settings
 from tests.install.nixpkgs_submission import TARGET, make_submission
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,7 @@ class Evaluated:
         """``others``: services besides a1d; ``more``: what is no service."""
         derivation = {"type": "derivation", "name": "a1d", "outPath": package or self._package}
         ours = {"enable": True, "package": derivation, "settings": settings or {}}
+        ours |= {name: more.pop(name) for name in ("metrics", "mqtt") if name in more}
         configuration = json.dumps({**more, "services": {**(others or {}), "a1d": ours}})
         if configuration not in self._made:
             made = self._nix.evaluate("evaluate.nix", configuration=configuration, **self._nixpkgs)
@@ -140,7 +142,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("package")
     (here / "bin").mkdir()
     path = shlex.quote(":".join([str(ROOT), *sys.path]))
-    for name, module in (("a1d", "a1d"), ("a1d-ctl", "a1d.client.main"), ("a1d-failsafe", "a1d.case.failsafe")):
+    modules = {"a1d": "a1d", "a1d-ctl": "a1d.client.main", "a1d-failsafe": "a1d.case.failsafe"}
+    for name, module in (*modules.items(), ("a1d-mqtt", "a1d.mqtt.main")):
         program = here / "bin" / name
         program.write_text(f'#!/bin/sh\nPYTHONPATH={path} exec {shlex.quote(sys.executable)} -m {module} "$@"\n')
         program.chmod(0o755)
@@ -207,8 +210,9 @@ def test_the_package_installs_the_files_of_systemd(installed: Path) -> None:
     def ours(name: str) -> str:
         return (ROOT / "systemd" / name).read_text()
 
-    unit = ours("a1d.service").replace("/opt/a1d/share", "/run/current-system/sw/share")
-    assert (installed / "lib/systemd/system/a1d.service").read_text() == unit.replace("/opt/a1d", str(installed))
+    for name in ("a1d.service", "a1d-metrics.socket", "a1d-metrics@.service", "a1d-mqtt.service"):
+        unit = ours(name).replace("/opt/a1d/share", "/run/current-system/sw/share")
+        assert (installed / "lib/systemd/system" / name).read_text() == unit.replace("/opt/a1d", str(installed))
     assert (installed / "lib/sysusers.d/a1d.conf").read_text() == ours("a1d.sysusers")
     assert (installed / "lib/udev/rules.d/60-a1d.rules").read_text() == ours("a1d.udev")
     assert (installed / "share/polkit-1/rules.d/50-a1d.rules").read_text() == ours("a1d.rules")
@@ -217,7 +221,8 @@ def test_the_package_installs_the_files_of_systemd(installed: Path) -> None:
 
 def test_the_package_has_what_pyproject_asks_for(made_package: dict[str, Any]) -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    floors = dict(text.split(">=") for text in pyproject["project"]["dependencies"])
+    wanted = [*pyproject["project"]["dependencies"], *pyproject["project"]["optional-dependencies"]["mqtt"]]
+    floors = dict(text.split(">=") for text in wanted)
     assert set(made_package["dependencies"]) == floors.keys()
     assert made_package["pythonRelaxDeps"] == ["gpiozero"]
     assert made_package["version"] == a1d.__version__
@@ -248,6 +253,7 @@ def test_manual_pages_and_completions_come_with_the_documents(nix: Nix, tmp_path
 def test_an_edit_of_documents_or_tests_makes_no_other_package(nix: Nix, made_package: dict[str, Any]) -> None:
     ours = {str(Path(path).relative_to(ROOT)) for path in made_package["paths"]}
     units = {"systemd/a1d.service", "systemd/a1d.rules", "systemd/a1d.sysusers", "systemd/a1d.udev"}
+    units |= {"systemd/a1d-metrics.socket", "systemd/a1d-metrics@.service", "systemd/a1d-mqtt.service"}
     assert ours == {"a1d", "pyproject.toml", "LICENSE"} | units
     assert made_package["check_inputs"] == ["versionCheckHook"]
     tested = nix.evaluate("package.nix", "--arg", "withTests", "true")
@@ -312,6 +318,36 @@ def test_the_sandbox_can_be_changed_as_usual(evaluated: Evaluated) -> None:
     """A user's true used to conflict with the module's "yes"."""
     made = evaluated(systemd={"services": {"a1d": {"serviceConfig": {"PrivateTmp": True}}}})
     assert made["service_config"] == {"PrivateTmp": True}
+
+
+# -- monitoring -------------------------------------------------------------------------------------
+
+
+def test_nothing_of_monitoring_is_enabled_by_itself(evaluated: Evaluated) -> None:
+    made = evaluated()
+    assert made["socket_wanted_by"] == []
+    assert made["mqtt"] is None
+
+
+def test_metrics_are_a_socket_that_is_wanted(evaluated: Evaluated) -> None:
+    wanted_by = sections((ROOT / "systemd/a1d-metrics.socket").read_text())["Install"]["WantedBy"]
+    assert evaluated(metrics={"enable": True})["socket_wanted_by"] == wanted_by
+
+
+def test_mqtt_is_its_file_checked_and_its_credentials(evaluated: Evaluated, tmp_path: Path) -> None:
+    settings = {"broker": "homeassistant.local", "steering": True}
+    credentials = {"mqtt.user": "/run/secrets/user", "mqtt.password": "/run/secrets/password"}
+    made = evaluated(mqtt={"enable": True, "settings": settings, "credentials": credentials})["mqtt"]
+    assert made["wantedBy"] == sections((ROOT / "systemd/a1d-mqtt.service").read_text())["Install"]["WantedBy"]
+    assert made["credentials"] == [f"{name}:{path}" for name, path in sorted(credentials.items())]
+    assert made["restart_triggers"] == [made["file"]]
+    done = build({"config_script": made["script"]}, settings, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "mqtt.yaml: fine\n", "")
+    assert parse_settings((tmp_path / "out").read_text(), "out").steering is True
+    done = build({"config_script": made["script"]}, {"broker": 5, "password": "secret"}, tmp_path)
+    assert done.returncode != 0
+    assert "mqtt.yaml:1: broker: found 5, expected the name or the address of a host" in done.stderr
+    assert "a1d-mqtt does not accept services.a1d.mqtt.settings" in done.stderr
 
 
 # -- the power cut ---------------------------------------------------------------------------------

@@ -68,13 +68,19 @@ def seconds_of(key: str) -> float:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a1d.service", "a1d-power@poweroff.path", "a1d-power@poweroff.service", "a1d-power@reboot.path"]
+    "unit",
+    [
+        *("a1d.service", "a1d-power@poweroff.path", "a1d-power@poweroff.service", "a1d-power@reboot.path"),
+        *("a1d-metrics.socket", "a1d-metrics@1.service", "a1d-mqtt.service"),
+    ],
 )
 def test_systemd_has_nothing_to_say_about_the_units(staged: Path, analyze: str, unit: str, tmp_path: Path) -> None:
     template = staged / "usr/lib/systemd/system" / re.sub("@.*[.]", "@.", unit)
     path = shutil.copy(template, tmp_path / unit)
     if unit.endswith(".path"):
         shutil.copy(template.with_suffix(".service"), tmp_path / "a1d-power@.service")
+    if unit.endswith(".socket"):
+        shutil.copy(template.with_name("a1d-metrics@.service"), tmp_path)
     done = run(analyze, "verify", "--man=no", path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

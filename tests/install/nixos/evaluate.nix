@@ -118,6 +118,22 @@ in
   unit_config = removeAttrs service.unitConfig or { } [ "X-Reload-Triggers" ];
   package = "${config.services.a1d.package}";
   config_file = "${file}";
+  socket_wanted_by = config.systemd.sockets.a1d-metrics.wantedBy or [ ];
+  mqtt =
+    let
+      made = config.systemd.services.a1d-mqtt or { };
+      source = config.environment.etc."a1d/mqtt.yaml".source or null;
+    in
+    if source == null then
+      null
+    else
+      {
+        inherit (made) wantedBy;
+        restart_triggers = map toString made.restartTriggers;
+        credentials = made.serviceConfig.LoadCredential;
+        file = "${source}";
+        script = source.script or source.buildCommand;
+      };
   config_script = file.script or file.buildCommand;
   reload_triggers = map toString service.reloadTriggers;
   restart_triggers = map toString service.restartTriggers or [ ];

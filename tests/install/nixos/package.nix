@@ -42,6 +42,7 @@ let
           "gpiod"
           "gpiozero"
           "hypothesis"
+          "paho-mqtt"
           "pytest-mock"
           "pytestCheckHook"
           "pyyaml"

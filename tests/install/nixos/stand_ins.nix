@@ -96,6 +96,7 @@ rec {
         services.udev.packages = list;
         system.etc.overlay.enable = any false;
         systemd.packages = list;
+        systemd.sockets = each;
         systemd.services = each;
         users.groups = each;
         users.users = each;

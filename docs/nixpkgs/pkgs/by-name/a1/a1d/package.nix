@@ -26,6 +26,7 @@ python3Packages.buildPythonApplication (finalAttrs: {
     python3Packages.gpiod
     python3Packages.pyyaml
     python3Packages.sdnotify
+    python3Packages.paho-mqtt # a1d-mqtt's alone
   ]
   ++ lib.optional withLgpio python3Packages.lgpio;
   # nixpkgs has 2.0.1. What is newer in 2.0.1.post3 is of use to button.backend = "gpiozero" alone.
@@ -35,8 +36,10 @@ python3Packages.buildPythonApplication (finalAttrs: {
   postInstall = ''
     mkdir -p "$out/lib/systemd/system" "$out/lib/systemd/system-shutdown" \
       "$out/lib/sysusers.d" "$out/lib/udev/rules.d" "$out/share/polkit-1/rules.d"
-    sed -e "s|/opt/a1d/share/|/run/current-system/sw/share/|" -e "s|/opt/a1d|$out|" \
-      systemd/a1d.service >"$out/lib/systemd/system/a1d.service"
+    for unit in a1d.service a1d-metrics.socket a1d-metrics@.service a1d-mqtt.service; do
+      sed -e "s|/opt/a1d/share/|/run/current-system/sw/share/|" -e "s|/opt/a1d|$out|" \
+        "systemd/$unit" >"$out/lib/systemd/system/$unit"
+    done
     ln -s "$out/bin/a1d-powercut" "$out/lib/systemd/system-shutdown/a1d-powercut"
     cp systemd/a1d.sysusers "$out/lib/sysusers.d/a1d.conf"
     cp systemd/a1d.udev "$out/lib/udev/rules.d/60-a1d.rules"
@@ -71,6 +74,8 @@ python3Packages.buildPythonApplication (finalAttrs: {
     "a1d.case.failsafe"
     "a1d.case.powercut"
     "a1d.config.yaml_tree"
+    "a1d.mqtt.main"
+    "paho.mqtt.client" # a1d-mqtt imports it only once it connects
     "smbus2" # a1d imports it only once it opens a bus
   ];
 
