@@ -59,7 +59,6 @@ in
     postInstall
     postPatch
     pythonImportsCheck
-    pythonRelaxDeps
     version
     ;
   dependencies = map (package: package.pname) made.dependencies;
