@@ -3,6 +3,7 @@
 # fails. A program that has an I2C bus or a GPIO chip open, perhaps for something else, is named and no more.
 #
 # DESTDIR, PREFIX  as for install.sh; in a scratch root only files are looked at, not processes
+# AGAIN            what is to be done again afterwards (make install)
 set -eu
 
 # As programs and as units. [d] and [1]: or the command line of a grep for them would look like one of them.
@@ -97,7 +98,7 @@ fi
     for tool in argon-uninstall argonone-uninstall; do
         if command -v "$tool" >/dev/null; then printf '    sudo %s\n' "$tool"; fi
     done
-    say "or these, and then make install again:"
+    say "or these, and then ${AGAIN:-make install} again:"
     {
         for file in $files; do
             case $file in */system-shutdown/*) ;; *) echo "systemctl disable --now ${file##*/}" ;; esac

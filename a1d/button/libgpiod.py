@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-PRIVATE_PATH = "/usr/lib/a1d/gpiod"
+PRIVATE_PATH = "/usr/lib/a1d-gpiod"
 
 try:
     from gpiod.line import Bias, Direction, Edge

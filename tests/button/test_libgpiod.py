@@ -12,7 +12,7 @@ sys.path[:0] = {first!r}
 import a1d.button
 if {hidden}:
     sys.modules["gpiod"] = None
-source = open(a1d.button.__path__[0] + "/libgpiod.py").read().replace("/usr/lib/a1d/gpiod", {private!r})
+source = open(a1d.button.__path__[0] + "/libgpiod.py").read().replace("/usr/lib/a1d-gpiod", {private!r})
 names = {{"__name__": "libgpiod"}}
 exec(source, names)
 print(names["gpiod"].__file__, {private!r} in sys.path)
