@@ -80,6 +80,8 @@ def missing() -> str:
 def bootstrap(suite: str, place: Path) -> Path:
     """A minimal Debian with what every Raspberry Pi OS has of it."""
     target = place / suite
+    if target.is_dir():
+        return target
     options = [f"--dpkgopt=path-exclude={path}" for path in PATHS_LEFT_OUT]
     options += ["--dpkgopt=force-unsafe-io", '--aptopt=Acquire::Languages "none"', f"--include={PACKAGES}"]
     command = ["mmdebstrap", "--quiet", "--variant=minbase", "--skip=cleanup/apt/lists", *options, suite, str(target)]

@@ -18,12 +18,16 @@ from tests.deb.chroot import ROOT, SUITES, Chroot, bootstrap, missing
 
 @pytest.fixture(scope="session")
 def place() -> Iterator[Path]:
-    """Skips, with the reason, whatever cannot be tried here."""
-    if not os.environ.get("A1D_DEB"):
+    """Skips, with the reason, whatever cannot be tried here. A1D_DEB=DIRECTORY: the systems are kept there."""
+    wanted = os.environ.get("A1D_DEB")
+    if not wanted:
         pytest.skip("takes minutes and the network: make deb-check")
     if why := missing():
         assert not os.environ.get("CI"), f"CI must try the packages, and {why}"
         pytest.skip(why)
+    if wanted.startswith("/"):
+        yield Path(wanted)
+        return
     memory = Path("/dev/shm")
     path = Path(tempfile.mkdtemp(prefix="a1d-deb-", dir=memory if memory.is_dir() else None))
     yield path

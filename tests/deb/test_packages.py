@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deb.chroot import ROOT, STAND_INS, Chroot
+from tests.deb.chroot import PATH, ROOT, STAND_INS, Chroot
 
-INSTALL = "apt-get -qq install -y --no-install-recommends"
+APT = f"apt-get -qq -y -o DPkg::Path={PATH}"
+INSTALL = f"{APT} install --no-install-recommends"
 HOOK = "/usr/lib/systemd/system-shutdown/a1d-powercut"
 # As the service's user, with the service's Python: what watching the button takes.
 WATCH = """setpriv --reuid=a1d --regid=a1d --init-groups /usr/bin/python3 -c '
@@ -106,7 +107,7 @@ def test_one_that_does_not_start_is_said_by_dpkg(system: Chroot, suite: str) -> 
 
 def test_removed_purged_and_installed_again(system: Chroot, suite: str) -> None:
     system.must(f"{STAND_INS}{INSTALL} {ours(suite)}; rm /asked")
-    system.must("mkdir -p /run/systemd/system /run/a1d; apt-get -qq remove -y a1d; [ ! -e /run/a1d ]")
+    system.must(f"mkdir -p /run/systemd/system /run/a1d; {APT} remove a1d; [ ! -e /run/a1d ]")
     asked = system.must("cat /asked").splitlines()
     stop = asked.index("deb-systemd-invoke stop a1d.service")
     assert any(line.startswith("a1d-failsafe") for line in asked[stop:]), "after the daemon, the fan is made safe"
@@ -115,7 +116,7 @@ def test_removed_purged_and_installed_again(system: Chroot, suite: str) -> None:
         "/etc/systemd/system/multi-user.target.wants/a1d.service"
     } == {"/etc/a1d/config.yaml"}
     assert "a1d" in system.must("getent passwd a1d")
-    system.must("apt-get -qq purge -y a1d a1d-gpiod || apt-get -qq purge -y a1d; [ ! -e /etc/a1d ]")
+    system.must(f"{APT} purge a1d a1d-gpiod || {APT} purge a1d; [ ! -e /etc/a1d ]")
     assert {path for path in system.changed() if "a1d" in path and not NOISE.search(path)} == set()
     system.must(f"{INSTALL} {ours(suite)}; [ -e /etc/a1d/config.yaml ]; cd /; a1d --version")
 
