@@ -25,7 +25,7 @@ print(gpiod.__file__, callable(gpiod.request_lines), callable(button.find_chip))
 NOISE = re.compile(
     r"/(var/(log|cache|lib/(dpkg|apt|systemd))|run|dev|tmp|debs|source|proc|sys)/"
     r"|/etc/(passwd|group|shadow|gshadow|resolv.conf|hosts|subuid|subgid|ld.so.cache|.pwd.lock|machine-id)-?$"
-    r"|/usr/local/sbin/|/asked$|__pycache__/.*\.pyc$(?<!a1d)"
+    r"|/usr/local/sbin/|/asked$"
 )
 
 
