@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test pages lint types unit home-assistant mutants bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
+.PHONY: run test pages lint types unit home-assistant mutants bench bench-control hil-virtual hil-case hil-case-operator deb deb-check release install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -17,7 +17,7 @@ test: lint types unit  ## everything that must be green
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/shellcheck systemd/*.sh a1d/doctor/*.sh .ci/run
+	$(BIN)/shellcheck systemd/*.sh a1d/doctor/*.sh debian/*.sh debian/a1d.p* .ci/run
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -60,6 +60,16 @@ hil-case hil-case-operator:  ## on a real Pi in its case (root), without and wit
 	@test -x '$(or $(PREFIX),/opt/a1d)/bin/python' || { echo 'a1d is not installed: sudo make install' >&2; exit 1; }
 	@'$(or $(PREFIX),/opt/a1d)/bin/python' -B -m hil.suite --rig case --only '$(ONLY)' \
 	    $(if $(filter %-operator,$@),--operator) $(if $(YES),--yes)
+
+# In debian/build.sh Debian's own Python builds; this one only fetches.
+deb: $(RUN)  ## the Debian packages of these sources, in dist/: docs/release.md
+	@PYTHON=$(BIN)/python sh debian/build.sh dist
+
+deb-check: $(STAMP)  ## the packages on Debian 12 and 13, in chroots (root): lintian, install, upgrade, remove, refuse
+	A1D_DEB=1 $(BIN)/pytest tests/deb -v
+
+release: $(STAMP)  ## VERSION=1.2.3 KEY=...: one commit, one tag, and all that is published, tried: docs/release.md
+	@PYTHON=$(CURDIR)/$(BIN)/python sh debian/release.sh '$(VERSION)' '$(KEY)'
 
 # By the environment: there no character of theirs means anything to a shell.
 export DESTDIR PREFIX BINDIR PYTHON

@@ -5,7 +5,7 @@
   testers,
   versionCheckHook,
   # Only button.backend = "gpiozero" wants it.
-  withLgpio ? false,
+  withGpiozero ? false,
   # With the tests in its source, each edit of a test would be another package and a restart of the daemon.
   withTests ? false,
 }:
@@ -47,15 +47,15 @@ python3Packages.buildPythonApplication (finalAttrs: {
   build-system = [ python3Packages.setuptools ];
   dependencies = [
     python3Packages.smbus2
-    python3Packages.gpiozero
     python3Packages.gpiod
     python3Packages.pyyaml
     python3Packages.sdnotify
     python3Packages.paho-mqtt # a1d-mqtt's alone
   ]
-  ++ lib.optional withLgpio python3Packages.lgpio;
-  # nixpkgs has 2.0.1. What is newer in 2.0.1.post3 is of use to button.backend = "gpiozero" alone.
-  pythonRelaxDeps = [ "gpiozero" ];
+  ++ lib.optionals withGpiozero [
+    python3Packages.gpiozero
+    python3Packages.lgpio
+  ];
 
   # /run/current-system, because the unit must not change when the documentation does.
   postInstall = ''
@@ -75,6 +75,7 @@ python3Packages.buildPythonApplication (finalAttrs: {
     versionCheckHook
   ]
   ++ lib.optionals withTests [
+    python3Packages.gpiozero
     python3Packages.hypothesis
     python3Packages.pytest-mock
     python3Packages.pytestCheckHook

@@ -34,6 +34,10 @@ check_prefix() {
         fail "PREFIX=$PREFIX is on a file system of its own: the power-cut hook comes when that is unmounted already"
     fi
     installed=$(sed -n 's|^ExecStart=\(.*\)/bin/a1d$|\1|p' "$UNITS/a1d.service" 2>/dev/null || true)
+    if [ "$installed" = /usr ] && [ "$PREFIX" != /usr ]; then
+        fail "a1d is installed as a package, and two of them would fight over the fan. Remove that first (/etc/a1d" \
+            "stays; the fan gets its failsafe duty meanwhile): sudo apt remove a1d, or what your system removes packages with"
+    fi
     if [ -n "$installed" ] && [ "$installed" != "$PREFIX" ]; then
         fail "a1d is installed in $installed: say PREFIX=$installed, or first: sudo make uninstall PREFIX=$installed"
     fi

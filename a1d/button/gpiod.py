@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import glob
 
-import gpiod
-from gpiod.line import Bias, Direction
-from gpiod.line import Edge as LineEdge
-
+from a1d.button.libgpiod import Bias, Direction, gpiod
+from a1d.button.libgpiod import Edge as LineEdge
 from a1d.button.pulses import Edge
 from a1d.config.settings import ButtonConfig
 from a1d.errors import ButtonError

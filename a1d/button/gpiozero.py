@@ -13,9 +13,8 @@ import sys
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
-
-import gpiozero
 
 from a1d.button.gpiod import find_chip
 from a1d.button.pulses import Edge
@@ -85,9 +84,12 @@ class GpiozeroEdges:
             self._wake_fd = -1
 
     def _make_factory(self, config: ButtonConfig) -> Any:
-        if gpiozero.Device.pin_factory is not None or "GPIOZERO_PIN_FACTORY" in os.environ:
-            gpiozero.Device.ensure_pin_factory()
-            return gpiozero.Device.pin_factory
+        with _system_packages("gpiozero"):
+            import gpiozero
+
+            if gpiozero.Device.pin_factory is not None or "GPIOZERO_PIN_FACTORY" in os.environ:
+                gpiozero.Device.ensure_pin_factory()
+                return gpiozero.Device.pin_factory
         # Left alone, gpiozero would open a chip by number and fall back to another library without a word.
         _import_lgpio()
         from gpiozero.pins.lgpio import LGPIOFactory
@@ -108,14 +110,21 @@ class GpiozeroEdges:
 
 
 def _import_lgpio() -> None:
-    """From a1d's own environment, else from the system's Python, for which Raspberry Pi OS has it as a package."""
+    # It makes a FIFO in the working directory that anybody may read, and who reads takes edges away.
+    with _system_packages("lgpio"), tempfile.TemporaryDirectory() as private, contextlib.chdir(private):
+        import lgpio  # noqa: F401
+
+
+@contextlib.contextmanager
+def _system_packages(name: str) -> Iterator[None]:
+    """What a1d's own environment has not comes from the system's Python: Raspberry Pi OS has both as packages."""
     path = sys.path
     sys.path = [*path, *site.getsitepackages([sys.base_prefix])]
     try:
-        # It makes a FIFO in the working directory that anybody may read, and who reads takes edges away.
-        with tempfile.TemporaryDirectory() as private, contextlib.chdir(private):
-            import lgpio  # noqa: F401
-    except ImportError as error:
-        raise ButtonError(errno.ENOENT, f"{error}: sudo apt install python3-lgpio, or see docs/service.md") from error
+        yield
+    except ModuleNotFoundError as error:
+        raise ButtonError(
+            errno.ENOENT, f"{error}: sudo apt install python3-{name}, or see docs/service.md; or button.backend: gpiod"
+        ) from error
     finally:
         sys.path = path

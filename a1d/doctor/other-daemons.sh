@@ -5,6 +5,7 @@
 # "process PID COMMAND" and "open PID DEVICE UNIT COMMAND" (- for no unit).
 #
 # DESTDIR, PREFIX  as for install.sh; in a scratch root only files are looked at, not processes
+# AGAIN            what is to be done again afterwards (make install)
 set -eu
 
 # As programs and as units. [d] and [1]: or the command line of a grep for them would look like one of them.
@@ -115,7 +116,7 @@ fi
     for tool in argon-uninstall argonone-uninstall; do
         if command -v "$tool" >/dev/null; then printf '    sudo %s\n' "$tool"; fi
     done
-    say "or these, and then make install again:"
+    say "or these, and then ${AGAIN:-make install} again:"
     {
         for file in $files; do
             case $file in */system-shutdown/*) ;; *) echo "systemctl disable --now ${file##*/}" ;; esac

@@ -42,6 +42,8 @@ _TOOLCHAIN_PACKAGES = (
 )
 # Raspberry Pi OS has it as python3-lgpio. Debian has none, and PyPI no wheel for trixie's Python.
 _LGPIO = "lgpio==0.2.2.0"
+# Raspberry Pi OS has python3-gpiozero, which brings colorzero; Debian's is too old.
+_GPIOZERO = ("gpiozero==2.0.1.post3", "colorzero==2.0")
 _TOOLS = ("mmdebstrap", "mke2fs", "qemu-system-x86_64")
 # Drivers for devices that the machine has not, or that nothing here needs: most of the kernel's size, and under
 # emulation most of the time udev takes. Another I2C adapter would compete for bus 1.
@@ -124,8 +126,8 @@ class _Builder:
         if not (self._toolchain / "lib/modules" / kernel).is_dir():
             (self._directory / "root.key").unlink()
             raise BuildError(f"the mirror has no headers for its kernel {kernel}: try again later")
-        if not (self._toolchain / "lgpio").is_dir():
-            self._step("lgpio", self._make_lgpio)
+        if not (self._toolchain / "pins").is_dir():
+            self._step("lgpio and gpiozero", self._make_pins)
         self._step("module", lambda: self._make_module(kernel))
         self._step("disk", lambda: self._make_disk(kernel))
         for old in self._directory.glob("image-*"):
@@ -148,15 +150,17 @@ class _Builder:
                 made.result()
         (self._directory / "root.key").write_text(self._root_key)
 
-    def _make_lgpio(self) -> None:
-        new = self._toolchain / "lgpio.new"
+    def _make_pins(self) -> None:
+        new = self._toolchain / "pins.new"
         _remove_tree(new)
         fetch = (sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "lgpio")
-        self._call(*fetch, "--dest", str(new), _LGPIO)
+        self._call(*fetch, "--dest", str(new), _LGPIO, *_GPIOZERO)
         shutil.unpack_archive(next(new.glob("*.tar.gz")), new)
-        build = "cd /lgpio.new/lgpio-*/; PYPI=1 python3 setup.py -q build --build-lib /lgpio.new/lib"
+        build = "cd /pins.new/lgpio-*/; PYPI=1 python3 setup.py -q build --build-lib /pins.new/lib"
         self._in(self._toolchain, "sh", "-euc", build)
-        new.rename(self._toolchain / "lgpio")
+        for wheel in new.glob("*.whl"):
+            shutil.unpack_archive(wheel, new / "lib", "zip")
+        new.rename(self._toolchain / "pins")
 
     def _make_module(self, kernel: str) -> None:
         sources = self._toolchain / "src"
@@ -179,7 +183,7 @@ class _Builder:
         ):
             (tree / place).mkdir(exist_ok=True)
             shutil.copyfile(source, tree / place / source.name)
-        shutil.copytree(self._toolchain / "lgpio/lib", tree / "usr/lib/python3/dist-packages", dirs_exist_ok=True)
+        shutil.copytree(self._toolchain / "pins/lib", tree / "usr/lib/python3/dist-packages", dirs_exist_ok=True)
         self._in(tree, "depmod", kernel)
         self._in(tree, "sh", "-euxc", _SET_UP)
         packed = (tree / "boot" / f"vmlinuz-{kernel}").read_bytes()

@@ -9,28 +9,35 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
-import gpiod
-import gpiozero
 import pytest
-from gpiod.line import Bias, Clock, Direction
-from gpiod.line import Edge as LineEdge
-from gpiozero.pins.mock import MockFactory, MockPin
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from a1d.button.gpiod import GpiodEdges, find_chip
 from a1d.button.gpiozero import GpiozeroEdges
+from a1d.button.libgpiod import Bias, Direction, gpiod
+from a1d.button.libgpiod import Edge as LineEdge
 from a1d.button.pulses import Gesture
 from a1d.button.watcher import ButtonWatcher, EdgeSource
 from a1d.config.settings import ButtonConfig
 from a1d.errors import ButtonError
 from a1d.sim.case import SimulatedCase
 from tests.virtual import VirtualClock
+
+try:
+    import gpiozero
+    from gpiozero.pins.mock import MockFactory, MockPin
+
+    WITHOUT_GPIOZERO = "" if version("gpiozero") >= "2" else f"needs gpiozero 2, not {version('gpiozero')}"
+except (ImportError, PackageNotFoundError):
+    WITHOUT_GPIOZERO = "needs gpiozero: pip install 'a1d[gpiozero]'"
+    MockFactory = MockPin = object
 
 DOUBLE, HOLD = Gesture.DOUBLE_PRESS, Gesture.HOLD
 BASE_NS = 1_000_000_000_000
@@ -94,10 +101,16 @@ class EdgeLine:
         self.edge(end_ns, False)
 
 
+def need_gpiozero() -> None:
+    if WITHOUT_GPIOZERO:
+        pytest.skip(WITHOUT_GPIOZERO)
+
+
 class GpiozeroLine(EdgeLine):
     """gpiozero's MockFactory, with ticks that we set, and an lgpio whose thread can die."""
 
     def __init__(self, mocker: MockerFixture, _stack: ExitStack | None = None, factory: Any = None) -> None:
+        need_gpiozero()
         self._mocker = mocker
         self._ticks = 0.0
         self.thread_alive = True
@@ -529,7 +542,7 @@ def test_gpiod_asks_for_line_4_of_the_pi_5_chip_pulled_down_both_edges(gpiod_lin
     assert settings.direction is Direction.INPUT
     assert settings.bias is Bias.PULL_DOWN
     assert settings.edge_detection is LineEdge.BOTH
-    assert settings.event_clock is Clock.MONOTONIC
+    assert settings.event_clock is gpiod.line.Clock.MONOTONIC
     assert not settings.active_low
     assert settings.debounce_period.total_seconds() <= 0.005
 
@@ -635,6 +648,7 @@ def test_gpiozero_pulls_the_pin_down_and_does_not_debounce(mocker: MockerFixture
 def test_gpiozero_takes_the_factory_that_the_environment_names(
     mocker: MockerFixture, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    need_gpiozero()
     mocker.patch.object(gpiozero.Device, "pin_factory", None)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
     watcher = ButtonWatcher(ButtonConfig(), GpiozeroEdges)
@@ -669,6 +683,7 @@ class OwnFactory(MockFactory):  # type: ignore[misc]
 @pytest.fixture
 def own_factory(mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch) -> type[OwnFactory]:
     """gpiozero was told nothing, and lgpio is there."""
+    need_gpiozero()
     mocker.patch.object(gpiozero.Device, "pin_factory", None)
     monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
     mocker.patch("a1d.button.gpiozero.find_chip", return_value="/dev/gpiochip13")
@@ -709,6 +724,14 @@ def test_without_lgpio_gpiozero_says_so_and_falls_back_to_nothing(
     assert gpiozero.Device.pin_factory is None
 
 
+def test_without_gpiozero_the_error_names_its_package(mocker: MockerFixture) -> None:
+    mocker.patch.dict(sys.modules, {"gpiozero": None})
+    watcher = ButtonWatcher(ButtonConfig(backend="gpiozero"), GpiozeroEdges)
+    watcher.tick(0.0)
+    assert isinstance(watcher.error, ButtonError)
+    assert "apt install python3-gpiozero" in str(watcher.error)
+
+
 def test_lgpio_is_taken_from_the_system_and_leaves_its_fifo_nowhere(
     own_factory: type[OwnFactory], mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -739,6 +762,7 @@ class StubbornPin(MockPin):  # type: ignore[misc]
 
 
 def test_a_pin_that_cannot_be_given_back_does_not_take_the_daemon_with_it(mocker: MockerFixture, watch: Watch) -> None:
+    need_gpiozero()
     line = GpiozeroLine(mocker, factory=MockFactory(pin_class=StubbornPin))
     watcher = watch(line)
     fds = open_fds()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import a1d
 from tests.install.machine import PYTHON, Machine, fresh_machine
 from tests.install.test_pages import program
 
@@ -44,7 +45,7 @@ def test_it_runs_for_its_user_and_is_enabled(installed: Installed) -> None:
         "enabled",
         "a1d i2c gpio",
         "/etc/a1d/config.yaml: fine",
-        "a1d 0.1.0",
+        f"a1d {a1d.__version__}",
         "exit code 3",  # no daemon runs
         "exit code 1",  # no bus
         "exit code 0",
@@ -122,7 +123,9 @@ def test_an_upgrade_keeps_what_the_user_wrote_and_a_failing_one_changes_nothing(
     before = machine.files()
     done = machine.make("install", **environment)
     assert done.returncode == 0, done.stderr
-    assert machine.run("a1d --version; a1d-ctl --help | head -n 1").stdout.startswith("a1d 0.1.0\nusage: a1d-ctl")
+    assert machine.run("a1d --version; a1d-ctl --help | head -n 1").stdout.startswith(
+        f"a1d {a1d.__version__}\nusage: a1d-ctl"
+    )
     assert "although /boot/firmware/config.txt enables it: REBOOT" in done.stdout
     assert "--import" not in done.stdout, "what the user wrote is not to be replaced"
     assert machine.files() == before - {"/opt/a1d/of-the-old"}
@@ -209,4 +212,4 @@ def test_a_scratch_root_gets_all_of_it_and_the_system_nothing(machine: Machine) 
     } <= added
     assert not any(name.startswith("/var") for name in added)
     machine.run(f"mv {root}/opt/a1d /opt/")
-    assert machine.run("/opt/a1d/bin/a1d --version").stdout == "a1d 0.1.0\n"
+    assert machine.run("/opt/a1d/bin/a1d --version").stdout == f"a1d {a1d.__version__}\n"

@@ -60,7 +60,6 @@ in
     postInstall
     postPatch
     pythonImportsCheck
-    pythonRelaxDeps
     version
     ;
   dependencies = map (package: package.pname) made.dependencies;

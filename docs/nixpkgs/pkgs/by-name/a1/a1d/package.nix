@@ -5,7 +5,7 @@
   python3Packages,
   versionCheckHook,
   # Only button.backend = "gpiozero" wants it.
-  withLgpio ? false,
+  withGpiozero ? false,
 }:
 python3Packages.buildPythonApplication (finalAttrs: {
   pname = "a1d";
@@ -22,15 +22,15 @@ python3Packages.buildPythonApplication (finalAttrs: {
   build-system = [ python3Packages.setuptools ];
   dependencies = [
     python3Packages.smbus2
-    python3Packages.gpiozero
     python3Packages.gpiod
     python3Packages.pyyaml
     python3Packages.sdnotify
     python3Packages.paho-mqtt # a1d-mqtt's alone
   ]
-  ++ lib.optional withLgpio python3Packages.lgpio;
-  # nixpkgs has 2.0.1. What is newer in 2.0.1.post3 is of use to button.backend = "gpiozero" alone.
-  pythonRelaxDeps = [ "gpiozero" ];
+  ++ lib.optionals withGpiozero [
+    python3Packages.gpiozero
+    python3Packages.lgpio
+  ];
 
   # /run/current-system, because the unit must not change when the documentation does.
   postInstall = ''

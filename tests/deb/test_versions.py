@@ -1,0 +1,35 @@
+"""The places that a release changes say the same version."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import a1d
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("CHANGELOG.md", r"^## (\S+) - "),
+        ("debian/changelog", r"^a1d \((\S+)\) "),
+        ("docs/packaging/PKGBUILD", r"^pkgver=(\S+)$"),
+        ("docs/nixpkgs/pkgs/by-name/a1/a1d/package.nix", r'^  version = "(\S+)";$'),
+    ],
+)
+def test_the_newest_version_in_each_place_is_that_of_the_program(name: str, pattern: str) -> None:
+    found = re.search(pattern, (ROOT / name).read_text(), re.MULTILINE)
+    assert found, f"{name} names no version"
+    assert found[1] == a1d.__version__
+
+
+def test_a_package_that_is_built_here_needs_what_pyproject_says() -> None:
+    """dh_python3 gives names; the floors are written by hand."""
+    control = (ROOT / "debian/control").read_text() + (ROOT / "debian/py3dist-overrides").read_text()
+    floors = dict(re.findall(r'^    "(\w+)>=([\d.]+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+    for name, package in {"smbus2": "smbus2", "sdnotify": "sdnotify", "gpiod": "libgpiod"}.items():
+        assert f"python3-{package} (>= {floors[name]})" in control
