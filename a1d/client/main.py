@@ -84,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     def group(name: str, members: str, text: str) -> Any:
         return commands.add_parser(name, help=text).add_subparsers(metavar=members, required=True)
 
-    status = add("status", _status, "Say how the fan and the temperatures are.")
+    status = add("status", _status, "Say how the fan and the temperatures are; so does a1d-ctl alone.")
+    add("top", _top, "Show it all on the whole terminal, and steer by keys.")
     watch = add("watch", _watch, "Say it again and again, until stopped.")
     fan = group("fan", "set|off|auto", "Set the fan by hand, or let the curve decide.")
     fan_set = add("set", _fan_set, "Hold a duty until 'fan auto', for a time, or until it is cool.", fan)
@@ -101,18 +102,20 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("name", nargs="?", help="one of the configuration, none, or auto: let the clock choose")
     add_time(profile)
     profile.set_defaults(refuse=profile.error)
-    curve = add("curve", _curve, "Show the duty for each temperature.")
+    curve = add("curve", _curve, "Draw the duty for each temperature.")
+    curve.add_argument("--svg", metavar="FILE", help="write a picture")
     for command in (status, watch, curve):
         command.add_argument("--json", action="store_true", help="print JSON, a line each time")
     add("reload", _reload, "Read the configuration again.")
     add("version", _version, "Say which versions these are.")
-    sim = group("sim", "press|fault|load|show", "Play with the simulated case of 'a1d --simulate'.")
+    sim = group("sim", "press|fault|load|power-on|show", "Play with the simulated case of 'a1d --simulate'.")
     add("press", _sim_press, "Press the power button.", sim).add_argument("gesture", choices=("double", "hold"))
     fault = add("fault", _sim_fault, "Switch a fault on or off; a wrong name lists them.", sim)
     fault.add_argument("fault")
     fault.add_argument("state", choices=("on", "off"), nargs="?", default="on")
     load = add("load", _sim_load, "Set the heat that goes in.", sim)
     load.add_argument("watts", type=arguments.watts, help="0 to 20, or auto")
+    add("power-on", _sim_power_on, "Go on after a power cut.", sim)
     add("show", _sim_show, "Show the case's own truth.", sim)
     return parser
 
@@ -126,13 +129,16 @@ def _status(options: argparse.Namespace) -> int:
     return FINE if status["health"]["state"] == "ok" else NOT_FINE
 
 
+def _top(options: argparse.Namespace) -> int:
+    from a1d.view.top import run
+
+    return run(_path(options))
+
+
 def _watch(options: argparse.Namespace) -> None:
-    rewrites = sys.stdout.isatty() and not options.json  # one line, again and again
-    for reply in replies(_path(options), "org.a1d.control.Monitor"):
-        status = words.check(reply.get("status"), words.STATUS, "status")
-        text = _json(status) if options.json else words.one_line(status, words.wants_colour(sys.stdout))
-        print(f"\r\x1b[K{text}" if rewrites else text, end="" if rewrites else "\n", flush=True)
-    raise NoDaemonError("the daemon says that it has nothing more to report")
+    from a1d.view.watch import watch
+
+    watch(_path(options), replies, _json if options.json else None)
 
 
 def _fan_set(options: argparse.Namespace) -> int:
@@ -166,8 +172,10 @@ def _profile(options: argparse.Namespace) -> None:
 
 
 def _curve(options: argparse.Namespace) -> None:
-    curves = words.check(_call(options, "GetCurves").get("curves"), [words.CURVE], "curves")
-    print(_json(curves) if options.json else "\n".join(map(words.describe_curve, curves)))
+    from a1d.view import curve, curves
+
+    found = curves.checked(_call(options, "GetCurves"))
+    print(_json(found) if options.json else curve.curve(found, _get_status(options), options.svg))
 
 
 def _reload(options: argparse.Namespace) -> None:
@@ -190,6 +198,10 @@ def _sim_fault(options: argparse.Namespace) -> None:
 
 def _sim_load(options: argparse.Namespace) -> None:
     _call(options, "SetLoad", "simulation", watts=options.watts)
+
+
+def _sim_power_on(options: argparse.Namespace) -> None:
+    _call(options, "PowerOn", "simulation")
 
 
 def _sim_show(options: argparse.Namespace) -> None:

@@ -23,8 +23,7 @@ def area(values: Sequence[float | None], rows: int, low: float, high: float, *, 
         for value in values
     ]
     return [
-        "".join(blocks[max(0, min(full, height - row * full))] for height in heights)
-        for row in range(rows - 1, -1, -1)
+        "".join(blocks[max(0, min(full, height - row * full))] for height in heights) for row in range(rows - 1, -1, -1)
     ]
 
 

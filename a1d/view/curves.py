@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FIRST_CELSIUS, LAST_CELSIUS = 20, 100  # of duties_percent, one for each whole degree
-_CURVES_MAX, _POINTS_MAX = 32, 64
+CURVES_MAX, _POINTS_MAX = 32, 64
 _CELSIUS, _PERCENT = (-300, 1000), (0, 100)
 _SHAPE = {
     "sensor": str,
@@ -23,7 +23,7 @@ _SHAPE = {
 
 
 class Curve:
-    """One of GetCurves. ``points`` are as configured, (temp_celsius, duty_percent); ``duty_percent`` is what is in force.
+    """One of GetCurves. ``points`` are as configured, (temp_celsius, duty_percent); ``duty_percent`` is in force.
 
     The two differ where a profile caps the curve, or below the lowest duty that turns the fan.
     """
@@ -83,7 +83,12 @@ class Curve:
         return False
 
 
+def checked(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    """The curves in the reply to GetCurves as they came. ValueError if they are of another shape."""
+    found: list[dict[str, Any]] = check(reply.get("curves"), [_SHAPE], "curves")
+    return found
+
+
 def curves_of(reply: dict[str, Any]) -> list[Curve]:
-    """Of the reply to GetCurves. ValueError if it is of another shape."""
-    found = check(reply.get("curves"), [_SHAPE], "curves")
-    return [Curve(curve) for curve in found[:_CURVES_MAX]]
+    """The curves in the reply to GetCurves. ValueError if they are of another shape."""
+    return [Curve(curve) for curve in checked(reply)[:CURVES_MAX]]

@@ -142,10 +142,9 @@ def _body(model: Model, columns: int, rows: int, now_s: float, unicode: bool) ->
 def _foot(model: Model, columns: int, rows: int, now_s: float, unicode: bool) -> list[Line]:
     lines: list[Line] = []
     if model.keeps_log and rows >= 16:
-        count = min(8, rows // 6)
-        newest = list(model.log)[-count:]
+        count = min(8, rows // 8)
+        newest = list(model.log)[-count:] or ["nothing yet"]
         lines = [panels.heading("log", columns, unicode), *([("", f" {words.printable(text)}")] for text in newest)]
-        lines += [[]] * (count - len(newest))
     message = model.message(now_s)
     simulated = bool(model.status and model.status["simulated"])
     if message is not None:

@@ -35,9 +35,7 @@ class History:
         """As ``temps_celsius``."""
         return self._columns(now_s, columns, lambda sample: sample[2])
 
-    def _columns(
-        self, now_s: float, columns: int, choose: Callable[[Sample], float | None]
-    ) -> list[float | None]:
+    def _columns(self, now_s: float, columns: int, choose: Callable[[Sample], float | None]) -> list[float | None]:
         step_s = column_s(columns)
         # On a grid of whole columns, so that a column keeps its value while it moves to the left.
         newest = int(now_s // step_s)

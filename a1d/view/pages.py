@@ -67,6 +67,9 @@ def _faults(model: Model, columns: int, rows: int) -> list[Line]:
     half = (len(entries) + 1) // 2
     lines = [
         [("title", " Faults: a letter switches one, f goes back")],
-        *([*left, ("", " " if columns < 50 else "      "), *right] for left, right in zip(entries[:half], entries[half:], strict=True)),
+        *(
+            [*left, ("", " " if columns < 50 else "      "), *right]
+            for left, right in zip(entries[:half], entries[half:], strict=True)
+        ),
     ]
     return [lines[0], [], *lines[1:]] if rows > len(lines) + 1 else lines

@@ -38,15 +38,15 @@ def temperature(model: Model, columns: int, rows: int, now_s: float, unicode: bo
         return "bad" if value >= critical else "warn" if value >= critical - _NEAR_CRITICAL_CELSIUS else "temp"
 
     styles = ["" if value is None else style(value) for value in values]
-    title = f"temperature C, last {_window(len(values))}"
-    return _chart(title, values, styles, (low, high), columns, rows, unicode)
+    title = _title("temperature C", columns, len(values))
+    return _chart(title, (values, styles), (low, high), (columns, rows), unicode)
 
 
 def duty(model: Model, columns: int, rows: int, now_s: float, unicode: bool) -> list[Line]:
     """The history of the duty."""
     values = model.history.duties_percent(now_s, max(1, columns - chart.LABEL_WIDTH))
-    title = f"fan %, last {_window(len(values))}"
-    return _chart(title, values, ["duty"] * len(values), (0.0, 100.0), columns, rows, unicode)
+    title = _title("fan %", columns, len(values))
+    return _chart(title, (values, ["duty"] * len(values)), (0.0, 100.0), (columns, rows), unicode)
 
 
 def curve(model: Model, columns: int, rows: int, _now_s: float, unicode: bool) -> list[Line]:
@@ -62,9 +62,7 @@ def curve(model: Model, columns: int, rows: int, _now_s: float, unicode: bool) -
     return [heading(f"curve of {name}", columns, unicode), *curve_chart(chosen, point, columns, rows - 1, unicode)]
 
 
-def curve_chart(
-    curve: Curve, point: tuple[float, float] | None, columns: int, rows: int, unicode: bool
-) -> list[Line]:
+def curve_chart(curve: Curve, point: tuple[float, float] | None, columns: int, rows: int, unicode: bool) -> list[Line]:
     """The curve in ``rows`` lines, the last of them its degrees; ``point`` is (temp_celsius, duty_percent)."""
     across, up = max(1, columns - chart.LABEL_WIDTH), rows - 1
     low, high = curve.range_celsius()
@@ -119,13 +117,13 @@ def _sensor(sensor: dict[str, object], name_width: int) -> list[Span]:
 
 def _chart(
     title: str,
-    values: list[float | None],
-    styles: list[str],
+    values_styles: tuple[list[float | None], list[str]],
     low_high: tuple[float, float],
-    columns: int,
-    rows: int,
+    size: tuple[int, int],
     unicode: bool,
 ) -> list[Line]:
+    columns, rows = size
+    values, styles = values_styles
     up = rows - 1
     lines: list[Line] = [heading(title, columns, unicode)]
     for row, text in enumerate(chart.area(values, up, *low_high, unicode=unicode)):
@@ -139,5 +137,6 @@ def _chart(
     return lines[:rows]
 
 
-def _window(columns: int) -> str:
-    return format_duration(columns * column_s(columns))
+def _title(what: str, columns: int, values: int) -> str:
+    window = f"{what}, last {format_duration(values * column_s(values))}"
+    return window if columns >= len(window) + 4 else what
