@@ -37,11 +37,10 @@ class Curve:
         count = LAST_CELSIUS - FIRST_CELSIUS + 1
         duties = reply["duties_percent"][:count]
         self._duties: list[float] = duties + [100] * (count - len(duties))
-        points = [temp for temp, _ in self.points]
-        # At these the duty leaps; between them it is a line, or stands still.
-        leaps = points if self._is_stepped() else points[:1]
-        inside = {temp for temp in (*leaps, self.critical_celsius) if FIRST_CELSIUS < temp <= LAST_CELSIUS}
-        self.leaps_celsius: list[float] = sorted(inside)
+        # At these the duty leaps; between them it stands still, or from the first one on it is a line.
+        leaps = sorted({*(temp for temp, _ in self.points), self.critical_celsius})
+        leaps = leaps if self._is_stepped() else leaps[:1]
+        self.leaps_celsius: list[float] = [temp for temp in leaps if FIRST_CELSIUS < temp <= LAST_CELSIUS]
 
     def duty_percent(self, temp_celsius: float) -> float:
         """In force at a temperature; outside of 20 to 100 C that of the nearest."""

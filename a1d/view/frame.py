@@ -31,7 +31,7 @@ def frame(model: Model, columns: int, rows: int, now_s: float, *, time_text: str
         pieces = [text[start : start + columns] for start in range(0, len(text), max(1, columns))]
         lines: list[Line] = [[("", piece)] for piece in pieces]
     elif model.page != "main":
-        lines = page_of(model, columns, rows)
+        lines = page_of(model, rows)
     else:
         head = _head(model, rows, now_s, time_text)
         foot = _foot(model, columns, rows, now_s, unicode)
@@ -85,15 +85,15 @@ def _numbers(model: Model, status: dict[str, Any]) -> Line:
 
 def _case(case: dict[str, Any]) -> Line:
     """The simulated case's own truth."""
+    faults = words.printable(", ".join(case["faults"][:12])[:_PROBLEM_MAX])
     line: Line = [
         ("dim", " case    "),
+        ("warn", f"{faults}; " if faults else ""),
         ("", f"{case['watts']:.1f} W in, chip {case['chip_celsius']:.1f} C, fan turns at {case['fan_percent']} %"),
     ]
     if (cut_s := case["power_cut_s"]) is not None:
         off = f"POWER IS CUT IN {cut_s:.0f} s" if cut_s > 0 else "POWER IS CUT, o: on again"
-        line = [line[0], ("bad", off)]
-    if case["faults"]:
-        line.append(("warn", f", faults: {words.printable(', '.join(case['faults'][:12])[:_PROBLEM_MAX])}"))
+        line[-1] = ("bad", off)
     if case["powered"]:
         done = words.printable(", ".join(case["powered"][-3:])[:_PROBLEM_MAX])
         line.append(("dim", f", dry run of {done}"))

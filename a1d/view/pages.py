@@ -36,9 +36,9 @@ _SIMULATION_KEYS = (
 )
 
 
-def page_of(model: Model, columns: int, rows: int) -> list[Line]:
+def page_of(model: Model, rows: int) -> list[Line]:
     """The lines of ``model.page``."""
-    return _faults(model, columns, rows) if model.page == "faults" else _help(model, rows)
+    return _faults(model, rows) if model.page == "faults" else _help(model, rows)
 
 
 def fault_of(key: str) -> str | None:
@@ -57,19 +57,14 @@ def _help(model: Model, rows: int) -> list[Line]:
     return lines
 
 
-def _faults(model: Model, columns: int, rows: int) -> list[Line]:
+def _faults(model: Model, rows: int) -> list[Line]:
     on = set(model.case["faults"]) if model.case else set()
     entries: list[Line] = []
     for index, name in enumerate(FAULTS):
-        key = chr(ord("a") + index)
-        state = ("bad", " ON") if name in on else ("", "   ")
-        entries.append([("number", f" {key} "), ("bad" if name in on else "", f"{name:15}"), state])
+        is_on = name in on
+        key = f" {chr(ord('a') + index)}{'*' if is_on else ' '}"
+        entries.append([("number", key), ("bad" if is_on else "", f"{name:16}")])
     half = (len(entries) + 1) // 2
-    lines = [
-        [("title", " Faults: a letter switches one, f goes back")],
-        *(
-            [*left, ("", " " if columns < 50 else "      "), *right]
-            for left, right in zip(entries[:half], entries[half:], strict=True)
-        ),
-    ]
+    columns = zip(entries[:half], entries[half:], strict=True)
+    lines: list[Line] = [[("title", " Faults (* on): a-l switch, space: back")], *([*a, *b] for a, b in columns)]
     return [lines[0], [], *lines[1:]] if rows > len(lines) + 1 else lines

@@ -1,0 +1,60 @@
+"""What is sent turns the frame before into the new one, and is little."""
+
+from __future__ import annotations
+
+import pyte
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a1d.client.words import printable
+from a1d.view.ansi import CODES, Painter
+from a1d.view.text import Line, fit
+
+CHARS = st.sampled_from("ab #\u2588\u25cf\u4e2d\u6587\u00e9e\u0301")
+LINE = st.lists(st.tuples(st.sampled_from(["", *CODES]), st.text(CHARS, max_size=8)), max_size=5)
+
+
+def shown(emulator: pyte.Screen) -> list[tuple[tuple[str, str], ...]]:
+    """Character and colour of each cell; a blank has none."""
+    grid = []
+    for row in range(emulator.lines):
+        cells = [emulator.buffer[row][column] for column in range(emulator.columns)]
+        grid.append(tuple((cell.data, cell.fg if cell.data.strip() else "") for cell in cells))
+    return grid
+
+
+@given(st.lists(st.tuples(st.lists(LINE, min_size=3, max_size=3), st.booleans()), min_size=1, max_size=6))
+def test_frame_after_frame_is_shown_as_if_it_were_the_first(frames: list[tuple[list[Line], bool]]) -> None:
+    painter, kept = Painter(colour=True), pyte.Screen(20, 3)
+    kept.reset_mode(7)  # no wrapping at the edge, as Terminal.enter asks
+    stream = pyte.Stream(kept)
+    for drawn, forgets in frames:
+        lines = [fit(line, 20) for line in drawn]
+        if forgets:
+            painter.forget()
+        sent = painter.paint(lines)
+        stream.feed(sent)
+        fresh = pyte.Screen(20, 3)
+        pyte.Stream(fresh).feed(Painter(colour=True).paint(lines))
+        assert shown(kept) == shown(fresh)
+        assert painter.paint(lines) == "", "the same again costs nothing"
+
+
+def test_a_changed_number_costs_a_few_bytes() -> None:
+    painter = Painter(colour=True)
+    painter.paint([fit([("number", "60.0 C"), ("", "  fan 40 %")], 80), fit([("dim", "x" * 80)], 80)])
+    assert painter.paint([fit([("number", "60.5 C"), ("", "  fan 40 %")], 80), fit([("dim", "x" * 80)], 80)]) == (
+        "\x1b[1;4H\x1b[1m5\x1b[0m"
+    )
+
+
+def test_without_colour_there_is_none() -> None:
+    line = fit([(style, style) for style in CODES], 200)
+    sent = Painter(colour=False).paint([line])
+    assert not any(f"[{code}" in sent or f";{code}" in sent for code in ("31", "32", "33", "34", "35", "36"))
+
+
+@given(st.text())
+def test_nothing_printable_steers_the_terminal(text: str) -> None:
+    sent = Painter(colour=True).text(fit([("", printable(text))], 40))
+    assert sent.isprintable()
