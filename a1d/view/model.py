@@ -89,7 +89,7 @@ class Model:
         return next((curve for curve in self.curves if curve.sensor == sensor), self.curves[0] if self.curves else None)
 
     def hottest(self) -> dict[str, Any] | None:
-        """The sensor whose temperature is the highest of those that can be trusted."""
-        sensors = self.status["sensors"] if self.status else []
+        """The sensor whose temperature is the highest of those that can be trusted now."""
+        sensors = self.status["sensors"] if self.status and not self.gone else []
         alive = [sensor for sensor in sensors if sensor["temp_celsius"] is not None and not sensor["error"]]
         return max(alive, key=lambda sensor: sensor["temp_celsius"], default=None)

@@ -90,7 +90,7 @@ def sensors(model: Model, columns: int, rows: int, _now_s: float, unicode: bool)
     """The sensors, then what else there is to know."""
     lines: list[Line] = [heading("sensors", columns, unicode)]
     status = model.status
-    if status:
+    if status and not model.gone:
         found = status["sensors"][:_SENSORS_MAX]
         name_width = min(16, max((len(sensor["name"]) for sensor in found), default=0))
         lines += [[("", " "), *_sensor(sensor, name_width)] for sensor in found]

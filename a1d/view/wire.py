@@ -54,21 +54,29 @@ class Wire:
                 self._next_try_s = now_s + _RETRY_S
                 self._monitor = self._begin(f"{CONTROL}Monitor", {}, now_s, more=True)
                 self._next_curves_s = now_s
-            if self._monitor is not None:
-                self._monitor.check(now_s)
-            if self._call is not None:
-                self._call[1].check(now_s)
-            elif self._monitor is not None:
-                if now_s >= self._next_curves_s:
-                    self._next_curves_s = now_s + _CURVES_S
-                    self._requests.append(Request(f"{CONTROL}GetCurves"))
-                if self._requests:
-                    request = self._requests.popleft()
-                    self._call = (request, self._begin(request.method, request.parameters, now_s))
+            if self._monitor is None:
+                return False
+            self._monitor.check(now_s)
         except A1dError as error:
             self._lose(error, now_s)
             return True
+        try:
+            self._call_next(now_s)
+        except A1dError as error:
+            self._fail(error, now_s)
+            return True
         return False
+
+    def _call_next(self, now_s: float) -> None:
+        if self._call is not None:
+            self._call[1].check(now_s)
+            return
+        if now_s >= self._next_curves_s:
+            self._next_curves_s = now_s + _CURVES_S
+            self._requests.append(Request(f"{CONTROL}GetCurves"))
+        if self._requests:
+            request = self._requests.popleft()
+            self._call = (request, self._begin(request.method, request.parameters, now_s))
 
     def _begin(self, method: str, parameters: dict[str, object], now_s: float, *, more: bool = False) -> Conversation:
         request: dict[str, Any] = {"method": method, "parameters": parameters}
@@ -78,18 +86,22 @@ class Wire:
 
     def listen(self, ready: set[int], now_s: float) -> bool:
         """What has come from the daemon."""
+        has_news = False
+        monitor, call = self._monitor, self._call
         try:
-            has_news = False
-            monitor, call = self._monitor, self._call
             if monitor is not None and monitor.fileno() in ready and (reply := monitor.read(now_s)) is not None:
                 self._take(reply, now_s)
                 has_news = True
-            if call is not None and call[1].fileno() in ready:
-                has_news |= self._take_answer(*call, now_s)
-            return has_news
         except (A1dError, ValueError, RecursionError) as error:
             self._lose(error, now_s)
             return True
+        try:
+            if call is not None and call[1].fileno() in ready:
+                has_news |= self._take_answer(*call, now_s)
+        except (A1dError, ValueError, RecursionError) as error:
+            self._fail(error, now_s)
+            return True
+        return has_news
 
     def _take(self, reply: dict[str, Any], now_s: float) -> None:
         before = self._model.status and self._model.status["profile"]
@@ -129,10 +141,15 @@ class Wire:
         self._call = None
 
     def _lose(self, error: Exception, now_s: float) -> None:
-        text = str(error) if isinstance(error, A1dError) else f"what it says cannot be understood ({error})"
+        """There is no daemon, or none that makes sense."""
         self.hang_up()
         self._requests.clear()
-        self._model.lose(text, now_s)
+        self._model.lose(_in_words(error), now_s)
+
+    def _fail(self, error: Exception, now_s: float) -> None:
+        """A call came to nothing; the stream goes on."""
+        self._end_call()
+        self._model.say(_in_words(error).splitlines()[0], now_s)
 
     def hang_up(self) -> None:
         """End the stream and the call."""
@@ -140,3 +157,7 @@ class Wire:
             self._monitor.close()
         self._monitor = None
         self._end_call()
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, A1dError) else f"what it says cannot be understood ({error})"

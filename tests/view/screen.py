@@ -32,13 +32,11 @@ class Screen:
         inherited = {name: value for name, value in os.environ.items() if name not in names}
         self.theirs = theirs  # kept open: what the program leaves behind can be looked at
         self.process = subprocess.Popen(
-            command,
+            ["setsid", "--ctty", *command],
             env={**inherited, "TERM": "xterm", "LANG": "C.UTF-8", **environment},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
 
     @property
@@ -56,6 +54,13 @@ class Screen:
         """As a window manager does: the kernel tells the program."""
         self._emulator.resize(rows, columns)
         self._resize(columns, rows)
+
+    def fill(self, char: str) -> None:
+        """As if somebody else had written all over it."""
+        size = self._emulator
+        self._stream.feed(
+            b"".join(b"\x1b[%d;1H%b" % (row + 1, char.encode() * size.columns) for row in range(size.lines))
+        )
 
     def read(self, seconds: float) -> None:
         """Take what is sent for so long."""

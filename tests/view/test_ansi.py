@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyte
 from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.client.words import printable
 from a1d.view.ansi import CODES, Painter
-from a1d.view.text import Line, fit
+from a1d.view.text import fit
+
+if TYPE_CHECKING:
+    from a1d.view.text import Line
 
 CHARS = st.sampled_from("ab #\u2588\u25cf\u4e2d\u6587\u00e9e\u0301")
 LINE = st.lists(st.tuples(st.sampled_from(["", *CODES]), st.text(CHARS, max_size=8)), max_size=5)
