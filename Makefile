@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint types unit mutants bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
+.PHONY: run test lint types unit mutants pictures bench bench-control hil-virtual hil-case hil-case-operator install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -30,6 +30,9 @@ mutants: $(MUTANTS)  ## would the tests notice a slip? About half an hour; ONLY=
 	rm -rf mutants
 	CI=1 $(BIN)/mutmut run $(if $(ONLY),'$(ONLY)')
 	@$(BIN)/mutmut results
+
+pictures: $(STAMP)  ## docs/view.svg and docs/curve.svg, as the view draws them; a test holds that they are
+	$(BIN)/python -m tests.pictures
 
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench

@@ -12,7 +12,8 @@ from a1d.errors import RefusedError
 from a1d.view.keys import keys_of
 from a1d.view.model import Model
 from a1d.view.steering import Steering
-from tests.view.test_frame import CASE, GOOD, NOW_S
+from tests.client.test_words import GOOD
+from tests.view.test_frame import CASE, NOW_S
 
 
 def steering(**changes: object) -> Steering:
@@ -24,7 +25,7 @@ def steering(**changes: object) -> Steering:
 
 def asked(steering: Steering, key: str) -> tuple[str, dict[str, Any]] | None:
     request = steering.press(key)
-    return request and (request.method.rpartition(".")[2], request.parameters)
+    return None if request is None else (request.method.rpartition(".")[2], request.parameters)
 
 
 @pytest.mark.parametrize(

@@ -198,8 +198,8 @@ def test_without_a_daemon_it_says_how_to_start_one_and_waits(tmp_path: Path) -> 
 def test_ascii_where_the_locale_has_no_more_and_no_colour_where_none_is_wanted(
     daemon: SimulatedDaemon, colour: bool
 ) -> None:
-    environment = {"LANG": "C"} if colour else {"LANG": "C", "NO_COLOR": "1"}
-    with on_screen(top(daemon.socket_path), **environment) as screen:
+    command = top(daemon.socket_path) if colour else ["env", "NO_COLOR=1", *top(daemon.socket_path)]
+    with on_screen(command, LANG="C") as screen:
         screen.wait_for("curve of cpu")
         assert screen.raw.isascii()
         assert (screen.colours() == {"default"}) is not colour
