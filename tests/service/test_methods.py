@@ -46,6 +46,7 @@ STEERING: dict[str, Any] = {
     f"{SIMULATION}.Press": {"gesture": "double_press"},
     f"{SIMULATION}.SetFault": {"fault": "no-answer", "on": True},
     f"{SIMULATION}.SetLoad": {"watts": 20},
+    f"{SIMULATION}.PowerOn": {},
 }
 
 
