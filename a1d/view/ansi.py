@@ -46,7 +46,7 @@ class Painter:
             out.append("\x1b[0m\x1b[2J")
         for row, line in enumerate(lines):
             if not self._lines:
-                out.append(f"\x1b[{row + 1};1H{self._text(_cells(line))}")
+                out.append(self._at(row, 0, _cells(line)))
             elif line != self._lines[row]:
                 out.append(self._change(row, _cells(self._lines[row]), _cells(line)))
         self._lines = lines
@@ -57,7 +57,7 @@ class Painter:
         return self._text(_cells(line))
 
     def _change(self, row: int, old: list[Cell], new: list[Cell]) -> str:
-        """Each stretch of the row that has changed."""
+        """Each stretch of the row that has changed. A wide character differs in its left half or not at all."""
         if len(old) != len(new):
             return f"\x1b[{row + 1};1H\x1b[K{self._text(new)}"
         out = []
@@ -66,18 +66,14 @@ class Painter:
             if before == now:
                 continue
             if start >= 0 and column - end > _NEAR:
-                out.append(self._stretch(row, old, new, start, end))
+                out.append(self._at(row, start, new[start : end + 1]))
                 start = -1
             start, end = column if start < 0 else start, column
-        out.append(self._stretch(row, old, new, start, end))
+        out.append(self._at(row, start, new[start : end + 1]))
         return "".join(out)
 
-    def _stretch(self, row: int, old: list[Cell], new: list[Cell], start: int, end: int) -> str:
-        while start > 0 and ("" in (old[start][1], new[start][1])):
-            start -= 1  # never half of a wide character
-        while end + 1 < len(new) and ("" in (old[end + 1][1], new[end + 1][1])):
-            end += 1
-        return f"\x1b[{row + 1};{start + 1}H{self._text(new[start : end + 1])}"
+    def _at(self, row: int, column: int, cells: list[Cell]) -> str:
+        return f"\x1b[{row + 1};{column + 1}H{self._text(cells)}"
 
     def _text(self, cells: list[Cell]) -> str:
         """With colours, and none left on at the end."""

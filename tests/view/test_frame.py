@@ -108,6 +108,31 @@ def test_problems_are_said_at_every_size_and_how_many_more_there_are(size: tuple
     assert f"(+{9 - rows_for}) ! problem {rows_for - 1} (for 1m1s)" in text
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_nothing_that_comes_in_is_shown_unprintable(gone: bool) -> None:
+    evil = "\x1b[2J\x9b\u202e\r"
+    model = known(
+        simulated=True,
+        reason=evil,
+        mode="manual" + evil,
+        health={"state": evil, "problems": [evil] * 2},
+        sensors=[{"name": evil, "temp_celsius": 50.0, "age_s": 1, "error": error} for error in (None, evil)],
+        profile={"name": evil, "by_hand": False, "until": evil, "remaining_s": None},
+        warnings=[evil],
+        version=evil,
+    )
+    model.curves = curves_of({"curves": [{**CURVE, "sensor": evil}]})
+    model.take_case({**CASE, "powered": [evil], "faults": [evil]})
+    model.keeps_log = True
+    model.add_log(evil)
+    model.say(evil, NOW_S)
+    if gone:
+        model.lose(evil, NOW_S)
+    text = text_of(model, 200, 60)
+    assert text.replace("\n", "").isprintable()
+    assert text.count("\\x1b[2J") >= (3 if gone else 10)
+
+
 def test_target_and_confirmed_are_told_apart() -> None:
     assert "fan 40 % (case at 30 %)" in text_of(known(duty_confirmed_percent=30))
     assert "fan 40 % (unconfirmed)" in text_of(known(duty_confirmed_percent=None))
