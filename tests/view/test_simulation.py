@@ -87,8 +87,9 @@ def test_a_killed_view_leaves_no_daemon(screen: Screen) -> None:
 
 
 def test_a_view_that_stands_still_does_not_stop_the_daemon(screen: Screen, run_dir: Path) -> None:
-    """As after Ctrl-Z, and on a terminal that takes nothing."""
-    screen.process.send_signal(signal.SIGSTOP)
+    """After Ctrl-Z, which a terminal sends to all that belongs to it."""
+    screen.type("\x1a")
+    screen.wait(lambda _text: screen.raw.endswith(LEAVE))
     path = str(run_dir / "control.sock")
     begin = varlink.call(path, "org.a1d.control.GetStatus")["status"]["uptime_s"]
     time.sleep(1.5)

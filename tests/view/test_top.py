@@ -130,6 +130,10 @@ def ends(screen: Screen, how: object) -> int:
 )
 def test_however_it_ends_the_terminal_is_as_before(daemon: SimulatedDaemon, how: object, code: int) -> None:
     with on_screen(top(daemon.socket_path)) as screen:
+        screen.wait(has_numbers)
+        screen.resize(60, 24)  # the terminal is taken over again
+        screen.fill("@")
+        screen.wait(lambda text: "@" not in text)
         assert ends(screen, how) == code
         assert screen.is_as_before()
         assert screen.raw.endswith(LEAVE), "nothing is printed after it"
@@ -266,13 +270,12 @@ def test_a_hostile_daemon_steers_no_terminal(tmp_path: Path) -> None:
 
 
 def test_a_flood_is_drawn_ten_times_a_second_and_fills_no_memory(tmp_path: Path) -> None:
-    status = GOOD | {"health": {"state": "ok", "problems": ["x" * 5000] * 40}}
-    message = json.dumps({"parameters": {"status": status}, "continues": True}).encode() + b"\0"
+    def flood(_request: bytes) -> Iterator[bytes]:
+        for count in itertools.count():
+            status = GOOD | {"temp_celsius": count % 100, "health": {"state": "ok", "problems": ["x" * 500] * 40}}
+            yield json.dumps({"parameters": {"status": status}, "continues": True}).encode() + b"\0"
 
-    with (
-        listening(tmp_path / "s", lambda _request: itertools.repeat(message)) as listener,
-        on_screen(top(listener.path)) as screen,
-    ):
+    with listening(tmp_path / "s", flood) as listener, on_screen(top(listener.path)) as screen:
         screen.wait(has_numbers)
         screen.read(0.5)
 
@@ -284,15 +287,25 @@ def test_a_flood_is_drawn_ten_times_a_second_and_fills_no_memory(tmp_path: Path)
         before_mb, sent = rss_mb(), len(screen.raw)
         screen.read(3.0)
         assert rss_mb() < before_mb + 3
+        frames = screen.raw.count(b"\x1b[3;", sent)  # the row of the temperature
+        assert 3 <= frames <= 40
         assert len(screen.raw) - sent < 20_000
         screen.type("q")
         assert screen.ended(5) == 0
 
 
-@pytest.mark.parametrize("nonsense", [b"hello\0", reply({"status": {}}, continues=True), b"[" * 3_000_000])
-def test_nonsense_is_no_daemon_and_the_keys_go_on_working(tmp_path: Path, nonsense: bytes) -> None:
-    with listening(tmp_path / "s", nonsense) as listener, on_screen(top(listener.path)) as screen:
+@pytest.mark.parametrize(
+    ("nonsense", "said"),
+    [
+        (b"hello\0", "does not answer as a1d would"),
+        (reply({"status": {}}, continues=True), "status.version: found None"),
+        (b"[" * 3_000_000, "sends more than a1d ever would"),
+    ],
+)
+def test_nonsense_is_no_daemon_and_the_keys_go_on_working(tmp_path: Path, nonsense: bytes, said: str) -> None:
+    with listening(tmp_path / "s", nonsense) as listener, on_screen(top(listener.path), 200, 20) as screen:
         screen.wait_for("NO DAEMON")
+        screen.wait_for(said)
         screen.read(1.5)
         screen.type("q")
         assert screen.ended(5) == 0

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from a1d.errors import NoDaemonError
 from a1d.view.text import width
+from a1d.view.watch import watch
 from tests.client.hostile import listening, reply
 from tests.client.test_words import GOOD
 from tests.process import SimulatedDaemon
@@ -48,23 +52,45 @@ def test_ctrl_c_leaves_the_prompt_on_a_line_of_its_own(tmp_path: Path) -> None:
 def test_it_goes_on_when_the_daemon_is_back_and_says_once_that_it_was_gone(tmp_path: Path, words: str) -> None:
     first = SimulatedDaemon(tmp_path)
     first.wait_notified("READY=1")
-    watch = subprocess.Popen(
+    watching = subprocess.Popen(
         [*CTL, str(first.socket_path), *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        assert watch.stdout and watch.stderr
-        assert watch.stdout.readline()
+        assert watching.stdout and watching.stderr
+        assert watching.stdout.readline()
         first.process.kill()
         first.close()
-        assert re.fullmatch(r"\d\d:\d\d:\d\d a1d-ctl: .* has gone away; waiting for it\n", watch.stderr.readline())
+        assert re.fullmatch(r"\d\d:\d\d:\d\d a1d-ctl: .* has gone away; waiting for it\n", watching.stderr.readline())
         (tmp_path / "again").mkdir()
         second = SimulatedDaemon(tmp_path / "again", "--run-dir", str(first.run_dir))
         second.wait_notified("READY=1")
         for _ in range(3):
-            assert "automatic" in watch.stdout.readline()
+            assert "automatic" in watching.stdout.readline()
         second.close()
-        assert "gone away" in watch.stderr.readline()
+        assert "gone away" in watching.stderr.readline()
     finally:
-        watch.kill()
-        _out, err = watch.communicate(timeout=5)
+        watching.kill()
+        _out, err = watching.communicate(timeout=5)
     assert err == "", "once for each time"
+
+
+def test_however_long_it_is_gone_that_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = iter(["up", "down", "down", "up", "down", "down", "end"])
+
+    def replies(_path: str, _method: str) -> Iterator[dict[str, Any]]:
+        turn = next(turns)
+        if turn == "end":
+            raise KeyboardInterrupt
+        if turn == "up":
+            yield {"status": dict(GOOD)}
+        raise NoDaemonError("the daemon has gone away")
+
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    with pytest.raises(KeyboardInterrupt):
+        watch("/nowhere", replies)
+    out, err = capsys.readouterr()
+    assert (out.count("60.0 C"), err.count("gone away; waiting for it")) == (2, 2)
+    assert waits == [1.0] * 6
