@@ -87,7 +87,8 @@ def test_a_killed_view_leaves_no_daemon(screen: Screen) -> None:
 
 
 def test_a_view_that_stands_still_does_not_stop_the_daemon(screen: Screen, run_dir: Path) -> None:
-    """After Ctrl-Z, which a terminal sends to all that belongs to it."""
+    """After Ctrl-Z, which a terminal sends to its whole session where a shell can go on with it."""
+    assert os.getsid(daemon_of(screen)) != os.getsid(screen.process.pid)
     screen.type("\x1a")
     screen.wait(lambda _text: screen.raw.endswith(LEAVE))
     path = str(run_dir / "control.sock")
