@@ -273,7 +273,10 @@ def test_the_curve_is_drawn_with_its_points_or_listed(
     monkeypatch.delenv("LC_ALL", raising=False)
     assert run.at(calm, "curve") == 0
     assert run.out.startswith("cpu: 50 C 10 %, 60 C 40 %, 70 C 100 %; 100 % from 80 C on\n100 ")
-    assert run.out.endswith("\u25cf now 45.0 C, fan 0 %\n") and "\u2588" in run.out
+    assert (
+        run.out.endswith("\u25cf now 45.0 C: the curve asks for 0 %, the fan is to run at 0 %\n")
+        and "\u2588" in run.out
+    )
     assert all(len(line) < 80 for line in run.out.splitlines())
     monkeypatch.setenv("LC_ALL", "C")
     assert run.at(calm, "curve") == 0
