@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test pages lint types unit home-assistant mutants bench bench-control hil-virtual hil-case hil-case-operator deb deb-check release install install-files uninstall clean
+.PHONY: run test pages lint types unit home-assistant mutants pictures bench bench-control hil-virtual hil-case hil-case-operator deb deb-check release install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -44,6 +44,9 @@ mutants: $(MUTANTS)  ## would the tests notice a slip? About half an hour; ONLY=
 
 pages: $(STAMP)  ## man pages, completions and systemd/config.yaml anew, after a change of commands or settings; needs scdoc
 	$(BIN)/python -m docs.pages
+
+pictures: $(STAMP)  ## docs/view.svg and docs/curve.svg, as the view draws them; a test holds that they are
+	$(BIN)/python -m tests.pictures
 
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench

@@ -112,21 +112,23 @@ def _read(path: str | None) -> Config:
 
 
 def _serve(options: Options) -> int:
+    default = simulation_run_dir() if options.simulate else service_run_dir()
+    run_dir = options.run_dir or default
+    if options.simulate and (code := _simulate_with_view(run_dir)) is not None:
+        return code
     with contextlib.ExitStack() as stack:
-        default = simulation_run_dir() if options.simulate else service_run_dir()
-        run_dir = options.run_dir or default
         _lock_run_dir(run_dir, stack)
         read = partial(_read, options.config)
         if options.simulate:
-            from a1d.sim.case import SimulatedCase, simulation_config
-            from a1d.sim.view import View
+            from a1d.sim.case import SimulatedCase
+            from a1d.sim.run import Lines, simulation_config
 
             case = stack.enter_context(contextlib.closing(SimulatedCase(boot_clock)))
-            view = View(case, os.path.join(run_dir, SOCKET_NAME), sys.stdout)
+            lines = Lines(sys.stdout)
             # Without a file its own: the simulated case is not the one that /etc speaks of.
-            daemon = Daemon(case, run_dir, simulation_config if options.config is None else read, log=Log(view.log))
-            daemon.publisher.listeners.append(view.show)
-            view.on_gone = daemon.stop
+            daemon = Daemon(case, run_dir, simulation_config if options.config is None else read, log=Log(lines.log))
+            daemon.publisher.listeners.append(lines.show)
+            lines.on_gone = daemon.stop
         else:
             daemon = Daemon(RealCase(), run_dir, read)
         # A service reloads on SIGHUP; a simulation ends with its terminal.
@@ -141,6 +143,17 @@ def _serve(options: Options) -> int:
             daemon.log.error(f"a1d crashed; the fan is left at failsafe if the bus allows\n{traceback.format_exc()}")
             return 1
         return 0
+
+
+def _simulate_with_view(run_dir: str) -> int | None:
+    """On a terminal: the exit code, in the process of the view. None where it is the daemon's turn."""
+    from a1d.view.top import is_possible
+
+    if not is_possible():
+        return None
+    from a1d.view.simulation import daemon_beside_view
+
+    return daemon_beside_view(os.path.join(run_dir, SOCKET_NAME))
 
 
 def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:

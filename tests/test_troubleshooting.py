@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from a1d.client.main import _parser as ctl_parser
+from a1d.client.parser import make_parser
 from a1d.config.reader import parse_config
 
 ROOT = Path(__file__).parent.parent
@@ -17,9 +17,6 @@ TEXT = (ROOT / "docs/troubleshooting.md").read_text()
 MOVING = (ROOT / "docs/moving.md").read_text()
 SECTIONS = re.split(r"^### ", TEXT, flags=re.MULTILINE)[1:]
 QUOTES = [match[1] for section in SECTIONS if (match := re.match(r"`(.+)`$", section.split("\n", 1)[0]))]
-# In the doctor's branch, until it is merged.
-ELSEWHERE = {"doctor"}
-
 Parts = tuple[str | None, ...]  # literal texts, and None where something is filled in
 
 
@@ -101,10 +98,10 @@ def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
 @pytest.mark.parametrize("text", [TEXT, MOVING], ids=["troubleshooting", "moving"])
 def test_each_command_of_a1d_ctl_exists(text: str) -> None:
     named = set(re.findall(r"a1d-ctl ([a-z]+)(?: ([a-z]+))?", text))
-    commands = _commands(ctl_parser())
+    commands = _commands(make_parser())
     assert len(named) > 5
     for name, inner in named:
-        assert name in commands or name in ELSEWHERE
+        assert name in commands
         if name == "fan" and inner:
             assert inner in _commands(commands["fan"])
 

@@ -17,6 +17,12 @@ from a1d.case.bus import SETTLE_S, CaseBus, RegisterBus, describe_bus_error, ope
 from a1d.case.stop_settings import bound_time, read_stop_settings, try_for
 
 TIME_MAX_S = 2.5
+_HELP = """usage: a1d-failsafe
+
+Leave the fan safe after the daemon has ended. systemd runs it by itself (ExecStopPost= of a1d.service).
+It writes to the case: after a crash the fan is at failsafe or as fast as it was, whichever is more; after a
+clean stop it is as fan.on_stop says. Without $SERVICE_RESULT=success it takes the end for a crash.
+Exit codes: 0 the fan is safe, 1 it could not be made safe. With --help it does nothing."""
 
 
 def apply_failsafe(
@@ -68,7 +74,10 @@ def stopped_cleanly(environ: dict[str, str]) -> bool:
 
 
 def main() -> int:
-    """Exit code 0 if the fan is known to be safe, 1 otherwise."""
+    """Exit code 0 if the fan is known to be safe, 1 otherwise. Only asked for help it does nothing."""
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        print(_HELP)
+        return 0
     # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
     hangs = b"<3>a1d-failsafe: the bus hangs; the fan could not be made safe\n"
     with bound_time(TIME_MAX_S + 1.0, lambda: os.write(2, hangs)):

@@ -22,6 +22,12 @@ LEGACY_ARM = 0xFF  # L1
 TIME_MAX_S = 2.0
 _HANGS = "the power may stay on, because the bus hangs; use the case's button"
 _VERBS = ("poweroff", "halt")
+_HELP = """usage: a1d-powercut poweroff|halt|reboot|kexec
+
+Ask the case to cut the power, which it does some seconds later and which NOTHING CALLS OFF: systemd-shutdown runs
+it last of all, when the disks are unmounted. For reboot and kexec it does nothing.
+Exit codes: 0 the power will be cut or need not be, 1 the case did not answer, 2 a wrong call.
+With --help it does nothing."""
 
 
 class RegisterPowerCut(RegisterBus):
@@ -89,6 +95,9 @@ def main() -> int:
     if len(sys.argv) != 2:
         print(f"usage: a1d-powercut {'|'.join(_VERBS)}|reboot|kexec (systemd-shutdown calls it)", file=sys.stderr)
         return 2
+    if sys.argv[1] in ("--help", "-h"):
+        print(_HELP)
+        return 0
     if sys.argv[1] not in _VERBS:
         return 0
     # A transfer that hangs in the kernel is the one thing that try_for cannot bound.

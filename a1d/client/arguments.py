@@ -1,4 +1,4 @@
-"""What a word of a1d-ctl's command line may be: its value, or ArgumentTypeError with what was expected."""
+"""a1d-ctl's command line: what a word may be, as its value or ArgumentTypeError with what was expected."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import math
 
 from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
 from a1d.duration import parse_duration_s
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Parser(argparse.ArgumentParser):
+    """With help 80 columns wide: to ask the terminal, for every argument, argparse would load shutil in 3 ms."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80), **options)
 
 
 def percent(text: str) -> int:

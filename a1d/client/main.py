@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
@@ -10,14 +9,15 @@ import sys
 from functools import partial
 
 from a1d import __version__
-from a1d.client import arguments, words
-from a1d.client.varlink import call, find_socket, replies
+from a1d.client import words
+from a1d.client.varlink import SOCKET_VARIABLE, call, find_socket, replies
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
 FINE, NOT_FINE, NO_DAEMON = 0, 1, 3  # argparse ends with 2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
     from typing import Any
 
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Exit code 0 fine, 1 degraded or refused, 2 wrong usage, 3 no daemon."""
-    options = _parser().parse_args()
+    # What is typed most is spared argparse, a tenth of the time that it takes.
+    options: Any = _PlainStatus() if sys.argv[1:] in ([], ["status"]) else _parse()
     if sys.stdout is None:  # closed: say nothing, but do what was asked
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process lives
     elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a degree sign on a terminal that has none
     complaint = None
     try:
-        code: int = options.run(options) or FINE
+        code = _RUN[options.run](options) or FINE
         sys.stdout.flush()
     except A1dError as error:
         code = NO_DAEMON if isinstance(error, NoDaemonError) else NOT_FINE
@@ -58,71 +59,19 @@ def main() -> int:
     return code
 
 
-class _Parser(argparse.ArgumentParser):
-    """With help 80 columns wide: to ask the terminal, for every argument, argparse would load shutil in 3 ms."""
+class _PlainStatus:
+    """What ``a1d-ctl status`` comes to."""
 
-    def __init__(self, prog: str, **options: Any) -> None:
-        super().__init__(prog, formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80), **options)
+    def __init__(self) -> None:
+        self.run = "status"
+        self.json = False
+        self.socket = os.environ.get(SOCKET_VARIABLE)
 
 
-def _parser() -> argparse.ArgumentParser:
-    epilog = "Exit codes: 0 fine, 1 degraded or refused, 2 wrong usage, 3 no daemon."
-    parser = _Parser("a1d-ctl", description="Watch and steer a1d.", epilog=epilog, allow_abbrev=False)
-    parser.add_argument("--socket", metavar="PATH", default=os.environ.get("A1D_SOCKET"), help="the daemon's socket")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def _parse() -> argparse.Namespace:
+    from a1d.client.parser import make_parser
 
-    def add(name: str, run: Callable[[argparse.Namespace], int | None], text: str, to: Any = commands) -> Any:
-        command = to.add_parser(name, help=text, description=text)
-        command.set_defaults(run=run)
-        return command
-
-    def add_time(command: Any) -> None:
-        command.add_argument(
-            "--for", dest="for_s", type=arguments.duration, metavar="TIME", help="such as 90s, 15m or 1h30m"
-        )
-
-    def group(name: str, members: str, text: str) -> Any:
-        return commands.add_parser(name, help=text).add_subparsers(metavar=members, required=True)
-
-    status = add("status", _status, "Say how the fan and the temperatures are.")
-    watch = add("watch", _watch, "Say it again and again, until stopped.")
-    fan = group("fan", "set|off|auto", "Set the fan by hand, or let the curve decide.")
-    fan_set = add("set", _fan_set, "Hold a duty until 'fan auto', for a time, or until it is cool.", fan)
-    fan_set.add_argument("percent", type=arguments.percent, help="0 to 100")
-    fan_off = add("off", _fan_set, "Stop the fan; a critical temperature starts it all the same.", fan)
-    fan_off.set_defaults(percent=0)
-    for command in (fan_set, fan_off):
-        add_time(command)
-    until = "end it when nothing is hotter, such as 45C"
-    fan_set.add_argument("--until", dest="until_celsius", type=arguments.celsius, metavar="TEMPERATURE", help=until)
-    fan_off.set_defaults(until_celsius=None)
-    add("auto", _fan_auto, "Let the curve decide again.", fan)
-    profile = add("profile", _profile, "Say which profile is in force, or choose one.")
-    profile.add_argument("name", nargs="?", help="one of the configuration, none, or auto: let the clock choose")
-    add_time(profile)
-    profile.set_defaults(refuse=profile.error)
-    curve = add("curve", _curve, "Show the duty for each temperature.")
-    for command in (status, watch, curve):
-        command.add_argument("--json", action="store_true", help="print JSON, a line each time")
-    doctor = add("doctor", _doctor, "Say what is wrong with this machine, and the command that mends it.")
-    doctor.add_argument("--fan", action="store_true", help="try whether the fan moves air: 10 minutes, Ctrl-C ends it")
-    doctor.add_argument("--json", action="store_true", help="print JSON")
-    report = add("report", _report, "Write what a bug report needs into a file. Read it before you send it.")
-    report.add_argument("file", nargs="?", default="a1d-report.txt", help="a new file (%(default)s), or - to print it")
-    add("config", _config, "Show the configuration that the daemon is using.")
-    add("reload", _reload, "Read the configuration again.")
-    add("version", _version, "Say which versions these are.")
-    scrape = add("metrics", _metrics, "Print the status for Prometheus.")
-    scrape.add_argument("--http", action="store_true", help="for a1d-metrics.socket: answer the request on stdin")
-    sim = group("sim", "press|fault|load|show", "Play with the simulated case of 'a1d --simulate'.")
-    add("press", _sim_press, "Press the power button.", sim).add_argument("gesture", choices=("double", "hold"))
-    fault = add("fault", _sim_fault, "Switch a fault on or off; a wrong name lists them.", sim)
-    fault.add_argument("fault")
-    fault.add_argument("state", choices=("on", "off"), nargs="?", default="on")
-    load = add("load", _sim_load, "Set the heat that goes in.", sim)
-    load.add_argument("watts", type=arguments.watts, help="0 to 20, or auto")
-    add("show", _sim_show, "Show the case's own truth.", sim)
-    return parser
+    return make_parser().parse_args()
 
 
 # -- commands: each returns its exit code, or None if it is fine ------------------------------------
@@ -134,13 +83,16 @@ def _status(options: argparse.Namespace) -> int:
     return FINE if status["health"]["state"] == "ok" else NOT_FINE
 
 
+def _top(options: argparse.Namespace) -> int:
+    from a1d.view.top import run
+
+    return run(_path(options))
+
+
 def _watch(options: argparse.Namespace) -> None:
-    rewrites = sys.stdout.isatty() and not options.json  # one line, again and again
-    for reply in replies(_path(options), "org.a1d.control.Monitor"):
-        status = words.check(reply.get("status"), words.STATUS, "status")
-        text = _json(status) if options.json else words.one_line(status, words.wants_colour(sys.stdout))
-        print(f"\r\x1b[K{text}" if rewrites else text, end="" if rewrites else "\n", flush=True)
-    raise NoDaemonError("the daemon says that it has nothing more to report")
+    from a1d.view.watch import watch
+
+    watch(_path(options), replies, _json if options.json else None)
 
 
 def _fan_set(options: argparse.Namespace) -> int:
@@ -169,8 +121,10 @@ def _profile(options: argparse.Namespace) -> None:
 
 
 def _curve(options: argparse.Namespace) -> None:
-    curves = words.check(_call(options, "GetCurves").get("curves"), [words.CURVE], "curves")
-    print(_json(curves) if options.json else "\n".join(map(words.describe_curve, curves)))
+    from a1d.view import curve, curves
+
+    found = curves.checked(_call(options, "GetCurves"))
+    print(_json(found) if options.json else curve.curve(found, _get_status(options), options.svg))
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -218,8 +172,35 @@ def _sim_load(options: argparse.Namespace) -> None:
     _call(options, "SetLoad", "simulation", watts=options.watts)
 
 
+def _sim_power_on(options: argparse.Namespace) -> None:
+    _call(options, "PowerOn", "simulation")
+
+
 def _sim_show(options: argparse.Namespace) -> None:
     print(_json(_call(options, "GetCase", "simulation"), indent=2))
+
+
+# By the name that parser.py gives them.
+_RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "status": _status,
+    "top": _top,
+    "watch": _watch,
+    "fan_set": _fan_set,
+    "fan_auto": _fan_auto,
+    "profile": _profile,
+    "curve": _curve,
+    "doctor": _doctor,
+    "report": _report,
+    "config": _config,
+    "reload": _reload,
+    "version": _version,
+    "metrics": _metrics,
+    "sim_press": _sim_press,
+    "sim_fault": _sim_fault,
+    "sim_load": _sim_load,
+    "sim_power_on": _sim_power_on,
+    "sim_show": _sim_show,
+}
 
 
 def _call(options: argparse.Namespace, method: str, interface: str = "control", **parameters: object) -> Reply:

@@ -16,6 +16,7 @@ from a1d.paths import RUN_DIR, SOCKET_NAME, simulation_run_dir
 
 WAIT_MAX_S = 15.0  # a monitor may be silent for a tick and a half; a tick may be 5 s long
 MESSAGE_MAX = 1024 * 1024  # the largest honest one, the curves of 16 sensors, is about 84 KB
+SOCKET_VARIABLE = "A1D_SOCKET"  # of the environment: the daemon's socket
 _READ_SIZE = 65536
 _HOW_TO_START = """
   start the service:            sudo systemctl start a1d
@@ -77,7 +78,7 @@ def _replies(path: str, request: Reply, wait_max_s: float) -> Iterator[Reply]:
         while goes_on:
             message = _receive(sock, path, data, deadline_s)
             goes_on = message.get("continues") is True
-            yield _parameters(message)
+            yield parameters_of(message)
             deadline_s = time.monotonic() + wait_max_s
 
 
@@ -92,13 +93,18 @@ def _send(sock: socket.socket, path: str, request: Reply, deadline_s: float) -> 
         sock.connect(path)
         _limit(sock, deadline_s)
         sock.sendall(json.dumps(request).encode() + b"\0")
-    except (BlockingIOError, TimeoutError):
-        raise NoDaemonError(f"the daemon at {path} is too busy to listen; see 'journalctl -u a1d'") from None
-    except PermissionError:
-        text = f"no daemon at {path} (Permission denied)"
-        raise NoDaemonError(f"{text}\n  may you enter each of the directories that lead there?") from None
     except OSError as error:
-        raise NoDaemonError(f"no daemon at {path} ({error.strerror or error}){_HOW_TO_START}") from None
+        raise unreachable(path, error) from None
+
+
+def unreachable(path: str, error: OSError) -> NoDaemonError:
+    """What to say when the daemon at ``path`` cannot be connected to, or takes no request."""
+    if isinstance(error, (BlockingIOError, TimeoutError)):
+        return NoDaemonError(f"the daemon at {path} is too busy to listen; see 'journalctl -u a1d'")
+    if isinstance(error, PermissionError):
+        text = f"no daemon at {path} (Permission denied)"
+        return NoDaemonError(f"{text}\n  may you enter each of the directories that lead there?")
+    return NoDaemonError(f"no daemon at {path} ({error.strerror or error}){_HOW_TO_START}")
 
 
 def _receive(sock: socket.socket, path: str, data: bytearray, deadline_s: float) -> Reply:
@@ -118,10 +124,15 @@ def _receive(sock: socket.socket, path: str, data: bytearray, deadline_s: float)
         if not chunk:
             raise NoDaemonError(f"the daemon at {path} has gone away")
         data += chunk
-    raw = data[:end].decode("utf-8", "replace")
+    raw = bytes(data[:end])
     del data[: end + 1]
+    return parse_message(raw, path)
+
+
+def parse_message(raw: bytes, path: str) -> Reply:
+    """One message of Varlink, without its final zero. NoDaemonError if it is none."""
     try:
-        message = json.loads(raw, parse_constant=_refuse_constant)
+        message = json.loads(raw.decode("utf-8", "replace"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
@@ -137,7 +148,8 @@ def _limit(sock: socket.socket, deadline_s: float) -> None:
     sock.settimeout(left_s)
 
 
-def _parameters(message: Reply) -> Reply:
+def parameters_of(message: Reply) -> Reply:
+    """What a message carries. RefusedError if it is an error."""
     error, parameters = message.get("error"), message.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     if error is None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     Reply = dict[str, Any]
 
-_BAR_WIDTH = 40
 _COLOUR = {"ok": "32", "degraded": "33", "failsafe": "31"}
 
 # Shapes for ``check``. A pair is a range of numbers; "?" after a name means that it may be null.
@@ -39,11 +38,6 @@ STATUS = {
     "button": {"watching": bool, "double_presses": _COUNT, "holds": _COUNT, "pulses_ignored": _COUNT},
     "bus_errors?": _COUNT,
     "firmware_id?": (0, 255),
-}
-CURVE = {
-    "sensor": str,
-    "critical_celsius": _CELSIUS,
-    "duties_percent": [PERCENT],
 }
 
 
@@ -148,16 +142,6 @@ def sensor(status: Reply, of: Reply) -> str:
     return printable(f"{name}: {state}, last {celsius(temp_celsius)}{ago}")
 
 
-def describe_curve(curve: Reply) -> str:
-    """One of the curves of GetCurves, a line every 5 degrees."""
-    heading = f"{printable(curve['sensor'])}: 100 % from {curve['critical_celsius']:g} C on, whatever else is set"
-    points = [
-        f"  {temp_celsius:3} C  {duty:3.0f} %  {'#' * round(duty / 100 * _BAR_WIDTH)}"
-        for temp_celsius, duty in list(enumerate(curve["duties_percent"][:81], 20))[::5]
-    ]
-    return "\n".join([heading, *points])
-
-
 def mode(status: Reply) -> str:
     """``automatic``, or ``manual`` with the duty and for how long."""
     if status["mode"] != "manual":
@@ -212,12 +196,6 @@ def celsius(value: float | None) -> str:
 def percent(value: int | None) -> str:
     """A duty; None if it is not known."""
     return "unknown" if value is None else f"{value} %"
-
-
-def bar(value: float, full: float) -> str:
-    """How much of ``full``, drawn."""
-    filled = max(0, min(_BAR_WIDTH, round(value / full * _BAR_WIDTH)))
-    return "[" + "#" * filled + "." * (_BAR_WIDTH - filled) + "]"
 
 
 def _headline(status: Reply) -> str:

@@ -129,6 +129,7 @@ def _curve(config: Config, sensor: SensorConfig) -> Parameters:
     return {
         "sensor": sensor.name,
         "critical_celsius": curve.critical_celsius,
+        "hysteresis_celsius": config.fan.hysteresis_celsius,
         "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points_of(config, sensor)],
         "duties_percent": [curve.duty_percent(temp) for temp in _CURVE_CELSIUS],
     }

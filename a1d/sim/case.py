@@ -13,7 +13,7 @@ from typing import Any
 
 from a1d.button.pulses import Gesture
 from a1d.button.watcher import EdgeSource
-from a1d.config.settings import ButtonConfig, Config, SensorConfig
+from a1d.config.settings import ButtonConfig
 from a1d.errors import RequestError
 from a1d.service.access import require_steering
 from a1d.service.varlink import Interface, Parameters, Peer, parse_parameters, read_description
@@ -27,11 +27,6 @@ _LOAD_PERIOD_S = 60.0
 # The real sensor's steps are about this wide, and it is never still.
 _SENSOR_STEP_MILLI = 550
 _NONSENSE = ("-273150\n", "999999\n", "", "\0\0", "hot\n", "0x20\n")
-
-
-def simulation_config() -> Config:
-    """The built-in configuration, but impatient with a frozen sensor: nobody watches a simulation for half an hour."""
-    return Config(sensors=(SensorConfig(name="cpu", zone="cpu-thermal", frozen_s=20.0),))
 
 
 class SensorFault(Enum):
@@ -117,7 +112,13 @@ class SimulatedCase:
 
     def interfaces(self) -> list[Interface]:
         """org.a1d.simulation."""
-        methods = {"Press": self._press, "SetFault": self._set_fault, "SetLoad": self._set_load, "GetCase": self._get}
+        methods = {
+            "Press": self._press,
+            "SetFault": self._set_fault,
+            "SetLoad": self._set_load,
+            "PowerOn": self._power_on,
+            "GetCase": self._get,
+        }
         return [Interface(read_description(__file__, "org.a1d.simulation"), methods)]
 
     # -- what a user or a test does to it ----------------------------------------------------------
@@ -186,6 +187,12 @@ class SimulatedCase:
         if watts is not None and not 0 <= watts <= 20:
             raise RequestError("watts", f"found {watts!s:.20}, expected 0 to 20, or null to heat and cool in turns")
         self.load_watts = watts
+        return {}
+
+    def _power_on(self, parameters: Parameters, peer: Peer) -> Parameters:
+        require_steering(peer)
+        parse_parameters(parameters)
+        self.mcu.restore_power()
         return {}
 
     def _get(self, parameters: Parameters, _peer: Peer) -> Parameters:

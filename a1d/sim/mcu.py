@@ -57,6 +57,11 @@ class SimulatedMcu:
         self._written: int | None = None
         self._kick_until_s = float("-inf")
 
+    def restore_power(self) -> None:
+        """The case's button is pressed while it is off: all begins anew."""
+        self.cut_s = None
+        self.reset()
+
     @property
     def power_on(self) -> bool:
         """False once the power has been cut."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import a1d.cli
-import a1d.client.main
+import a1d.client.parser
 from a1d.config import printer
 from a1d.config.settings import PRESETS, Config, key_of
 
@@ -22,7 +22,7 @@ _PART = re.compile(r"^(; made: (\w+)\n).*?^(; made: end\n)", re.MULTILINE | re.D
 
 def parser_of(program: str) -> argparse.ArgumentParser:
     """The parser of ``a1d`` or ``a1d-ctl``."""
-    return {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.main._parser}[program]()
+    return {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.parser.make_parser}[program]()
 
 
 def fill(page: str) -> str:

@@ -567,6 +567,25 @@ def test_the_kernel_log_gets_whole_lines_of_ascii(outcomes: dict[str, Outcome]) 
             assert line.endswith("\n")
 
 
+@pytest.mark.parametrize("word", ["--help", "-h"])
+@pytest.mark.parametrize("program", ["failsafe", "powercut"])
+def test_help_explains_and_does_nothing(tmp_path: Path, program: str, word: str) -> None:
+    run = Run(f"a1d.case.{program}", (word,))
+    command = [sys.executable, "-m", run.program, word]
+    done = subprocess.run(
+        command, env=environment(tmp_path, run), cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.startswith(f"usage: a1d-{program}") and "Exit codes" in done.stdout
+    assert done.stderr == ""
+    outcome = execute(tmp_path, run)
+    assert (outcome.code, outcome.transfers, outcome.kmsg) == (0, [], "")
+
+
+@pytest.mark.parametrize("arguments", [("--help", "now"), ("--verbose",)])
+def test_failsafe_acts_whatever_else_it_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert execute(tmp_path, failsafe_run(arguments=arguments)).writes == ["0x1a 0x80=100"]
+
+
 @pytest.mark.parametrize(
     ("program", "own"), [("failsafe", failsafe_run(stop=LEGACY)), ("powercut", powercut_run("poweroff"))]
 )

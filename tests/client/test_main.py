@@ -44,8 +44,8 @@ ROOT = str(Path(__file__).parents[2])
 CTL = [sys.executable, "-m", "a1d.client.main"]
 ENV = {name: value for name, value in os.environ.items() if name not in ("A1D_SOCKET", "PYTHONUNBUFFERED", "NO_COLOR")}
 STRANGER = """
-import locale, os, shutil, sys, a1d.client.main
-a1d.client.main._parser().format_help()  # loads what is loaded late: the stranger may not be able to
+import locale, os, shutil, sys, a1d.client.main, a1d.client.parser
+a1d.client.parser.make_parser().format_help()  # loads what is loaded late: the stranger may not be able to
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
@@ -299,13 +299,44 @@ def test_an_old_case_confirms_nothing_and_is_not_waited_for(run: Ctl, make_rig: 
     assert (run.out, rig.clock.now_s) == ("the fan is held at 20 % until 'a1d-ctl fan auto'\n", started_s)
 
 
-def test_the_curve_is_drawn_or_listed(run: Ctl, calm: VirtualRig) -> None:
+def test_the_curve_is_drawn_with_its_points_or_listed(
+    run: Ctl, calm: VirtualRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.delenv("LC_ALL", raising=False)
     assert run.at(calm, "curve") == 0
-    assert re.search(r"^ +60 C +40 % +#{16}$", run.out, re.MULTILINE)
-    assert re.search(r"^ +100 C +100 % +#{40}$", run.out, re.MULTILINE)
+    assert run.out.startswith("cpu: 50 C 10 %, 60 C 40 %, 70 C 100 %; 100 % from 80 C on\n100 ")
+    assert (
+        run.out.endswith("\u25cf now 45.0 C: the curve asks for 0 %, the fan is to run at 0 %\n")
+        and "\u2588" in run.out
+    )
+    assert all(len(line) < 80 for line in run.out.splitlines())
+    monkeypatch.setenv("LC_ALL", "C")
+    assert run.at(calm, "curve") == 0
+    assert run.out.isascii() and "###" in run.out and "O now" in run.out
     assert run.at(calm, "curve", "--json") == 0
     [curve] = json.loads(run.out)
-    assert set(curve) == {"sensor", "critical_celsius", "points", "duties_percent"}
+    assert set(curve) == {"sensor", "critical_celsius", "hysteresis_celsius", "points", "duties_percent"}
+
+
+def test_every_curve_is_drawn_from_its_points_not_from_every_fifth_degree(
+    run: Ctl, make_rig: Callable[..., VirtualRig]
+) -> None:
+    sensors = (SensorConfig("cpu", zone="cpu-thermal"), SensorConfig("disk", zone="none", curve=((52.5, 35.0),)))
+    rig = make_rig(Config(sensors=sensors))
+    rig.run(20)
+    assert run.at(rig, "curve") == 0
+    assert "disk: 52.5 C 35 %; 100 % from 80 C on" in run.out
+    assert run.out.count("100 % from") == 2 and "the fan's duty is not known" not in run.out.partition("disk")[0]
+
+
+def test_a_picture_is_written_or_it_is_said_why_not(run: Ctl, calm: VirtualRig, tmp_path: Path) -> None:
+    picture = tmp_path / "curve.svg"
+    assert run.at(calm, "curve", "--svg", picture) == 0
+    assert run.out == f"{picture}: written\n"
+    assert picture.read_text().startswith("<svg ")
+    assert run.at(calm, "curve", "--svg", tmp_path / "none" / "curve.svg") == 1
+    assert "cannot be written: No such file" in run.err and run.out == ""
 
 
 def test_config_prints_what_the_daemon_is_using(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
@@ -348,6 +379,11 @@ def test_the_simulated_case_can_be_played_with(run: Ctl, calm: VirtualRig) -> No
     assert run.at(calm, "sim", "fault", "nonsense") == 1
     assert "sensor-dead" in run.err and "reset-mcu" in run.err
     assert run.at(calm, "sim", "load", "20.5") == 1
+    assert run.at(calm, "sim", "press", "hold") == 0
+    calm.run(10)
+    assert not calm.case.mcu.power_on
+    assert run.at(calm, "sim", "power-on") == 0
+    assert calm.case.mcu.power_on
 
 
 def test_a_real_case_has_nothing_to_play_with(
@@ -361,7 +397,6 @@ def test_a_real_case_has_nothing_to_play_with(
 @pytest.mark.parametrize(
     "words",
     [
-        [],
         ["dance"],
         ["fan"],
         ["fan", "set"],
@@ -398,7 +433,23 @@ def test_wrong_usage_is_2_and_says_what_is_right(run: Ctl, calm: VirtualRig, wor
 
 def test_help_is_fine(run: Ctl) -> None:
     assert run("--help") == 0
-    assert "Exit codes" in run.out
+    assert "Exit codes" in run.out and "A1D_SOCKET" in run.out
+
+
+def test_its_own_version_needs_no_daemon(run: Ctl) -> None:
+    assert run("--version") == 0
+    assert run.out == f"a1d-ctl {__version__}\n"
+
+
+def test_without_a_command_it_is_status(run: Ctl, calm: VirtualRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run.at(calm, "status") == 0
+    status = run.out
+    assert run.at(calm) == 0
+    assert run.out == status
+    monkeypatch.setenv("A1D_SOCKET", "/nowhere/a1d")
+    for words in ([], ["status"]):
+        assert run(*words) == 3
+        assert "/nowhere/a1d" in run.err
 
 
 # -- no daemon, or something else in its place ---------------------------------------------------------
@@ -553,8 +604,9 @@ def test_whatever_a_liar_answers_is_printed_harmlessly(
         mock.patch.object(sys, "argv", ["a1d-ctl", "--socket", liar.path, *words.split()]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
+        mock.patch.object(time, "sleep", side_effect=KeyboardInterrupt),  # watch waits for a daemon that was there
     ):
-        assert ctl.main() in (0, 1, 3)
+        assert ctl.main() in (0, 1, 3, 130)
     assert time.monotonic() - begin_s < 5
     for stream in (out, err):
         stream.flush()
@@ -686,7 +738,7 @@ def test_watch_into_a_pipe_is_a_plain_line_a_second(watchers: dict[str, subproce
     out = watchers["pipe"].stdout
     assert out
     for line in (out.readline(), out.readline()):
-        assert re.match(r"\d+\.\d C \(cpu\)  fan \d+ %( \(case 50 %\))?  automatic  ok  \S", line)
+        assert re.match(r"\d\d:\d\d:\d\d \d+\.\d C \(cpu\)  fan \d+ %( \(case 50 %\))?  automatic  ok  \S", line)
         assert "\x1b" not in line and "\r" not in line
 
 
@@ -800,16 +852,10 @@ def test_a_thousand_connections_at_once_do_not_stop_the_daemon(daemon: RealDaemo
         assert cpu_s() - before_s < 0.15, "the daemon is busy with silent clients"
 
 
-def test_watch_says_so_when_the_daemon_is_killed() -> None:
+def test_a_daemon_that_was_killed_is_none() -> None:
     daemon = RealDaemon()
     try:
-        with running(daemon.command("watch"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watch:
-            assert watch.stdout and watch.stderr
-            assert watch.stdout.readline()
-            daemon.process.kill()
-            assert watch.wait(5) == 3
-            error = watch.stderr.read()
-            assert error.startswith("a1d-ctl: ") and "Traceback" not in error
+        daemon.process.kill()
         assert daemon.process.wait(5) == -signal.SIGKILL
         dead = daemon.ctl("status")
         assert dead.returncode == 3

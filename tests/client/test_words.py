@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.client import words
-from a1d.client.words import CURVE, STATUS, check, describe, describe_curve, one_line, printable
+from a1d.client.words import STATUS, check, describe, one_line, printable
 
 GOOD: dict[str, Any] = {
     "version": "1.0",
@@ -75,7 +75,6 @@ def with_(**changes: object) -> dict[str, Any]:
 
 def test_what_is_as_it_should_be_is_handed_on() -> None:
     assert check(GOOD, STATUS, "status") is GOOD
-    assert check([GOOD_CURVE], [CURVE], "curves") == [GOOD_CURVE]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,6 @@ def test_no_text_of_a_status_steers_a_terminal(where: str) -> None:
     )
     assert all(line.isprintable() for line in describe(status, colour=True).split("\n"))
     assert one_line(status, colour=True).isprintable()
-    assert describe_curve(GOOD_CURVE | {"sensor": odd["name"]}).replace("\n", "").isprintable()
 
 
 @given(tampered(GOOD) | JSON)
@@ -131,16 +129,6 @@ def test_what_passes_the_check_can_be_said_and_printed(value: Any) -> None:
         return
     assert all(line.isprintable() for line in describe(status, colour=False).split("\n"))
     assert one_line(status, colour=False).isprintable()
-
-
-@given(tampered(GOOD_CURVE) | JSON)
-def test_a_curve_that_passes_the_check_can_be_drawn(value: Any) -> None:
-    try:
-        curve = check(value, CURVE, "curve")
-    except ValueError as error:
-        assert str(error).isprintable()
-        return
-    assert all(line.isprintable() for line in describe_curve(curve).split("\n"))
 
 
 # -- the words ---------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ STEERING: dict[str, Any] = {
     f"{SIMULATION}.Press": {"gesture": "double_press"},
     f"{SIMULATION}.SetFault": {"fault": "no-answer", "on": True},
     f"{SIMULATION}.SetLoad": {"watts": 20},
+    f"{SIMULATION}.PowerOn": {},
 }
 
 

@@ -58,6 +58,17 @@ def test_after_power_on_the_fan_runs_at_50_for_5_s_and_then_stops(mcu: Simulated
     assert mcu.read(DUTY) == mcu.fan_percent == 0
 
 
+def test_after_a_power_cut_it_can_be_switched_on_again(mcu: SimulatedMcu, clock: VirtualClock) -> None:
+    mcu.hold()
+    clock.sleep(6)
+    mcu.reset()
+    assert not mcu.power_on, "nothing but power brings it back"
+    mcu.restore_power()
+    assert mcu.power_on and mcu.fan_percent == 50
+    clock.sleep(60)
+    assert mcu.power_on
+
+
 @pytest.mark.parametrize(("before", "kicks"), [(0, True), (1, False), (50, False)])
 def test_only_from_0_the_fan_gets_100_for_500_ms(
     mcu: SimulatedMcu, clock: VirtualClock, before: int, kicks: bool

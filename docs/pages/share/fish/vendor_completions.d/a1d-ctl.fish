@@ -46,17 +46,20 @@ function _shtab_a1d_ctl_using
   test "$_shtab_a1d_ctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_a1d_ctl_commands status watch fan 'fan set' 'fan off' 'fan auto' profile curve doctor report config reload version sim 'sim press' 'sim fault' 'sim load' 'sim show'
-set -g _shtab_a1d_ctl_opts_with_value --for --socket --until
+set -g _shtab_a1d_ctl_commands status top watch fan 'fan set' 'fan off' 'fan auto' profile curve doctor report config reload version metrics sim 'sim press' 'sim fault' 'sim load' 'sim power-on' 'sim show'
+set -g _shtab_a1d_ctl_opts_with_value --for --socket --svg --until
 
 complete -c a1d-ctl -e
 complete -c a1d-ctl -f
 
 complete -c a1d-ctl -n _shtab_a1d_ctl_using -s h -l help -d 'show this help message and exit'
-complete -c a1d-ctl -n _shtab_a1d_ctl_using -l socket -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s socket'
-complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a status -d 'Say how the fan and the temperatures are.'
+complete -c a1d-ctl -n _shtab_a1d_ctl_using -l socket -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s socket; without it $A1D_SOCKET, else the service'"'"'s, else the simulated case'"'"'s'
+complete -c a1d-ctl -n _shtab_a1d_ctl_using -l version -d 'show program'"'"'s version number and exit'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a status -d 'Say how the fan and the temperatures are; so does a1d-ctl alone.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using status' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using status' -l json -d 'print JSON, a line each time'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a top -d 'Show it all on the whole terminal, and steer by keys.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using top' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a watch -d 'Say it again and again, until stopped.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using watch' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using watch' -l json -d 'print JSON, a line each time'
@@ -76,8 +79,9 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using profile' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using profile' -l for -xka "10m 30m 1h 2h 8h" -d 'such as 90s, 15m or 1h30m'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using profile; and test $_shtab_a1d_ctl_npos -eq 0' -ka "none auto" -d 'one of the configuration, none, or auto: let the clock choose'
-complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a curve -d 'Show the duty for each temperature.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a curve -d 'Draw the duty for each temperature.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -s h -l help -d 'show this help message and exit'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -l svg -xka "(__fish_complete_path (commandline -ct))" -d 'write a picture'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -l json -d 'print JSON, a line each time'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a doctor -d 'Say what is wrong with this machine, and the command that mends it.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using doctor' -s h -l help -d 'show this help message and exit'
@@ -91,6 +95,9 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using reload' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a version -d 'Say which versions these are.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using version' -s h -l help -d 'show this help message and exit'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a metrics -d 'Print the status for Prometheus.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using metrics' -s h -l help -d 'show this help message and exit'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using metrics' -l http -d 'for a1d-metrics.socket: answer the request on stdin'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a sim -d 'Play with the simulated case of '"'"'a1d --simulate'"'"'.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a press -d 'Press the power button.'
@@ -102,5 +109,7 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim fault; and test $_shtab_a1d_ctl
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim fault; and test $_shtab_a1d_ctl_npos -eq 1' -ka "on off" -d state
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a load -d 'Set the heat that goes in.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim load' -s h -l help -d 'show this help message and exit'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a power-on -d 'Go on after a power cut.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim power-on' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a show -d 'Show the case'"'"'s own truth.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim show' -s h -l help -d 'show this help message and exit'

@@ -1,0 +1,84 @@
+"""``a1d-ctl curve``: every curve drawn, with its points and what the fan does now."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from a1d.client import words
+from a1d.errors import A1dError
+from a1d.view.ansi import Painter
+from a1d.view.curves import CURVES_MAX, Curve
+from a1d.view.panels import curve_chart
+from a1d.view.terminal import speaks_unicode
+from a1d.view.text import cut
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from a1d.view.text import Line
+
+_ROWS = 12
+_COLUMNS_MAX = 100
+
+
+def curve(found: list[dict[str, Any]], status: dict[str, Any], svg_path: str | None) -> str:
+    """What ``curves.checked`` gave as text. With ``svg_path`` as a picture in that file; the text says so.
+
+    A1dError if the file cannot be written.
+    """
+    curves = [Curve(each) for each in found[:CURVES_MAX]]
+    if svg_path is not None:
+        from a1d.view.curve_svg import curve_svg
+
+        try:
+            with open(svg_path, "w", encoding="utf-8") as file:
+                file.write(curve_svg(curves, points_now(curves, status)))
+        except OSError as error:
+            raise A1dError(f"{svg_path} cannot be written: {error.strerror}") from None
+        return f"{svg_path}: written"
+    columns = min(_COLUMNS_MAX, _terminal_columns())
+    unicode = speaks_unicode(os.environ)
+    lines: list[Line] = []
+    for each, now in zip(curves, points_now(curves, status), strict=True):
+        lines += describe(each, now, columns, unicode)
+    colour = words.wants_colour(sys.stdout)
+    return "\n".join(Painter(colour).text(line).rstrip() if colour else _plain(line) for line in lines)
+
+
+def points_now(curves: list[Curve], status: dict[str, Any]) -> list[tuple[float, float] | None]:
+    """For each curve (temp_celsius, duty_percent) of now; None where one of them is not known."""
+    temps = {sensor["name"]: sensor["temp_celsius"] for sensor in status["sensors"] if not sensor.get("error")}
+    duty = status["duty_percent"]
+    found = [temps.get(curve.sensor) for curve in curves]
+    return [None if temp is None or duty is None else (temp, duty) for temp in found]
+
+
+def describe(curve: Curve, now: tuple[float, float] | None, columns: int, unicode: bool) -> list[Line]:
+    """One curve as lines of at most ``columns``."""
+    points = ", ".join(f"{temp:g} C {duty:g} %" for temp, duty in curve.points)
+    head = f"{words.printable(curve.sensor[:40])}: {points}; 100 % from {curve.critical_celsius:g} C on"
+    here = "the fan's duty is not known"
+    if now is not None:
+        asked = f"the curve asks for {curve.duty_percent(now[0]):.0f} %"
+        here = f"now {words.celsius(now[0])}: {asked}, the fan is to run at {now[1]:g} %"
+    mark = "\u25cf" if unicode else "O"
+    lines: list[Line] = [[("title", cut(head if unicode else _ascii(head), columns, unicode=unicode))]]
+    lines += curve_chart(curve, now, columns, _ROWS, unicode)
+    return [*lines, [("point", f"  {mark} " if now else "    "), ("", here)]]
+
+
+def _terminal_columns() -> int:
+    try:
+        return (os.get_terminal_size(sys.stdout.fileno()).columns or 80) - 1
+    except (OSError, ValueError):
+        return 79
+
+
+def _plain(line: Line) -> str:
+    return "".join(text for _style, text in line).rstrip()
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode("ascii")
