@@ -39,6 +39,13 @@ STATUS = {
     "bus_errors?": _COUNT,
     "firmware_id?": (0, 255),
 }
+CURVE = {
+    "sensor": str,
+    "critical_celsius": _CELSIUS,
+    "hysteresis_celsius?": (0, 100),
+    "points?": [{"temp_celsius": _CELSIUS, "duty_percent": PERCENT}],
+    "duties_percent": [PERCENT],
+}
 
 
 def check(value: Any, shape: Any, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from a1d.client.words import check
+from a1d.client.words import CURVE, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
 
 FIRST_CELSIUS, LAST_CELSIUS = 20, 100  # of duties_percent, one for each whole degree
 CURVES_MAX, _POINTS_MAX = 32, 64
-_CELSIUS, _PERCENT = (-300, 1000), (0, 100)
-_SHAPE = {
-    "sensor": str,
-    "critical_celsius": _CELSIUS,
-    "hysteresis_celsius?": (0, 100),
-    "points?": [{"temp_celsius": _CELSIUS, "duty_percent": _PERCENT}],
-    "duties_percent": [_PERCENT],
-}
 
 
 class Curve:
@@ -84,7 +76,7 @@ class Curve:
 
 def checked(reply: dict[str, Any]) -> list[dict[str, Any]]:
     """The curves in the reply to GetCurves as they came. ValueError if they are of another shape."""
-    found: list[dict[str, Any]] = check(reply.get("curves"), [_SHAPE], "curves")
+    found: list[dict[str, Any]] = check(reply.get("curves"), [CURVE], "curves")
     return found
 
 

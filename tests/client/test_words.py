@@ -315,8 +315,3 @@ def test_problems_are_lines_below_health_or_one_line_instead_of_the_reason() -> 
 
 def test_a_state_that_nobody_knows_has_no_colour() -> None:
     assert words.health(with_(health={"state": "\x1b", "problems": []}), colour=True) == "\\x1b"
-
-
-@pytest.mark.parametrize(("value", "filled"), [(-5, 0), (0, 0), (1, 0), (2, 1), (50, 20), (100, 40), (1000, 40)])
-def test_a_bar(value: float, filled: int) -> None:
-    assert words.bar(value, 100) == "[" + "#" * filled + "." * (40 - filled) + "]"
