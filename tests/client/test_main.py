@@ -134,6 +134,7 @@ STATUS_KEYS = [
     "manual_remaining_s",
     "manual_until_celsius",
     "profile",
+    "profiles",
     "reason",
     "temp_celsius",
     "sensors",

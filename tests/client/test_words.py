@@ -24,6 +24,7 @@ GOOD: dict[str, Any] = {
     "manual_remaining_s": None,
     "manual_until_celsius": None,
     "profile": {"name": "night", "by_hand": False, "until": "07:00", "remaining_s": None},
+    "profiles": ["night"],
     "reason": "the curve of cpu",
     "temp_celsius": 60.0,
     "sensors": [{"name": "cpu", "temp_celsius": 60.0, "age_s": 0.1, "error": None}],

@@ -52,13 +52,13 @@ class Mosquitto:
         self.port = free_port()
         self._here = here
         self._config = here / "mosquitto.conf"
-        self._config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *(lines or ["allow_anonymous true"])]))
+        self._config.write_text(
+            "\n".join([f"listener {self.port} 127.0.0.1", "user root", *(lines or ["allow_anonymous true"])])
+        )
         self._program = mosquitto()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # As root it would become mosquitto, who may not read this directory.
-        self._here.chmod(0o755)
         with (self._here / "mosquitto.log").open("wb") as log:
             self._process = subprocess.Popen([self._program, "-c", str(self._config)], stdout=log, stderr=log)
         wait_until("mosquitto listens", self._listens)
@@ -124,6 +124,8 @@ class Somebody:
         return sum(each == topic for each, _, _ in self.log)
 
     def close(self) -> None:
+        if not hasattr(self, "client"):
+            return
         self.client.disconnect()
         self.client.loop_stop()
         # paho closes its last sockets when it is collected, which must not be left to the cycle that these make.
