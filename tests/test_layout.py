@@ -137,7 +137,7 @@ def test_the_packages_point_one_way(importer: str) -> None:
         "a1d.case": {"a1d.config"},
         "a1d.button": {"a1d.config"},
         "a1d.client": {"a1d.config", "a1d.doctor"},
-        "a1d.doctor": {"a1d.config", "a1d.client", "a1d.case", "a1d.temperature"},
+        "a1d.doctor": {"a1d.config", "a1d.client", "a1d.case", "a1d.temperature", "a1d.button"},
         "a1d.moving": {"a1d.config"},
         "a1d.mqtt": {"a1d.config", "a1d.client"},
         "a1d.view": {"a1d.client"},

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from a1d import __version__
 from a1d.client import arguments
 from a1d.client.varlink import SOCKET_VARIABLE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from typing import Any
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ class Chip(NamedTuple):
 
 def read_chips(line: int) -> list[Chip]:
     """Every chip of this machine, without requesting anything. ImportError if libgpiod cannot be used."""
-    import gpiod
+    from a1d.button.libgpiod import gpiod
 
     chips = []
     for path in sorted(glob.glob("/dev/gpiochip*"))[:_CHIPS_MAX]:

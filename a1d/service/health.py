@@ -84,7 +84,10 @@ class Health:
         for sensor in sensors:
             text = (sensor.error or "no reading") if sensor.name in untrusted else None
             self.report(f"sensor {sensor.name}", text, failsafe=True)
-        text = "{} reached {:.1f} C, critical from {:g} C on".format(*critical) if critical else None
+        text = None
+        if critical:
+            name, reached_celsius, from_celsius = critical
+            text = f"{name} reached {reached_celsius:.1f} C, critical from {from_celsius:g} C on"
         self.report("critical", text)
         self.report("button", str(button.error.strerror or button.error) if button.error else None)
         self.report("power", parts.actions.error)

@@ -340,7 +340,7 @@ def test_json_is_one_line_and_it_refuses_with_a_reason(daemon: SimulatedDaemon) 
 
 
 STRANGER = """
-import os, sys, a1d.client.main, a1d.doctor.command
+import os, sys, a1d.client.main, a1d.client.parser, a1d.doctor.command
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(a1d.client.main.main())
 """

@@ -215,7 +215,9 @@ def test_an_account_of_a_service_is_taken(machine: Machine) -> None:
 
 def test_a_user_is_told_to_be_root(machine: Machine) -> None:
     there = "/var/source"  # the clone may be where nobody but root can read
-    machine.run(f"mkdir {there} && cp -R Makefile systemd {there}")
+    machine.run(
+        f"mkdir {there} && cp -R Makefile systemd {there} && mkdir {there}/docs && cp -R docs/pages {there}/docs"
+    )
     done = machine.run(f"cd {there} && setpriv --reuid=1 --clear-groups make -s install PYTHON={PYTHON}")
     assert done.returncode != 0
     assert "sudo make install" in done.stderr

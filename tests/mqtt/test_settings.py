@@ -60,7 +60,7 @@ def test_everything_can_be_set() -> None:
         ("id: Ä", "mqtt.yaml:1: id: found 'Ä', expected 1 to 32 of a to z"),
         ("\ntls:\n  ca_file: ca.pem", "mqtt.yaml:3: tls.ca_file: found 'ca.pem', expected the path of a file, or null"),
         ("interval: 0", "mqtt.yaml:1: interval: found 0, expected a duration from 1s to 1h"),
-        ("- broker", "mqtt.yaml:1: the file: found ['broker'], expected settings such as 'broker: ...'"),
+        ("- broker", "mqtt.yaml:1: the file: found [broker], expected settings such as 'broker: ...'"),
         ("a: &x 1", "mqtt.yaml:1: anchors and aliases"),
     ],
 )

@@ -47,7 +47,10 @@ def test_a_pipe_gets_a_line_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyP
     shown = (tmp_path / "out").read_text().splitlines()
     assert len(shown) == 2
     for line in shown:
-        expected = r"\d\d:\d\d:\d\d 60.0 C  fan 40 %  automatic, profile night until 07:00  ok  the curve of cpu"
+        expected = (
+            r"\d\d:\d\d:\d\d 60.0 C \(cpu\)  fan 40 %  automatic, profile night until 07:00  ok  "
+            "the curve of cpu"
+        )
         assert re.fullmatch(expected, line)
 
 

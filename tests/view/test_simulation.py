@@ -115,7 +115,9 @@ def test_one_that_cannot_start_says_why_on_the_terminal(screen: Screen, run_dir:
 
 def test_on_a_dumb_terminal_it_is_a_line_a_second_with_its_time(run_dir: Path) -> None:
     with on_screen(command(run_dir), TERM="dumb") as screen:
-        screen.wait(lambda text: len(re.findall(r"^\d\d:\d\d:\d\d \d+\.\d C  fan \d+ %", text, re.MULTILINE)) >= 2)
+        screen.wait(
+            lambda text: len(re.findall(r"^\d\d:\d\d:\d\d \d+\.\d C \(cpu\)  fan \d+ %", text, re.MULTILINE)) >= 2
+        )
         screen.type("\x03")
         assert screen.ended() == 0
         with pytest.raises(NoDaemonError):

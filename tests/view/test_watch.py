@@ -23,13 +23,13 @@ CTL = [sys.executable, "-m", "a1d.client.main", "--socket"]
 
 
 def test_a_line_is_cut_to_the_width_and_written_over(tmp_path: Path) -> None:
-    wide = GOOD | {"reason": "\u4e2d\u6587" * 50 + "END"}
+    wide = GOOD | {"reason": "\u4e2d\u6587" * 50 + "END", "profile": None}
     with (
         listening(tmp_path / "s", reply({"status": wide}, continues=True)) as listener,
         on_screen([*CTL, listener.path, "watch"], 61, 5) as screen,
     ):
         first = screen.wait_for("\u2026").splitlines()[0].rstrip()
-        assert first.startswith("60.0 C  fan 40 %") and "END" not in first
+        assert first.startswith("60.0 C (cpu)  fan 40 %") and "END" not in first
         assert 57 <= width(first.replace(" \u4e2d", "\u4e2d")) <= 61
         assert b"\x1b[32mok\x1b[0m" in screen.raw, "colours are not counted, and not cut"
 
@@ -39,7 +39,7 @@ def test_ctrl_c_leaves_the_prompt_on_a_line_of_its_own(tmp_path: Path) -> None:
     try:
         daemon.wait_notified("READY=1")
         with on_screen([*CTL, str(daemon.socket_path), "watch"]) as screen:
-            screen.wait(lambda text: bool(re.search(r"\d C  fan", text)))
+            screen.wait(lambda text: bool(re.search(r"\d C \(cpu\)  fan", text)))
             screen.type("\x03")
             assert screen.ended() == 130
             assert screen.raw.endswith(b"\r\n")
