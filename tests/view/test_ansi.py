@@ -44,10 +44,15 @@ def wanted_colours(line: Line) -> list[tuple[str, str]]:
     return wanted
 
 
+def emulated() -> pyte.Screen:
+    screen = pyte.Screen(20, 3)
+    screen.reset_mode(7, private=True)  # no wrapping at the edge, as Terminal.enter asks
+    return screen
+
+
 @given(st.lists(st.tuples(st.lists(LINE, min_size=3, max_size=3), st.booleans()), min_size=1, max_size=6))
 def test_frame_after_frame_is_shown_as_if_it_were_the_first(frames: list[tuple[list[Line], bool]]) -> None:
-    painter, kept = Painter(colour=True), pyte.Screen(20, 3)
-    kept.reset_mode(7)  # no wrapping at the edge, as Terminal.enter asks
+    painter, kept = Painter(colour=True), emulated()
     stream = pyte.Stream(kept)
     for drawn, forgets in frames:
         lines = [fit(line, 20) for line in drawn]
@@ -55,7 +60,7 @@ def test_frame_after_frame_is_shown_as_if_it_were_the_first(frames: list[tuple[l
             painter.forget()
         sent = painter.paint(lines)
         stream.feed(sent)
-        fresh = pyte.Screen(20, 3)
+        fresh = emulated()
         pyte.Stream(fresh).feed(Painter(colour=True).paint(lines))
         assert shown(kept) == shown(fresh)
         for row, line in enumerate(lines):
