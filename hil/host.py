@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 import hil.case_trial  # noqa: F401 - registers a check
 from hil.check import Outcome, count
 from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_CHECKS, SOURCE, set_up
-from hil.virtual.image import CACHE, build
+from hil.virtual.guest_arch import GUEST
+from hil.virtual.image import build, cache
 from hil.virtual.vm import SHARE, SUITES, BuildError, Vm, boot
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +38,7 @@ CHECK_MAX_S = 1800.0
 
 def share(suite: str) -> Path:
     """The directory that the guest can read: the sources, and the wheels that a Pi would download."""
-    place = CACHE / suite / "share"
+    place = cache(suite) / "share"
     project = (ROOT / "pyproject.toml").read_text()
     wheels = place / "wheels"
     if not (wheels / "pyproject.toml").exists() or (wheels / "pyproject.toml").read_text() != project:
@@ -65,7 +66,7 @@ def _download(place: Path, suite: str, project: dict[str, Any]) -> None:
     as_source = [each for each in wanted if each.startswith("sdnotify")]  # it has no wheels
     fetch = [sys.executable, "-m", "pip", "download", "-q", "--dest", str(place)]
     target = ["--only-binary", ":all:", "--python-version", PYTHONS[suite]]
-    target += ["--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64"]
+    target += ["--platform", f"manylinux_2_28_{GUEST.machine}", "--platform", f"manylinux2014_{GUEST.machine}"]
     subprocess.run([*fetch, *target, *(each for each in wanted if each not in as_source)], check=True)
     subprocess.run([*fetch, "--no-deps", "--no-binary", ":all:", *as_source], check=True)
 
@@ -95,8 +96,8 @@ def install(vm: Vm) -> None:
     vm.put(CLOCK, CLOCK_TEXT, 0o755)
 
 
-def jobs(only: str) -> list[Job]:
-    """Every check that contains ``only``: the longest first, then those that reboot the machine."""
+def jobs(only: list[str]) -> list[Job]:
+    """Every check that contains one of ``only``: the longest first, then those that reboot the machine."""
     listed = subprocess.run(
         [sys.executable, "-m", "hil.suite", "--rig", "virtual", "--list"],
         cwd=ROOT,
@@ -106,7 +107,7 @@ def jobs(only: str) -> list[Job]:
     )
     inside = [Job(text, _from_inside(text, number)) for number, text in enumerate(json.loads(listed.stdout))]
     outside = [Job(text, _from_outside(text, function)) for text, function in POWER_CHECKS]
-    found = [job for job in outside + inside if only in job.check]
+    found = [job for job in outside + inside if any(text in job.check for text in only)]
     return sorted(found, key=lambda job: not job.check.startswith(LONG))
 
 
@@ -135,7 +136,7 @@ def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm], Ou
 def work(suite: str, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], machines: list[Vm]) -> None:
     """Run checks in one machine until none is left. Whatever ends the machine early counts as a failed check."""
     try:
-        with boot(suite, icount=True, share=CACHE / suite / "share", cmdline=CMDLINE) as vm:
+        with boot(suite, icount=True, share=cache(suite) / "share", cmdline=CMDLINE) as vm:
             machines.append(vm)
             vm.wait_up()
             install(vm)
@@ -174,13 +175,14 @@ def main() -> int:
     """Exit code 0 if at least one check passed and none failed, 130 after Ctrl-C, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="hil.host", description=__doc__)
     parser.add_argument("--suite", choices=SUITES, default="trixie")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only checks that contain this text")
+    only = "only checks that contain this text, or one of them if it is given more than once"
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help=only)
     parser.add_argument("--machines", type=int, default=2, metavar="N", help="how many run at once (2)")
     options = parser.parse_args()
     begin_s = time.monotonic()
-    found = jobs(options.only)
+    found = jobs(options.only or [""])
     if not found:
-        parser.error(f"no check contains {options.only!r}")
+        parser.error(f"no check contains {' or '.join(options.only)}")
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in found:
         waiting.put(job)
@@ -193,7 +195,7 @@ def main() -> int:
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"| check | {options.suite} | remark | took |\n|---|---|---|---|", flush=True)
+    print(f"| check | {cache(options.suite).name} | remark | took |\n|---|---|---|---|", flush=True)
     outcomes: list[Outcome] = []
     machines: list[Vm] = []
     workers = [

@@ -82,13 +82,18 @@ def _replies(path: str, request: Reply, wait_max_s: float) -> Iterator[Reply]:
             deadline_s = time.monotonic() + wait_max_s
 
 
+def set_send_timeout(sock: socket.socket, wait_s: int) -> None:
+    """Let the kernel end a send, or a connect, after so many whole seconds; 0: never."""
+    timeval = wait_s.to_bytes(8, sys.byteorder) + bytes(8)  # 0 microseconds; 32-bit kernels read the first half
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+
+
 def _send(sock: socket.socket, path: str, request: Reply, deadline_s: float) -> None:
     """Connect and send."""
     # A socket with a time-out of Python's is non-blocking, and such a one is refused at once while others
     # are waiting to be accepted. The kernel's time-out lets it wait in line. 0 would mean for ever.
     wait_s = max(0, int(deadline_s - time.monotonic())) + 1
-    timeval = wait_s.to_bytes(8, sys.byteorder) + bytes(8)  # 0 microseconds; 32-bit kernels read the first half
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    set_send_timeout(sock, wait_s)
     try:
         sock.connect(path)
         _limit(sock, deadline_s)

@@ -10,13 +10,18 @@ import struct
 import subprocess
 from pathlib import Path
 
+from hil.virtual.guest_arch import GUEST
+
 # The root's device and file system, and what the guest's agent is reached by.
-_MODULES = ("nfit", "nd_pmem", "ext4", "virtio_pci", "virtio_console")
+_MODULES = (GUEST.disk_module, "nd_pmem", "ext4", "virtio_pci", "virtio_console")
 _XZ, _ZSTD, _ELF = b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x7fELF"
 
 
 def unpack_kernel(packed: bytes, toolchain: Path) -> bytes:
-    """The ELF file within a bzImage (the kernel's Documentation/arch/x86/boot.rst); QEMU starts it by its PVH note."""
+    """What QEMU starts of the kernel. On arm64 that is the file itself; elsewhere the ELF file within a bzImage (the
+    kernel's Documentation/arch/x86/boot.rst), by its PVH note."""
+    if GUEST.name == "arm64":
+        return packed
     sectors = packed[0x1F1] or 4
     offset, length = struct.unpack_from("<II", packed, 0x248)
     start = (sectors + 1) * 512 + offset

@@ -11,11 +11,11 @@ from enum import Enum
 from pathlib import Path
 
 from hil.virtual.link import CommandFailedError, GuestTimeoutError, Link, Result
-from hil.virtual.qemu import KVM_ERROR, Machine, give_up_kvm, kvm_works
+from hil.virtual.qemu import KVM_ERROR, MEMORY_MB, Machine, give_up_kvm, kvm_works
 
 CASE = "/sys/kernel/debug/a1d_case"
 SHARE = "/mnt/share"
-_DEBUG_EXIT_CUT = 2 * 0x15 + 1  # DEBUG_EXIT_CUT in module/mcu.c
+_DEBUG_EXIT_CUT = 2 * 0x15 + 1  # DEBUG_EXIT_CUT in module/pc.c and arm_board.c
 _BOOT_S = 300.0  # under emulation on a busy machine
 _FIRST_WORD_S = 10.0  # from the kernel, with a KVM that works
 _ANSWER_S = 60.0  # for the agent, beyond a command's own time
@@ -46,7 +46,7 @@ class Vm:
         icount: bool = False,
         share: Path | None = None,
         cpus: int = 1,
-        memory_mb: int = 1024,
+        memory_mb: int = MEMORY_MB,
         cmdline: str = "",
     ) -> None:
         self._machine = Machine(image, icount, share, cpus, memory_mb, cmdline)

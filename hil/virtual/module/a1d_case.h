@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A virtual ARGON ONE V3 for an x86 guest: what the case's MCU does on the bus and on the button's line.
+ * A virtual ARGON ONE V3 for a guest of QEMU: what the case's MCU does on the bus and on the button's line.
  * Rows in brackets (M7, B3, ...) are those of docs/hardware.md. There is one case, so its state is global.
  */
 #ifndef A1D_CASE_H
@@ -68,8 +68,16 @@ void button_float(void);
 int thermal_init(struct device *parent, struct dentry *dir);
 void thermal_exit(void);
 
-/* board.c: what says that this is a Pi 5 */
-void board_init(void);
+/*
+ * pc.c or arm_board.c: what says that this is a Pi 5, what keeps the fan's duty over a warm reboot (M10: it leaves the
+ * MCU alone, but not this module), and what ends the machine at once
+ */
+int board_init(void);
 void board_exit(void);
+void board_keep_duty(u8 duty);
+bool board_recall_duty(u8 *duty); /* false: there is none */
+void board_cut(void);
+
+#define BOARD_MARK 0xa1 /* of a duty that is kept; its complement is kept beside it */
 
 #endif

@@ -83,6 +83,9 @@ static int __init case_init(void)
 	if (IS_ERR(device))
 		return PTR_ERR(device);
 	dir = debugfs_create_dir("a1d_case", NULL);
+	error = board_init();
+	if (error)
+		goto no_board;
 	error = mcu_init(dir);
 	if (error)
 		goto no_mcu;
@@ -95,7 +98,6 @@ static int __init case_init(void)
 	error = thermal_init(&device->dev, dir);
 	if (error)
 		goto no_thermal;
-	board_init();
 	register_reboot_notifier(&end_notifier);
 	pr_info("here\n");
 	return 0;
@@ -107,6 +109,8 @@ no_button:
 no_bus:
 	mcu_exit();
 no_mcu:
+	board_exit();
+no_board:
 	debugfs_remove(dir);
 	platform_device_unregister(device);
 	return error;
@@ -116,11 +120,11 @@ static void __exit case_exit(void)
 {
 	unregister_reboot_notifier(&end_notifier);
 	debugfs_remove(dir);
-	board_exit();
 	thermal_exit();
 	button_exit();
 	bus_exit();
 	mcu_exit();
+	board_exit();
 	platform_device_unregister(device);
 }
 

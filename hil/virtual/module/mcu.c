@@ -3,8 +3,6 @@
 #include "a1d_case.h"
 
 #include <linux/delay.h>
-#include <linux/io.h>
-#include <linux/mc146818rtc.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
@@ -18,18 +16,6 @@
 #define POWER_UP_MS 5000 /* M5 */
 #define POWER_UP_DUTY 50 /* M5 */
 
-/*
- * A warm reboot leaves the MCU alone (M10), and the bytes of the CMOS that nobody uses, but not this module:
- * so the last duty is kept there. The first byte is a mark, the third the second's complement.
- */
-#define CMOS_MARK_AT 0x70
-#define CMOS_DUTY_AT 0x71
-#define CMOS_CHECK_AT 0x72
-#define CMOS_MARK 0xa1
-
-/* QEMU's isa-debug-exit ends the machine at once, with status 2 * value + 1. */
-#define DEBUG_EXIT_PORT 0x501
-#define DEBUG_EXIT_CUT 0x15
 /* From the message to the end, so that the serial console gets the message out. */
 #define LAST_WORDS_MS 20
 
@@ -84,31 +70,6 @@ static u8 register_duty(ktime_t now)
 	return ktime_before(now, ktime_add_ms(mcu.powered, POWER_UP_MS)) ? POWER_UP_DUTY : 0;
 }
 
-static void keep_duty(u8 duty)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&rtc_lock, flags);
-	CMOS_WRITE(CMOS_MARK, CMOS_MARK_AT);
-	CMOS_WRITE(duty, CMOS_DUTY_AT);
-	CMOS_WRITE(~duty & 0xff, CMOS_CHECK_AT);
-	spin_unlock_irqrestore(&rtc_lock, flags);
-}
-
-static void recall_duty(void)
-{
-	unsigned long flags;
-	u8 mark, duty, check;
-
-	spin_lock_irqsave(&rtc_lock, flags);
-	mark = CMOS_READ(CMOS_MARK_AT);
-	duty = CMOS_READ(CMOS_DUTY_AT);
-	check = CMOS_READ(CMOS_CHECK_AT);
-	spin_unlock_irqrestore(&rtc_lock, flags);
-	mcu.is_written = mark == CMOS_MARK && (duty ^ check) == 0xff;
-	mcu.written = duty;
-}
-
 static bool is_kicking(ktime_t now)
 {
 	return ktime_before(now, mcu.kick_until);
@@ -120,7 +81,7 @@ static void take_duty(u8 duty, ktime_t now, bool may_kick)
 		mcu.kick_until = ktime_add_ms(now, KICK_MS);
 	mcu.is_written = true;
 	mcu.written = duty;
-	keep_duty(duty);
+	board_keep_duty(duty);
 }
 
 /* Nothing cancels or delays a cut that is to come (P3). */
@@ -144,8 +105,8 @@ static enum hrtimer_restart cut_now(struct hrtimer *timer)
 	unsigned long flags;
 
 	if (mcu.is_cut) {
-		outb(DEBUG_EXIT_CUT, DEBUG_EXIT_PORT);
-		pr_emerg("there is no isa-debug-exit: the machine stays on\n");
+		board_cut();
+		pr_emerg("QEMU was not told how to be ended: the machine stays on\n");
 		return HRTIMER_NORESTART;
 	}
 	pr_emerg("power cut NOW\n");
@@ -313,7 +274,7 @@ DEFINE_SHOW_ATTRIBUTE(armed);
 int mcu_init(struct dentry *dir)
 {
 	mcu.powered = ktime_get();
-	recall_duty();
+	mcu.is_written = board_recall_duty(&mcu.written);
 	timer_setup_monotonic(&cut_timer, cut_now, HRTIMER_MODE_ABS);
 	choice_create("protocol", dir, &protocol);
 	debugfs_create_file("reset_mcu", 0200, dir, NULL, &reset_mcu_fops);
