@@ -10,7 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from a1d.config.kinds import printable
-from a1d.mqtt.states import Status, is_off, profiles_of
+from a1d.mqtt.states import Status, is_set_off, profiles_of
 from a1d.mqtt.topics import AUTO, Topics
 
 INTERVAL_S = 0.25
@@ -61,7 +61,7 @@ class Commands:
             return []
         self._free_s = now_s + INTERVAL_S
         pending, self._pending = self._pending, {}
-        off = is_off(status)
+        off = is_set_off(status)
         calls: list[Call] = []
         for topic, text in pending.items():
             new = self._calls(topic, text, status, off=off)
