@@ -105,4 +105,10 @@ def parse_settings(text: str, name: str) -> MqttConfig:
     if problems:
         raise ConfigError(problems)
     assert isinstance(settings, MqttConfig)
+    tls = settings.tls
+    if not tls.enabled and (tls.ca_file or tls.certificate_file):
+        what = "ca_file" if tls.ca_file else "certificate_file"
+        raise ConfigError(
+            [f"{name}: tls: found {what} without 'enabled: true', so that nothing, a password neither, would be encrypted"]
+        )
     return settings
