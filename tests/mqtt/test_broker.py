@@ -280,6 +280,8 @@ HOSTILE = {
     "a short PUBLISH": b"\x20\x02\x00\x00" + b"\x30\x01\x00",
     "a topic that is no text": b"\x20\x02\x00\x00" + b"\x30\x04\x00\x02\xff\xfe" * 100,
     "a packet without an end": b"\x20\x02\x00\x00" + b"\x30\xff\xff\xff\x7f\x00\x01a" + b"x" * 3_000_000,
+    "messages that are never released": b"\x20\x02\x00\x00"
+    + b"".join(b"\x34\x87\xb5\x18\x00\x03a1d" + number.to_bytes(2, "big") + b"x" * 400_000 for number in range(1, 200)),
     "an odd SUBACK": b"\x20\x02\x00\x00" + b"\x90\x00" + b"\x90\x01\x00",
     "a refusal": b"\x20\x02\x00\x05",
 }
@@ -288,6 +290,7 @@ HOSTILE = {
 SAID = {
     HOSTILE["no CONNACK but a PUBLISH"]: "sends more than anybody asked for",
     HOSTILE["a packet without an end"]: "sends more than anybody asked for",
+    HOSTILE["messages that are never released"]: "sends more than anybody asked for",
     HOSTILE["garbage"]: "the broker at",
     HOSTILE["a refusal"]: "refuses: we may not",
 }
