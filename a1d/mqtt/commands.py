@@ -47,9 +47,11 @@ class Commands:
         self._pending[topic] = text
         return None
 
-    def forget(self) -> None:
-        """The broker is gone: what is not carried out by now never will be."""
+    def forget(self) -> bool:
+        """The broker or the daemon is gone: what is not carried out by now never will be. Whether that is anything."""
+        is_any = bool(self._pending)
         self._pending.clear()
+        return is_any
 
     def wake_s(self) -> float:
         """When ``take`` will have something; infinity if it has nothing to give."""

@@ -153,6 +153,8 @@ def test_without_the_daemon_it_is_unavailable_and_comes_back(
     somebody.wait(f"{ROOT}/availability", "online")
     daemon.close()
     somebody.wait(f"{ROOT}/availability", "offline")
+    somebody.say(f"{ROOT}/fan/percentage/set", "77")
+    bridge.wait_said("a command is ignored, and stays so, since the daemon does not answer")
     (here / "notify").unlink()
     again = SimulatedDaemon(here)
     try:
