@@ -56,7 +56,8 @@ find_files() {
 # What is printed here may be copied into root's shell, and any user may name his cgroups, files and arguments as he
 # likes. So of units only the system's own are named, by letters that no shell heeds.
 unit_of() {
-    sed -n -e '\|:/user[.]slice/|d' -e 's|^[^/]*:/\([A-Za-z0-9:_.-]*[.]slice/\)*\([A-Za-z0-9:_.@-]*[.]service\)\(/.*\)*$|\2|p' \
+    sed -n -e '\|:/user[.]slice/|d' \
+        -e 's|^[^/]*:/\([A-Za-z0-9:_.-]*[.]slice/\)*\([A-Za-z0-9:_.@-]*[.]service\)\(/.*\)*$|\2|p' \
         "/proc/$1/cgroup" 2>/dev/null | head -n 1
 }
 command_of() { LC_ALL=C tr -sc '[:print:]' ' ' 2>/dev/null <"/proc/$1/cmdline" | cut -c 1-70; }
