@@ -30,7 +30,9 @@ def set_duty(
 
     Waits for the case's word for at most 3 s, and not at all for a case that gives none. Raises what the two calls do.
     """
-    can_confirm = get_status()["duty_confirmed_percent"] is not None
+    before = get_status()
+    # A case that has once told its firmware can confirm, though just now it may have confirmed nothing.
+    can_confirm = before["duty_confirmed_percent"] is not None or before["firmware_id"] is not None
     reply = set_fan(duty_percent=asked_percent, for_s=for_s, until_celsius=until_celsius)
     held = words.check(reply.get("duty_percent"), words.PERCENT, "duty_percent")
     ends = words.how_long(format_duration(for_s) if for_s else None, until_celsius)

@@ -53,8 +53,14 @@ find_files() {
     done
 }
 
-unit_of() { sed -n 's|.*/\([^/]*[.]service\)$|\1|p' "/proc/$1/cgroup" 2>/dev/null | head -n 1; }
-command_of() { tr -s '\0[:cntrl:]' ' ' 2>/dev/null <"/proc/$1/cmdline" | cut -c 1-70; }
+# What is printed here may be copied into root's shell, and any user may name his cgroups, files and arguments as he
+# likes. So of units only the system's own are named, by letters that no shell heeds.
+unit_of() {
+    sed -n -e '\|:/user[.]slice/|d' \
+        -e 's|^[^/]*:/\([A-Za-z0-9:_.-]*[.]slice/\)*\([A-Za-z0-9:_.@-]*[.]service\)\(/.*\)*$|\2|p' \
+        "/proc/$1/cgroup" 2>/dev/null | head -n 1
+}
+command_of() { LC_ALL=C tr -sc '[:print:]' ' ' 2>/dev/null <"/proc/$1/cmdline" | cut -c 1-70; }
 
 # Its program, or the script that its program reads, is one of those that are known.
 runs_a_known_one() {
@@ -77,7 +83,7 @@ find_processes() {
 
 find_openers() {
     find /proc/[0-9]*/fd \( -lname '/dev/i2c-*' -o -lname '/dev/gpiochip*' \) -printf '%p %l\n' 2>/dev/null |
-        sed 's|^/proc/||; s|/fd/[0-9]*||' | sort -u | while read -r pid device; do
+        sed -n 's|^/proc/\([0-9]*\)/fd/[0-9]* \(/dev/[a-z0-9-]*\)$|\1 \2|p' | sort -u | while read -r pid device; do
         if is_ours "$pid"; then continue; fi
         echo "$pid $device"
     done

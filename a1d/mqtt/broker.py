@@ -118,7 +118,9 @@ class Broker:
             except Exception as error:  # paho takes it that each packet is what it says
                 raise self._lost(f"the broker at {self.where} makes no sense: {error!r:.80}") from None
             self._judge(code)
-            if getattr(self._client, "_in_packet", {}).get("remaining_length", 0) > _PACKET_MAX:
+            is_long = getattr(self._client, "_in_packet", {}).get("remaining_length", 0) > _PACKET_MAX
+            # All is subscribed to with QoS 0; what comes with 2 would be kept until the broker releases it.
+            if is_long or getattr(self._client, "_in_messages", None):
                 raise self._lost(f"the broker at {self.where} sends more than anybody asked for")
             connection = self.socket()
             pending = getattr(connection, "pending", None)  # what TLS has decrypted, select does not see

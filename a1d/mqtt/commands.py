@@ -10,7 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from a1d.config.kinds import printable
-from a1d.mqtt.states import Status, is_off, profiles_of
+from a1d.mqtt.states import Status, is_set_off, profiles_of
 from a1d.mqtt.topics import AUTO, Topics
 
 INTERVAL_S = 0.25
@@ -47,9 +47,11 @@ class Commands:
         self._pending[topic] = text
         return None
 
-    def forget(self) -> None:
-        """The broker is gone: what is not carried out by now never will be."""
+    def forget(self) -> bool:
+        """The broker or the daemon is gone: what is not carried out by now never will be. Whether that is anything."""
+        is_any = bool(self._pending)
         self._pending.clear()
+        return is_any
 
     def wake_s(self) -> float:
         """When ``take`` will have something; infinity if it has nothing to give."""
@@ -61,7 +63,7 @@ class Commands:
             return []
         self._free_s = now_s + INTERVAL_S
         pending, self._pending = self._pending, {}
-        off = is_off(status)
+        off = is_set_off(status)
         calls: list[Call] = []
         for topic, text in pending.items():
             new = self._calls(topic, text, status, off=off)

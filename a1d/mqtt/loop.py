@@ -44,8 +44,11 @@ class Loop:
             self._announced &= payload != b"online"
             return
         complaint = self._commands.receive(topic, payload, retained=retained)
-        now_s = time.monotonic()
-        if complaint is not None and now_s - self._ignored_said_s >= _IGNORED_SAID_S:
+        if complaint is not None:
+            self._say_ignored(complaint, time.monotonic())
+
+    def _say_ignored(self, complaint: str, now_s: float) -> None:
+        if now_s - self._ignored_said_s >= _IGNORED_SAID_S:
             self._ignored_said_s = now_s
             self._log.warning(complaint)
 
@@ -95,7 +98,8 @@ class Loop:
 
     def _steer(self, now_s: float) -> None:
         if self._bridge.status is None:
-            self._commands.forget()
+            if self._commands.forget():
+                self._say_ignored("a command is ignored, and stays so, since the daemon does not answer", now_s)
             return
         calls = self._commands.take(self._bridge.status, now_s)
         if not calls:

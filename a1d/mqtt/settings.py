@@ -105,4 +105,9 @@ def parse_settings(text: str, name: str) -> MqttConfig:
     if problems:
         raise ConfigError(problems)
     assert isinstance(settings, MqttConfig)
+    tls = settings.tls
+    if not tls.enabled and (tls.ca_file or tls.certificate_file):
+        what = "ca_file" if tls.ca_file else "certificate_file"
+        text = f"found {what} without 'enabled: true': nothing would be encrypted, not even a password"
+        raise ConfigError([f"{name}: tls: {text}; write enabled: true, or leave {what} out"])
     return settings

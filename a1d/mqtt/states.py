@@ -33,12 +33,18 @@ def sensors_of(status: Status) -> dict[str, Status]:
 def profiles_of(status: Status) -> list[str]:
     """Of those that the daemon has, the names that can be presets; none from a daemon that does not tell."""
     names = (status["profiles"] or [])[:_PROFILES_MAX]
-    return [name for name in dict.fromkeys(names) if name not in (AUTO, NO_PRESET) and 0 < len(name) <= 64]
+    names = [name for name in dict.fromkeys(names) if name not in (AUTO, NO_PRESET) and 0 < len(name) <= 64]
+    return [name for name in names if name.isprintable()]  # a surrogate could not be sent at all
+
+
+def is_set_off(status: Status) -> bool:
+    """Set to 0 by hand: it is off, or will be again once what overrides that is over."""
+    return bool(status["mode"] == "manual" and status["manual_percent"] == 0)
 
 
 def is_off(status: Status) -> bool:
     """Set to 0 by hand, and really at 0. A fan that is only cool is not off: it would go on again by itself."""
-    return bool(status["mode"] == "manual" and status["manual_percent"] == status["duty_percent"] == 0)
+    return is_set_off(status) and bool(status["duty_percent"] == 0)
 
 
 def temperatures(status: Status, topics: Topics) -> dict[str, str]:

@@ -112,6 +112,9 @@ def overridden(basis: Basis, why: Why, calm_left_s: float | None) -> str:
         end = f"in {_seconds(calm_left_s)}"
     else:
         silent = basis.silent()
+        function, *parts = why
+        if function is untrusted and isinstance(parts[-1], tuple):  # one that is lost may have a reading all the same
+            silent += [name for name in parts[-1] if name not in silent]
         calm = [f"{name} can be read" for name in silent]
         for reading in basis.readings:
             below_celsius = basis.curves[reading.sensor].critical_celsius - basis.fan.hysteresis_celsius

@@ -108,8 +108,9 @@ def _problems(status: dict[str, Any], lines_max: int) -> list[Line]:
     for index, text in enumerate(health["problems"][: lines_max + 1]):
         since = f" (for {_long(ages_s[index])})" if index < len(ages_s) else ""
         found.append(("bad", f" ! {' '.join(words.lines(text[:_PROBLEM_MAX]))}{since}"))
-    found += [("warn", f" - {' '.join(words.lines(text[:_PROBLEM_MAX]))}") for text in (status["warnings"] or ())[:9]]
-    more = len(health["problems"]) + len(status["warnings"] or ()) - lines_max
+    warnings = status["warnings"] or ()
+    found += [("warn", f" - {' '.join(words.lines(text[:_PROBLEM_MAX]))}") for text in warnings[: lines_max + 1]]
+    more = len(health["problems"]) + len(warnings) - lines_max
     if more <= 0:
         return [[span] for span in found]
     style, text = found[lines_max - 1]

@@ -292,6 +292,18 @@ def test_a_duty_is_only_called_held_once_the_case_has_confirmed_it(
         calm.run(1)
 
 
+def test_a_case_that_has_just_stopped_answering_is_not_taken_for_one_that_never_confirms(
+    run: Ctl, calm: VirtualRig
+) -> None:
+    calm.case.bus_faults.add(BusFault.NO_ANSWER)
+    calm.daemon.set_manual(30, None, None)
+    while calm.daemon.fan.confirmed_percent is not None:
+        calm.run(0.1)
+    assert calm.daemon.health.state == "ok", "not worth a word yet"
+    assert run.at(calm, "fan", "set", 70) == 1
+    assert run.out.startswith("70 % is set by hand until 'a1d-ctl fan auto', but not in force yet: ")
+
+
 def test_an_old_case_confirms_nothing_and_is_not_waited_for(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
     rig = make_rig(Config(case=CaseConfig(protocol="legacy")), legacy=True)
     rig.run(20)

@@ -127,6 +127,21 @@ def test_who_has_the_bus_or_the_line_open_is_named_with_its_unit_and_nothing_mor
     assert done.stdout.count(done.stdout.splitlines()[-1]) == 3, "without a unit"
 
 
+def test_what_a_user_has_named_is_never_a_command_for_root(machine: Machine) -> None:
+    """Any user names his cgroups, arguments and, in a mount namespace, devices. Some are copied into root's shell."""
+    start = "python3 -I /etc/argononed.py $(printf '\\302\\233') 7</dev/i2c-1 8<'/dev/i2c-2;id #'"
+    script = BACKGROUND.replace("touch", "touch '/dev/i2c-2;id #'").format(start=start, seen="argononed.py")
+    script = script.replace("/system.slice/mine.service", "/user.slice/user-7.slice/user@7.service/'x;id #.service'")
+    script += "mount --bind /var/cgroup /proc/$pid/cgroup; "
+    listing = "DESTDIR= PREFIX=/opt/a1d sh a1d/doctor/other-daemons.sh --list"
+    for done in (machine.run(script + listing), machine.run(script + "make -s install PYTHON=/nowhere")):
+        said = done.stdout + done.stderr
+        assert "python3 -I /etc/argononed.py" in said, "it is found"
+        assert "sudo systemctl disable --now" not in said, "its unit is none of the system's"
+        assert ";id" not in said
+        assert "\x9b" not in said
+
+
 # -- settings, and what is in the way --------------------------------------------------------------
 
 

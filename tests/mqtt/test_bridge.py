@@ -48,6 +48,14 @@ def after(*statuses: dict[str, Any], steering: bool = True) -> dict[str, str]:
     return there
 
 
+def test_a_profile_that_cannot_be_sent_is_none() -> None:
+    odd = "\ud800"  # JSON can hold it, MQTT cannot
+    profile = {"name": odd, "by_hand": True, "until": None, "remaining_s": None}
+    there = after(status(profile=profile, profiles=[odd, "night"]))
+    assert there[TOPICS.fan_preset] == "-"
+    assert all(text.encode() for text in there.values())
+
+
 # -- changes ---------------------------------------------------------------------------------------
 
 

@@ -153,6 +153,8 @@ def test_without_the_daemon_it_is_unavailable_and_comes_back(
     somebody.wait(f"{ROOT}/availability", "online")
     daemon.close()
     somebody.wait(f"{ROOT}/availability", "offline")
+    somebody.say(f"{ROOT}/fan/percentage/set", "77")
+    bridge.wait_said("a command is ignored, and stays so, since the daemon does not answer")
     (here / "notify").unlink()
     again = SimulatedDaemon(here)
     try:
@@ -280,6 +282,8 @@ HOSTILE = {
     "a short PUBLISH": b"\x20\x02\x00\x00" + b"\x30\x01\x00",
     "a topic that is no text": b"\x20\x02\x00\x00" + b"\x30\x04\x00\x02\xff\xfe" * 100,
     "a packet without an end": b"\x20\x02\x00\x00" + b"\x30\xff\xff\xff\x7f\x00\x01a" + b"x" * 3_000_000,
+    "messages that are never released": b"\x20\x02\x00\x00"
+    + b"".join(b"\x34\x87\xb5\x18\x00\x03a1d" + number.to_bytes(2, "big") + b"x" * 400_000 for number in range(1, 200)),
     "an odd SUBACK": b"\x20\x02\x00\x00" + b"\x90\x00" + b"\x90\x01\x00",
     "a refusal": b"\x20\x02\x00\x05",
 }
@@ -288,6 +292,7 @@ HOSTILE = {
 SAID = {
     HOSTILE["no CONNACK but a PUBLISH"]: "sends more than anybody asked for",
     HOSTILE["a packet without an end"]: "sends more than anybody asked for",
+    HOSTILE["messages that are never released"]: "sends more than anybody asked for",
     HOSTILE["garbage"]: "the broker at",
     HOSTILE["a refusal"]: "refuses: we may not",
 }

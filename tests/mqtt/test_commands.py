@@ -11,6 +11,7 @@ from tests.mqtt.test_bridge import TOPICS, status
 
 RESUME = Call("ResumeAutomatic")
 OFF = {"mode": "manual", "manual_percent": 0, "duty_percent": 0}
+OVERRIDDEN = {"mode": "manual", "manual_percent": 0, "duty_percent": 100}
 BY_HAND = {"mode": "manual", "manual_percent": 50, "duty_percent": 50}
 
 
@@ -39,6 +40,7 @@ FAN, PERCENTAGE, PRESET = TOPICS.set_fan, TOPICS.set_percentage, TOPICS.set_pres
         ([(PERCENTAGE, "0")], {}, [set_fan(0)]),
         ([(FAN, "OFF")], {}, [set_fan(0)]),
         ([(FAN, "ON")], OFF, [RESUME]),
+        ([(FAN, "ON")], OVERRIDDEN, [RESUME]),  # or it would be off again once it is no longer critical
         ([(FAN, "ON")], {}, []),
         ([(FAN, "ON")], BY_HAND, []),  # it is on, at what was set by hand
         ([(PRESET, "auto")], BY_HAND, [Call("ResumeProfiles"), RESUME]),

@@ -81,6 +81,13 @@ def test_a_password_has_no_place_in_it() -> None:
     assert "unknown key" in problems_of("password: secret")[0]
 
 
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file"])
+def test_files_for_an_encryption_that_is_off_are_a_mistake(key: str) -> None:
+    """The password would go out readable, and nobody would say so."""
+    [problem] = problems_of(f"tls: {{{key}: /etc/a1d/it.pem}}")
+    assert problem.startswith(f"mqtt.yaml: tls: found {key} without 'enabled: true'")
+
+
 def test_what_is_printed_is_read_back() -> None:
     settings = MqttConfig(broker="::1", port=1, name="a: b", tls=TlsConfig(enabled=True, ca_file="/ca"))
     assert parse_settings(print_config(settings), "printed") == settings

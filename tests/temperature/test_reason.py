@@ -149,6 +149,17 @@ def test_each_thing_that_can_decide_has_a_sentence(
     assert reach(Loop(config)).reason == sentence
 
 
+def test_a_lost_sensor_with_a_reading_is_waited_for_by_its_name() -> None:
+    """As when one of two drives is lost."""
+    controller = Controller(TWO, 0.0, 50)
+    controller.set_manual(20, None)
+    readings = [Reading("cpu", 45.0, 0.5), Reading("nvme", 40.0, 0.5)]
+    assert controller.step(0.5, readings, lost=["nvme"]).reason == (
+        "no good temperature from nvme, so failsafe: 100 %; what is set by hand comes back "
+        "once nvme can be read for 10 s"
+    )
+
+
 def test_before_the_first_reading_the_duty_is_kept_and_it_says_for_what() -> None:
     controller = Controller(TWO, 0.0, 50)
     assert controller.step(0.5, []).reason == "50 % kept until cpu can be read and nvme can be read"

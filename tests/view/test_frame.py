@@ -108,6 +108,12 @@ def test_problems_are_said_at_every_size_and_how_many_more_there_are(size: tuple
     assert f"(+{9 - rows_for}) ! problem {rows_for - 1} (for 1m1s)" in text
 
 
+@pytest.mark.parametrize("rows", [24, 54, 60, 90, 200])
+def test_more_warnings_than_there_is_room_for_are_counted(rows: int) -> None:
+    model = known(warnings=[f"warning {number}" for number in range(40)])
+    assert f"(+{40 - rows // 6}) - warning {rows // 6 - 1}" in text_of(model, 80, rows)
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_nothing_that_comes_in_is_shown_unprintable(gone: bool) -> None:
     evil = "\x1b[2J\x9b\u202e\r"
