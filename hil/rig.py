@@ -125,11 +125,8 @@ class Rig:
     def set_up(self) -> None:
         """What each check begins with: a fan that follows promptly, all else by default, service up, cool, no fault."""
         self.write_config(PROMPT_FAN)
-        pid = self.pid()
-        if pid:
-            os.kill(pid, signal.SIGHUP)
-        else:
-            self.out(f"systemctl start {SERVICE}")
+        self.out(f"systemctl start {SERVICE}")  # if it is just starting, this waits: a signal would end it
+        os.kill(self.pid(), signal.SIGHUP)
 
     # -- the case, as far as the rig can reach it ------------------------------------------------------------
 
@@ -162,7 +159,10 @@ class Rig:
 
     def wait_fan(self, percent: int, within_s: float) -> float:
         """Wait until the fan has this duty. Returns how long that took, in seconds."""
-        return self.wait(f"the fan at {percent} %", lambda: self.fan_percent() == percent, within_s)
+        try:
+            return self.wait(f"the fan at {percent} %", lambda: self.fan_percent() == percent, within_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is at {self.fan_percent()} %, {self.status()['reason']}") from None
 
     def transfers(self) -> list[Transfer]:
         """The latest transfers, the oldest first. Their number is bounded."""
@@ -234,6 +234,8 @@ class VirtualRig(Rig):
         self._set("bus", 1)
         self._set("protocol", "register")
         self.stuck_fan(False)
+        # What the check before has left, which ran in another process: no sudden fall from there.
+        self._celsius = int(self._get("temp_millicelsius")) / 1000
         self.heat_to(45)
         super().set_up()
         self.call("ResumeAutomatic")

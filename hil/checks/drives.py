@@ -88,6 +88,7 @@ def hangs(rig: Rig) -> str:
         os.kill(pid, signal.SIGKILL)
         # systemd waits twice TimeoutStopSec for what it cannot kill; the fan is at failsafe then.
         killed_s = rig.wait("another a1d", lambda: _is_followed_at_full(rig, pid), 25)
+        rig.out(f"systemctl start {SERVICE}")  # until it is ready
     finally:
         rig.nvme_fault("none")
     return f"72 C after {followed_s:.2f} s, restart {restart_s:.1f} s, after kill -9 {killed_s:.1f} s"

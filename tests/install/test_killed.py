@@ -94,6 +94,12 @@ is_complete() {{ # VERSION
 next() {{ # the swap comes right after sync; before it, only a1d.new is touched: in CI each of those steps, else some
     if [ $((step + STRIDE)) -lt "$(cat /var/trial/swap)" ]; then step=$((step + STRIDE)); else step=$((step + 1)); fi
 }}
+# Two of the manual pages and completions stand for all: each is put by the same steps.
+mkdir -p /var/trial/share/man/man8 /var/trial/share/bash-completion/completions
+for name in man/man8/a1d.8 bash-completion/completions/a1d-ctl; do
+    cp {ROOT}/docs/pages/share/$name /var/trial/share/$name
+done
+mount --bind /var/trial/share {ROOT}/docs/pages/share
 state >/var/trial/before
 echo 0 >/var/trial/swap
 """

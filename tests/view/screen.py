@@ -32,7 +32,8 @@ class Screen:
         inherited = {name: value for name, value in os.environ.items() if name not in names}
         self.theirs = theirs  # kept open: what the program leaves behind can be looked at
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", *command],
+            # In a script's background Ctrl-C is ignored, and that is inherited.
+            ["env", "--default-signal=INT,QUIT", "setsid", "--ctty", *command],
             env={**inherited, "TERM": "xterm", "LANG": "C.UTF-8", **environment},
             stdin=theirs,
             stdout=theirs,
