@@ -9,10 +9,12 @@ import sys
 
 from a1d import __version__
 from a1d.client.words import printable
+from a1d.config.printer import print_config
+from a1d.config.reader import parse_config
 from a1d.doctor import checkup, command
 from a1d.doctor.redact import redaction_of
 from a1d.doctor.system import System
-from a1d.errors import A1dError
+from a1d.errors import A1dError, ConfigError
 from a1d.paths import CONFIG_PATH
 
 _JOURNAL_LINES = 200
@@ -20,7 +22,8 @@ _SECTION_MAX = 64 * 1024  # characters
 _HEAD = """\
 Report of a1d. READ THIS FILE BEFORE YOU SEND IT.
 Host and user names, home directories, serial numbers and network addresses have been replaced, as far as a
-program can know them. Comments and commands in your configuration are as you wrote them."""
+program can know them. Of the button's commands only the programs are shown. But a configuration with a mistake
+is as you wrote it."""
 
 
 def write(socket_path: str, name: str) -> None:
@@ -86,8 +89,12 @@ def _configuration(system: System) -> str:
     text = system.read(CONFIG_PATH)
     if text is None:
         return "none, or it may not be read"
+    try:
+        text = print_config(parse_config(text, CONFIG_PATH), hides_arguments=True)
+    except ConfigError as error:
+        text = f"{text}\n{error}"
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return "\n".join(lines) or "nothing but comments: the built-in settings"
+    return "\n".join(lines)
 
 
 def _journal(system: System) -> str:

@@ -206,3 +206,9 @@ def test_a_liar_at_the_socket_is_a_sentence(tmp_path: Path, answer: bytes) -> No
         done = subprocess.run([*CTL, liar.path, "doctor"], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
     assert "FAIL  daemon" in done.stdout
+
+
+def test_the_arguments_of_a_gesture_s_command_are_not_in_it(machine: FakeMachine) -> None:
+    machine.write("etc/a1d/config.yaml", 'button: {hold: [/usr/bin/curl, "-HAuthorization: Bearer s3cr3t"]}')
+    text = report.compose(machine.system())
+    assert "/usr/bin/curl" in text and "s3cr3t" not in text
