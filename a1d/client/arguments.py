@@ -52,10 +52,10 @@ def celsius(text: str) -> float:
 
 
 def watts(text: str) -> float | None:
-    """Any finite number, or None for auto."""
+    """0 to 20, or None for auto."""
     try:
-        if text == "auto" or math.isfinite(float(text)):
+        if text == "auto" or 0 <= float(text) <= 20:
             return None if text == "auto" else float(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of watts, or auto")
+    raise argparse.ArgumentTypeError(f"found {text!r}, expected 0 to 20 watts, or auto")

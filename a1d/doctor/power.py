@@ -1,4 +1,4 @@
-"""The way to a machine that is really off: the power-cut hook, and leave to power off and reboot."""
+"""The way to a machine that is really off: the power-cut hook, and the right to power off and reboot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from a1d.doctor.result import Result, fail, info, ok
 from a1d.doctor.system import System
 
-_HOOK, _LEAVE = "power-cut hook", "leave to power off"
+_HOOK, _LEAVE = "power-cut hook", "right to power off"
 _HOOKS = tuple(
     f"{place}/systemd/system-shutdown/a1d-powercut" for place in ("/usr/lib", "/etc", "/run/current-system/etc", "/lib")
 )

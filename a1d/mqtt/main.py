@@ -34,8 +34,9 @@ def main() -> int:
     log = Log()
     try:
         if options.check is not None:
-            read_settings(options.check)
-            print(f"{options.check.encode('utf-8', 'backslashreplace').decode()}: fine", flush=True)
+            path = options.check or options.config or CONFIG_PATH
+            read_settings(path)
+            print(f"{path.encode('utf-8', 'backslashreplace').decode()}: fine", flush=True)
             return 0
         settings = read_settings(options.config)
         if options.print_config:
@@ -68,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         "--check",
         metavar="FILE",
         nargs="?",
-        const=CONFIG_PATH,
-        help="say what is wrong in a configuration; exit code 78 if bad",
+        const="",
+        help="say what is wrong in a configuration (default that of --config); exit code 78 if bad",
     )
     what.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     what.add_argument(

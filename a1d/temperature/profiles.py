@@ -55,8 +55,8 @@ class Profiles:
             return
         known = [*self._profiles, NO_PROFILE]
         if name not in known:
-            shown = printable(name)
-            raise A1dError(f"there is no profile {shown!r}; the configuration has: {', '.join(known)}")
+            has = f"has: {', '.join(known)}" if self._profiles else "has no profiles"
+            raise A1dError(f"there is no profile {printable(name)!r}; the configuration {has}")
         self.choice = Choice(name, until_s)
 
     def step(self, now_s: float, minute: int) -> bool:

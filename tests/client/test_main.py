@@ -391,7 +391,8 @@ def test_the_simulated_case_can_be_played_with(run: Ctl, calm: VirtualRig) -> No
     assert calm.case.load_watts is None and not calm.case.sensor_faults
     assert run.at(calm, "sim", "fault", "nonsense") == 1
     assert "sensor-dead" in run.err and "reset-mcu" in run.err
-    assert run.at(calm, "sim", "load", "20.5") == 1
+    assert run.at(calm, "sim", "load", "20.5") == 2
+    assert "found '20.5', expected 0 to 20 watts, or auto" in run.err
     assert run.at(calm, "sim", "press", "hold") == 0
     calm.run(10)
     assert not calm.case.mcu.power_on

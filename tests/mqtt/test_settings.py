@@ -123,6 +123,15 @@ def test_check_says_fine_or_what_is_wrong(tmp_path: Path) -> None:
     assert run("--config", file).returncode == main.EX_CONFIG, "it does not start with it either"
 
 
+def test_check_without_a_file_checks_the_one_of_config(tmp_path: Path) -> None:
+    file, other = tmp_path / "mqtt.yaml", tmp_path / "other.yaml"
+    file.write_text("port: 0\n")
+    other.write_text("broker: somewhere\n")
+    assert run("--config", file, "--check").stderr.startswith(f"{file}:1: port: ")
+    assert run("--check", "--config", other).stdout == f"{other}: fine\n"
+    assert run("--config", file, "--check", other).stdout == f"{other}: fine\n"
+
+
 def test_the_configuration_is_printed(tmp_path: Path) -> None:
     done = run("--print-config")
     assert done.returncode == 0

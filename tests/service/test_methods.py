@@ -468,7 +468,7 @@ def test_a_wrong_profile_or_time_is_named(call: Caller, culprit: str, parameters
 def test_a_profile_that_is_not_there_is_a_failure_of_bounded_length(call: Caller) -> None:
     name, told = call.refusal("SetProfile", name="x" * 9000)
     assert name == "Failed"
-    assert "the configuration has: none" in told["reasons"][0] and len(told["reasons"][0]) < 150
+    assert "the configuration has no profiles" in told["reasons"][0] and len(told["reasons"][0]) < 150
 
 
 @pytest.mark.parametrize("held", [0, 60])
