@@ -63,8 +63,9 @@ def judge(samples: Sequence[Sample], load: Load) -> Verdict:
         return Verdict(WARN, f"cannot tell: not every duty was tried ({seen or 'none was'})")
     off, full = steps[0], steps[-1]
     fall_kelvin = off.end_celsius - full.end_celsius
-    # What it would fall by itself at most, if it went on as with the fan off.
+    # What it would fall or rise by itself at most, if it went on as with the fan off.
     trend_kelvin = max(0.0, -off.kelvin_per_s * (full.end_s - off.end_s))
+    warming_kelvin = off.kelvin_per_s * (full.end_s - off.end_s)
     seen = f"({seen}; from 0 to 100 % it {'fell' if fall_kelvin >= 0 else 'rose'} by {abs(fall_kelvin):.1f} C)"
     falls_enough = fall_kelvin >= _FALL_SURE_KELVIN + trend_kelvin
     loads = [step.load for step in steps if step.load is not None]
@@ -74,6 +75,9 @@ def judge(samples: Sequence[Sample], load: Load) -> Verdict:
         return Verdict(WARN, why)
     if trend_kelvin >= _FALL_NONE_KELVIN and not falls_enough:
         why = f"cannot tell: with the fan off it cooled by itself, {-off.kelvin_per_s * 60:.1f} C a minute {seen}"
+        return Verdict(WARN, f"{why}. Try again in ten minutes")
+    if warming_kelvin >= _FALL_SURE_KELVIN and fall_kelvin < _FALL_NONE_KELVIN:
+        why = f"cannot tell: with the fan off it was still warming up, {off.kelvin_per_s * 60:.1f} C a minute {seen}"
         return Verdict(WARN, f"{why}. Try again in ten minutes")
     rise_kelvin = max(after.end_celsius - before.end_celsius for before, after in pairwise(steps))
     if falls_enough and rise_kelvin <= _FALL_NONE_KELVIN:

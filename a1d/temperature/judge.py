@@ -48,7 +48,7 @@ class Judge:
 def parse_celsius(raw: bytes) -> float:
     """Degrees Celsius from a sysfs file's millidegrees; SensorError for anything that cannot be true (T2)."""
     if not raw.strip().removeprefix(b"-").isdigit():  # int() alone would take 4_5000 and more
-        raise SensorError(f"not a temperature: {raw[:20]!r}")
+        raise SensorError(f"not a temperature: {repr(raw.strip()[:20])[1:]}")
     temp_celsius = int(raw) / 1000
     if not TEMP_MIN_CELSIUS <= temp_celsius <= TEMP_MAX_CELSIUS:
         raise SensorError(f"{temp_celsius:g} C cannot be true")

@@ -49,7 +49,10 @@ JUDGED = {
     "it cools": (samples(52, 50, 48, 46), "ok", "seems to move air"),
     "it cools what had been warming": (samples(52, 51, 49, 47, begin_celsius=48), "ok", "fell by 5.0 C"),
     "it stands still": (samples(52, 52, 52.3, 52.1), "FAIL", "no sign"),
-    "it stands still, and it warms": (samples(50, 51, 52, 52.5, begin_celsius=48), "FAIL", "rose by 2.5 C"),
+    "it stands still, and it warms a little": (samples(52, 52.2, 52.4, 52.5, begin_celsius=51.9), "FAIL", "rose by"),
+    # A fan that turns cannot cool a case faster than a load that has just begun heats it.
+    "a load has just begun": (samples(66, 68.2, 67.7, 66.5, begin_celsius=58), "warn", "warming up, 6.2 C a minute"),
+    "it stands still, or a load has just begun": (samples(50, 51, 52, 52.5, begin_celsius=48), "warn", "warming up"),
     "a little": (samples(52, 51.5, 51, 50), "warn", "too little for one that cools"),
     "cold": (samples(35, 35, 35, 35), "warn", "little to cool"),
     "cold, and it cools all the same": (samples(38, 36, 35, 34), "ok", "seems to move air"),

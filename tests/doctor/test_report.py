@@ -73,6 +73,18 @@ def test_it_holds_all_that_a_bug_report_needs(machine: FakeMachine) -> None:
         assert part in text, part
 
 
+def test_the_arguments_of_a_gesture_s_command_are_not_in_it(machine: FakeMachine) -> None:
+    machine.put(CONFIG, 'button: {hold: [/usr/bin/curl, "-HAuthorization: Bearer s3cr3t"]}')
+    text = report.compose(machine.system())
+    assert "/usr/bin/curl" in text and "s3cr3t" not in text
+
+
+def test_a_configuration_with_a_mistake_is_shown_with_it(machine: FakeMachine) -> None:
+    machine.put(CONFIG, "fan:\n  hold: soon\n")
+    text = report.compose(machine.system())
+    assert "  hold: soon" in text and "config.yaml:2: fan.hold: found 'soon'" in text
+
+
 @pytest.mark.parametrize("what", PERSONAL)
 def test_nothing_personal_is_in_it(machine: FakeMachine, what: str) -> None:
     """Planted in each of the parts: configuration, journal, status."""
@@ -206,9 +218,3 @@ def test_a_liar_at_the_socket_is_a_sentence(tmp_path: Path, answer: bytes) -> No
         done = subprocess.run([*CTL, liar.path, "doctor"], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
     assert "FAIL  daemon" in done.stdout
-
-
-def test_the_arguments_of_a_gesture_s_command_are_not_in_it(machine: FakeMachine) -> None:
-    machine.write("etc/a1d/config.yaml", 'button: {hold: [/usr/bin/curl, "-HAuthorization: Bearer s3cr3t"]}')
-    text = report.compose(machine.system())
-    assert "/usr/bin/curl" in text and "s3cr3t" not in text

@@ -147,7 +147,7 @@ def test_one_drive_that_raves_hides_the_other_no_more_than_it_is_hidden(sysfs: S
         assert reading is not None
         assert (reading.temp_celsius, reading.missed) == (40.85, 0)
         assert sensor.lost == (tick >= MISSED_MAX - 1)
-        assert reading.error == sensor.error == f"{bad}: not a temperature: b'hot\\n'"
+        assert reading.error == sensor.error == f"{bad}: not a temperature: 'hot'"
     good.write_text("60850\n")
     sensor.read(5.0)
     assert taken(sensor, 5.0) is None
