@@ -17,7 +17,7 @@ test: lint types unit  ## everything that must be green
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/shellcheck systemd/*.sh a1d/doctor/*.sh debian/*.sh debian/a1d.p* .ci/run
+	$(BIN)/shellcheck systemd/*.sh a1d/doctor/*.sh debian/*.sh debian/a1d.p* debian/a1d-mqtt.p* .ci/run
 
 types: $(STAMP)
 	$(BIN)/mypy

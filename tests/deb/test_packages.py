@@ -205,3 +205,16 @@ def test_two_builds_are_equal(made: dict[str, Future[Path]]) -> None:
     )
     assert len(once) >= 3
     assert once == again
+
+
+def test_the_mqtt_service_is_started_anew_by_an_upgrade_and_stopped_by_removal(
+    system: Chroot, suite: str, debs: Path
+) -> None:
+    """Only if somebody runs it: try-restart."""
+    del suite
+    scripts = {
+        name: system.must(f"dpkg-deb --ctrl-tarfile /debs/a1d-mqtt_*.deb | tar -xO ./{name} || true")
+        for name in ("preinst", "prerm", "postinst")
+    }
+    assert "try-restart 'a1d-mqtt.service'" in scripts["postinst"]
+    assert "stop a1d-mqtt.service" in scripts["prerm"] and "stop" not in scripts["preinst"]
