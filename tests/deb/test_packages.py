@@ -207,11 +207,8 @@ def test_two_builds_are_equal(made: dict[str, Future[Path]]) -> None:
     assert once == again
 
 
-def test_the_mqtt_service_is_started_anew_by_an_upgrade_and_stopped_by_removal(
-    system: Chroot, suite: str, debs: Path
-) -> None:
+def test_the_mqtt_service_is_started_anew_by_an_upgrade_and_stopped_by_removal(system: Chroot) -> None:
     """Only if somebody runs it: try-restart."""
-    del suite
     scripts = {
         name: system.must(f"dpkg-deb --ctrl-tarfile /debs/a1d-mqtt_*.deb | tar -xO ./{name} || true")
         for name in ("preinst", "prerm", "postinst")
