@@ -940,6 +940,14 @@ def test_what_the_daemon_left_is_enough(tmp_path: Path, monkeypatch: pytest.Monk
     assert read == [str(tmp_path / FILE_NAME)]
 
 
+def test_the_configuration_is_looked_for_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text(LEGACY_CONFIG)
+    monkeypatch.setenv("A1D_CONFIG", str(tmp_path / "config.yaml"))
+    assert read_stop_settings(str(tmp_path)) == StopSettings(protocol="legacy", bus=3)
+
+
 def test_full_speed_at_a_clean_stop_is_a_duty_too(tmp_path: Path) -> None:
     left = StopSettings(failsafe_percent=60, on_stop=100)
     write_stop_settings(str(tmp_path), left)
