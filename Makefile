@@ -51,7 +51,7 @@ pictures: $(STAMP)  ## docs/view.svg and docs/curve.svg, as the view draws them;
 bench: $(STAMP)  ## figures beside their floors
 	$(BIN)/python -m tests.bench
 
-bench-control: $(BENCH)  ## how quiet and how cool: a1d, its peers and the optimum on a model; two minutes
+bench-control: $(BENCH)  ## how quiet and how cool: a1d, its peers and the optimum on a model; minutes
 	$(BIN)/python -m tests.bench.control $(BENCH_ARGS)
 
 SUITE ?= trixie
