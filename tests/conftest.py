@@ -24,6 +24,15 @@ settings.register_profile(
 settings.load_profile("a1d")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For pytest-xdist: a file's tests stay together and share what they set up; long ones stand apart, and begin."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            name = item.nodeid if "long" in item.keywords else item.nodeid.partition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: "long" not in item.keywords)
+
+
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock()

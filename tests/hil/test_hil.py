@@ -280,6 +280,7 @@ def test_ci_ends_with_the_count_of_the_last_suite(tmp_path: Path, may_mount: boo
         "bin/mmdebstrap": "",
         "bin/apt-get": "",
         "bin/unshare": "" if may_mount else "exit 1",
+        "bin/mount": "exit 1",
         ".venv/bin/python": f"echo '9 passed, 1 failed, 0 skipped'; exit {code}",
         ".ci/run": (Path(__file__).parents[2] / ".ci/run").read_text().partition("\n")[2],
     }

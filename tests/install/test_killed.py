@@ -7,6 +7,7 @@ installation, the real shell does them, and each takes milliseconds.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,8 @@ is_complete() {{ # VERSION
         wrong "after step $step: left over"
 }}
 next() {{ # the swap comes right after sync; before it, only a1d.new is touched: in CI each of those steps, else some
-    if [ $((step + STRIDE)) -lt "$(cat /var/trial/swap)" ]; then step=$((step + STRIDE)); else step=$((step + 1)); fi
+    step=$((step + OF))
+    until [ $(((step / OF) % STRIDE)) = 0 ] || [ $step -ge "$(cat /var/trial/swap)" ]; do step=$((step + OF)); done
 }}
 # Two of the manual pages and completions stand for all: each is put by the same steps.
 mkdir -p /var/trial/share/man/man8 /var/trial/share/bash-completion/completions
@@ -105,7 +107,6 @@ echo 0 >/var/trial/swap
 """
 
 FIRST = """
-step=0
 whole install
 whole uninstall
 while ! { next && run install $step; }; do
@@ -118,7 +119,7 @@ whole uninstall
 
 UPGRADE = """
 whole install
-version=1 step=0
+version=1
 whole install
 touch /var/trial/complete
 while ! { next && echo $((version + 1)) >/var/trial/version && run install $step; }; do
@@ -129,8 +130,7 @@ done
 """
 
 UNINSTALL = """
-step=0
-while ! { step=$((step + 1)) && whole install && run uninstall $step; }; do
+while ! { step=$((step + OF)) && whole install && run uninstall $step; }; do
     whole uninstall
     state | diff -u /var/trial/before - >/var/trial/diff || wrong "after step $step: $(cat /var/trial/diff)"
 done
@@ -143,20 +143,29 @@ def prepared(machine: Machine) -> Machine:
     return machine
 
 
+def parts(loop: str, steps_min: int, name: str, of: int) -> list[Any]:
+    """Each takes every so many steps, so that the parts can run at the same time."""
+    return [pytest.param(loop, steps_min, part, of, id=f"{name}, part {part + 1} of {of}") for part in range(of)]
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("loop", "steps_min"),
+    ("loop", "steps_min", "part", "of"),
     [
-        pytest.param(FIRST, 60, id="a first installation, taken away then"),
-        pytest.param(UPGRADE, 60, id="an upgrade, done again then"),
-        pytest.param(UNINSTALL, 20, id="an uninstallation, done again then"),
+        *parts(UPGRADE, 60, "an upgrade, done again then", 4),
+        *parts(FIRST, 60, "a first installation, taken away then", 2),
+        *parts(UNINSTALL, 20, "an uninstallation, done again then", 2),
     ],
 )
-def test_killed_before_each_step_a_second_run_mends_it(prepared: Machine, loop: str, steps_min: int) -> None:
+def test_killed_before_each_step_a_second_run_mends_it(
+    prepared: Machine, loop: str, steps_min: int, part: int, of: int
+) -> None:
     machine = prepared
     before, accounts = machine.files(), machine.accounts()
     machine.timeout_s = 300
     done = machine.run(
-        f"{FUNCTIONS}{loop}\necho $step steps; cat /var/trial/wrong; [ ! -e /opt/a1d ] || run uninstall 0"
+        f"{FUNCTIONS}step=$(({part} + 1 - {of})) OF={of}\n{loop}\n"
+        "echo $step steps; cat /var/trial/wrong; [ ! -e /opt/a1d ] || run uninstall 0"
     )
     steps, _, wrong = done.stdout.partition(" steps\n")
     assert wrong == ""
