@@ -143,7 +143,7 @@ def upgrade(rig: Rig) -> str:
     rig.configure(text)
     _hot(rig)
     pid, lowest = rig.pid(), 100
-    place = "PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/share/wheels"
+    place = "PIP_NO_INDEX=1 PIP_FIND_LINKS=/root/wheels"
     with subprocess.Popen(["/bin/sh", "-c", f"cd /root/a1d && {place} make install >/dev/null 2>&1"]) as installing:
         while installing.poll() is None:
             lowest = min(lowest, rig.fan_percent())

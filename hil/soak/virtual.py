@@ -6,9 +6,9 @@ import argparse
 import sys
 import time
 
-from hil.host import install, share
+from hil.installed_disk import copy_checks, installed
 from hil.power import CMDLINE
-from hil.virtual.vm import SUITES, boot
+from hil.virtual.vm import SUITES, Vm
 
 
 def main() -> int:
@@ -20,9 +20,10 @@ def main() -> int:
     parser.add_argument("--before", default="true", metavar="COMMAND", help="in the machine, after the installation")
     options = parser.parse_args()
     failed = 0
-    with boot(options.suite, icount=True, share=share(options.suite), cmdline=CMDLINE) as vm:
+    image = installed(options.suite)
+    with Vm(image, icount=True, cmdline=CMDLINE) as vm:
         vm.wait_up()
-        install(vm)
+        copy_checks(vm)
         vm.run(options.before, check=True)
         for seed in options.seed or [None]:
             begin_s = time.monotonic()
