@@ -18,7 +18,7 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "  curve: {50: 10, 60: 40}",
         [
-            "1: curve: belongs under 'fan:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: curve: belongs under 'fan:': write that line above this one, and indent this one below it"
         ],
     ),
     (
@@ -34,9 +34,15 @@ SLIPS: list[tuple[str, list[str]]] = [
         ],
     ),
     (
+        "interval: 1s\n# The fan.\n#fan:\n#  hold: 1m\ncurve: {50: 10, 60: 40}",
+        [
+            "5: curve: belongs under 'fan:', which is still a comment: take the # away on line 3, and indent this line below it"
+        ],
+    ),
+    (
         "fan:\ncurve: {50: 10, 60: 40}",
         [
-            "2: curve: belongs under 'fan:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "2: curve: belongs under 'fan:' on line 1: move it there, and indent it as the lines below that one"
         ],
     ),
     (
@@ -48,7 +54,7 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "  - name: cpu\n    zone: cpu-thermal",
         [
-            "1: the file: found [{name: cpu, zone: cpu-thermal}], expected settings such as 'interval: ...'; these belong under 'sensors:', uncomment that too"
+            "1: the file: found [{name: cpu, zone: cpu-thermal}], expected settings such as 'interval: ...'; these belong below a line 'sensors:', which must not be a comment"
         ],
     ),
     (
@@ -60,13 +66,13 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "  bus: 0",
         [
-            "1: bus: belongs under 'case:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: bus: belongs under 'case:': write that line above this one, and indent this one below it"
         ],
     ),
     (
         "  hold: 1m",
         [
-            "1: hold: belongs under 'fan:' or 'button:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: hold: belongs under 'fan:' or 'button:': indent it below one of these lines, which must not be a comment"
         ],
     ),
     (
@@ -308,7 +314,7 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         'night: {preset: quiet, from: "22:00", to: "07:00"}',
         [
-            "1: night: belongs under 'profiles:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: night: belongs under 'profiles:': write that line above this one, and indent this one below it"
         ],
     ),
     ("fan: {bus: 1}", ["1: fan.bus: belongs under 'case:', not under 'fan:'"]),
@@ -320,13 +326,13 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "Fan: {hold: 1m}",
         [
-            "1: Fan: belongs under 'profiles:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: Fan: belongs under 'profiles:': write that line above this one, and indent this one below it"
         ],
     ),
     (
         "FAN:\n  hold: 1m",
         [
-            "1: FAN: belongs under 'profiles:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: FAN: belongs under 'profiles:': write that line above this one, and indent this one below it"
         ],
     ),
     ("fan: {Hold: 1m}", ["1: fan.Hold: unknown key, did you mean 'hold'?"]),
@@ -438,13 +444,13 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "zone: cpu-thermal",
         [
-            "1: zone: belongs under 'sensors:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: zone: belongs under 'sensors:': write that line above this one, and indent this one below it"
         ],
     ),
     (
         "curve: {50: 10}\nfan: {hold: 1m}",
         [
-            "1: curve: belongs under 'fan:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "1: curve: belongs under 'fan:' on line 2: move it there, and indent it as the lines below that one"
         ],
     ),
     (
