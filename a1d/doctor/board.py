@@ -43,9 +43,7 @@ def _config_txt(system: System) -> list[Result]:
     name, settings = boot
     uart0 = config_txt.last(settings, "uart0")
     state = f"line {uart0.line} of {name} says uart0={uart0.value or 'on'}" if uart0 else f"{name} does not set uart0"
-    text = (
-        f"{state}; the vendor sets dtparam=uart0=on, so that the case sees when the Pi is off (by users' reports)"
-    )
+    text = f"{state}; the vendor sets dtparam=uart0=on, so that the case sees when the Pi is off (by users' reports)"
     results = [info("uart0", text)]
     fan = config_txt.last(settings, "cooling_fan")
     if config_txt.is_on(fan) and fan is not None:
@@ -66,9 +64,11 @@ def _eeprom(system: System) -> list[Result]:
     return [
         info(
             "EEPROM",
-            f"POWER_OFF_ON_HALT is {halt}; the vendor sets 1, so that a halted Pi is off (nobody has measured that)",
+            f"POWER_OFF_ON_HALT is {halt}; the vendor sets 1, so that a halted Pi is off (not measured)",
         ),
-        info("EEPROM", f"PSU_MAX_CURRENT is {supply}; the vendor sets 5000 for its power path (nobody has measured that)"),
+        info(
+            "EEPROM", f"PSU_MAX_CURRENT is {supply}; the vendor sets 5000 for its power path (nobody has measured it)"
+        ),
     ]
 
 

@@ -1,4 +1,7 @@
-"""The I2C bus and the case on it. Nothing here opens the bus: files are looked at, and the daemon is asked (docs/hardware.md M14)."""
+"""The I2C bus and the case on it. Nothing here opens the bus: files are looked at, and the daemon is asked.
+
+docs/hardware.md M14.
+"""
 
 from __future__ import annotations
 
