@@ -35,6 +35,7 @@ from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, SensorConfig
 from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
+from a1d.sim.heat import LOAD_WATTS
 from a1d.sim.mcu import BusFault
 from tests.client.hostile import Listener, listening, reply, slowly
 from tests.client.test_words import GOOD, GOOD_CURVE, JSON, tampered
@@ -398,6 +399,30 @@ def test_the_simulated_case_can_be_played_with(run: Ctl, calm: VirtualRig) -> No
     assert not calm.case.mcu.power_on
     assert run.at(calm, "sim", "power-on") == 0
     assert calm.case.mcu.power_on
+
+
+def test_playing_with_the_simulated_case_says_what_is_now_so(run: Ctl, calm: VirtualRig) -> None:
+    for words, said in [
+        ("press double", "the button was pressed twice: 'a1d-ctl status' counts it, and nothing reboots"),
+        ("load 12.5", "the chip gets 12.5 W of heat, until 'a1d-ctl sim load auto'"),
+        ("load auto", f"the chip gets much and little heat in turns, {LOAD_WATTS:g} W just now"),
+        ("fault no-answer on", "the fault no-answer is on; 'a1d-ctl sim fault no-answer off' ends it"),
+        (
+            "fault fan-stuck",
+            "the fault fan-stuck is on, beside no-answer; 'a1d-ctl sim fault fan-stuck off' ends it",
+        ),
+        ("fault no-answer off", "the fault no-answer is off; still on: fan-stuck"),
+        ("fault fan-stuck off", "no fault is on"),
+        ("fault reset-mcu", "the case's controller was reset"),
+        ("fault reset-mcu off", "a reset is over at once"),
+        (
+            "press hold",
+            "the button was held: the simulated case cuts its power in some seconds, until 'a1d-ctl sim power-on'",
+        ),
+        ("power-on", "the simulated case is switched on"),
+    ]:
+        assert run.at(calm, "sim", *words.split()) == 0
+        assert run.out == f"{said}\n"
 
 
 def test_a_real_case_has_nothing_to_play_with(
