@@ -58,8 +58,8 @@ class Tree:
         self.lines: dict[Path, int] = {}
         self.written: dict[Path, str] = {}
         self.comments: dict[str, int] = {}
-        for number, line in enumerate(text.split("\n"), 1):
-            if match := _COMMENTED.match(line):
+        for number, each in enumerate(text.split("\n"), 1):
+            if match := _COMMENTED.match(each):
                 self.comments.setdefault(match[1], number)
         try:
             loader = _TameLoader(text)

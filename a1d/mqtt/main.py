@@ -35,8 +35,11 @@ def main() -> int:
     try:
         if options.check is not None:
             path = options.check or options.config or CONFIG_PATH
-            read_settings(path)
-            print(f"{path.encode('utf-8', 'backslashreplace').decode()}: fine", flush=True)
+            name = path.encode("utf-8", "backslashreplace").decode()
+            is_default = read_settings(path) == MqttConfig()
+            shown = f"a1d-mqtt --print-config --config {name}"
+            changes = f"; it changes nothing: every setting has its default ({shown})" if is_default else ""
+            print(f"{name}: fine{changes}", flush=True)
             return 0
         settings = read_settings(options.config)
         if options.print_config:

@@ -44,7 +44,8 @@ def test_it_runs_for_its_user_and_is_enabled(installed: Installed) -> None:
     assert machine.run(script).stdout.splitlines() == [
         "enabled",
         "a1d i2c gpio",
-        "/etc/a1d/config.yaml: fine",
+        "/etc/a1d/config.yaml: fine; it changes nothing: every setting has its default "
+        "(a1d --print-config --config /etc/a1d/config.yaml)",
         f"a1d {a1d.__version__}",
         "exit code 3",  # no daemon runs
         "exit code 1",  # no bus
