@@ -70,7 +70,7 @@ class Loop:
     def _look_after_daemon(self, now_s: float) -> None:
         try:
             if self._monitor is not None:
-                self._monitor.check_time(now_s)
+                self._monitor.check(now_s)
             elif now_s >= self._daemon_retry.due_s:
                 self._monitor = Monitor(self._path, now_s)
         except NoDaemonError as error:
@@ -81,8 +81,9 @@ class Loop:
             self._monitor.close()
         self._monitor = None
         self._bridge.daemon_gone()
-        if self._daemon_retry.failed(time.monotonic(), str(error)):
-            self._log.warning(str(error))
+        complaint = str(error).splitlines()[0]  # what follows says how to start one by hand
+        if self._daemon_retry.failed(time.monotonic(), complaint):
+            self._log.warning(complaint)
 
     def _hear_daemon(self) -> None:
         assert self._monitor is not None
