@@ -18,6 +18,7 @@ from a1d.log import Log
 from a1d.mqtt.bridge import Bridge
 from a1d.mqtt.broker import Broker
 from a1d.mqtt.commands import Commands
+from a1d.mqtt.lease import Lease
 from a1d.mqtt.loop import Loop, forget
 from a1d.mqtt.settings import CONFIG_PATH, MqttConfig, read_settings
 from a1d.mqtt.states import SHAPE
@@ -112,7 +113,8 @@ def _make(settings: MqttConfig) -> tuple[Topics, Bridge, str]:
 
 def _serve(settings: MqttConfig, path: str, log: Log) -> None:
     topics, bridge, device_id = _make(settings)
-    loop = Loop(path, bridge, Commands(topics), log)
+    lease_s = settings.hand_back_s
+    loop = Loop(path, bridge, Commands(topics, lease_s), Lease(lease_s), log)
 
     def on_message(topic: str, payload: bytes, retained: bool) -> None:
         loop.on_message(topic, payload, retained, topics.home_assistant)
