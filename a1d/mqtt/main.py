@@ -11,7 +11,7 @@ import sys
 
 from a1d import __version__
 from a1d.client import words
-from a1d.client.varlink import call, find_socket
+from a1d.client.varlink import SOCKET_VARIABLE, call, find_socket
 from a1d.config.guess import read_bounded
 from a1d.errors import A1dError, ConfigError
 from a1d.log import Log
@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="a1d-mqtt", allow_abbrev=False, description="Put a1d on an MQTT broker, for Home Assistant."
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
-    parser.add_argument("--socket", metavar="PATH", default=os.environ.get("A1D_SOCKET"), help="the daemon's socket")
+    where = f"the daemon's socket; without it ${SOCKET_VARIABLE}, else the service's, else the simulated case's"
+    parser.add_argument("--socket", metavar="PATH", default=os.environ.get(SOCKET_VARIABLE), help=where)
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--check",
