@@ -32,7 +32,7 @@ from a1d import __version__
 from a1d.client import hold, varlink
 from a1d.client import main as ctl
 from a1d.config.reader import parse_config
-from a1d.config.settings import CaseConfig, Config, SensorConfig
+from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
 from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
 from a1d.sim.heat import LOAD_WATTS
@@ -330,7 +330,27 @@ def test_the_curve_is_drawn_with_its_points_or_listed(
     assert run.out.isascii() and "###" in run.out and "O now" in run.out
     assert run.at(calm, "curve", "--json") == 0
     [curve] = json.loads(run.out)
-    assert set(curve) == {"sensor", "critical_celsius", "hysteresis_celsius", "points", "duties_percent"}
+    told = {"sensor", "critical_celsius", "target_celsius", "hysteresis_celsius", "points", "duties_percent"}
+    assert set(curve) == told
+
+
+def test_where_a_target_is_held_no_curve_is_drawn(
+    run: Ctl, make_rig: Callable[..., VirtualRig], tmp_path: Path
+) -> None:
+    own = SensorConfig("disk", zone="none", curve=((52.5, 35.0),))
+    fan = FanConfig(mode="target", target_celsius=55.0)
+    rig = make_rig(Config(fan=fan, sensors=(SensorConfig("cpu", zone="cpu-thermal"), own)))
+    rig.run(2)
+    assert run.at(rig, "curve") == 0
+    cpu, _, disk = run.out.partition("disk: ")
+    assert cpu.startswith("cpu: held at 55 C, whatever duty that takes; 100 % from 80 C on\n")
+    assert "the curve asks" not in cpu and "\u25cf now 45.0 C: the fan is to run at" in cpu
+    lines = [line for line in cpu.splitlines() if "\u2502" in line]
+    assert len(lines) >= 10 and len({line.index("\u2502") for line in lines}) == 1, "an upright line"
+    assert disk.startswith("52.5 C 35 %;"), "this one has a curve of its own"
+    assert run.at(rig, "curve", "--svg", str(tmp_path / "curve.svg")) == 0
+    picture = (tmp_path / "curve.svg").read_text()
+    assert "held, 55 C" in picture and picture.count("rising") == 1
 
 
 def test_every_curve_is_drawn_from_its_points_not_from_every_fifth_degree(
