@@ -334,9 +334,7 @@ def test_the_curve_is_drawn_with_its_points_or_listed(
     assert set(curve) == told
 
 
-def test_where_a_target_is_held_no_curve_is_drawn(
-    run: Ctl, make_rig: Callable[..., VirtualRig], tmp_path: Path
-) -> None:
+def test_a_target_is_drawn_instead_of_a_curve(run: Ctl, make_rig: Callable[..., VirtualRig], tmp_path: Path) -> None:
     own = SensorConfig("disk", zone="none", curve=((52.5, 35.0),))
     fan = FanConfig(mode="target", target_celsius=55.0)
     rig = make_rig(Config(fan=fan, sensors=(SensorConfig("cpu", zone="cpu-thermal"), own)))
