@@ -822,7 +822,7 @@ def test_reaching_critical_is_said_and_how_long_it_lasted(rig: VirtualRig) -> No
     rig.case.fixed_celsius = 67.0
     rig.run(1)
     was = "critical: cpu reached 85.0 C, critical from 80 C on"
-    assert rig.daemon.health.problems[0] == f"{was}; it is cooler now, but has not been cool for long enough"
+    assert rig.daemon.health.problems[0] == f"{was}, and has not been cool for long enough since"
     assert re.fullmatch(r"100 % kept until cpu stays below [\d.]+ C for 10 s", rig.daemon.status()["reason"])
     rig.case.fixed_celsius = 85.0
     rig.run(1)

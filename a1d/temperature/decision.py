@@ -20,7 +20,7 @@ class Critical(NamedTuple):
     def __str__(self) -> str:
         """As a problem is told."""
         was = f"{self.sensor} reached {self.temp_celsius:.1f} C, critical from {self.from_celsius:g} C on"
-        return f"{was}; it is cooler now, but has not been cool for long enough" if self.is_over else was
+        return f"{was}, and has not been cool for long enough since" if self.is_over else was
 
 
 class Decision(NamedTuple):
