@@ -8,6 +8,7 @@ import sys
 from a1d.config.guess import SIZE_MAX, read_bounded
 from a1d.config.oddities import oddities_of
 from a1d.config.reader import config_of
+from a1d.config.settings import Config
 from a1d.config.warnings import warnings_of
 from a1d.errors import ConfigError
 from a1d.moving.formats import describe
@@ -38,7 +39,9 @@ def check(path: str, *, strict: bool) -> int:
         print(f"{name}: warning: {warning}", file=sys.stderr)
     if warnings and strict:
         return 1
-    print(f"{name}: fine", flush=True)
+    shown = "man a1d.yaml" if path == STDIN else f"a1d --print-config --config {name}"
+    changes = f"; it changes nothing: every setting has its default ({shown})" if config == Config() else ""
+    print(f"{name}: fine{changes}", flush=True)
     return 0
 
 

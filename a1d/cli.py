@@ -130,6 +130,10 @@ def _serve(options: Options) -> int:
             daemon.publisher.listeners.append(lines.show)
             lines.on_gone = daemon.stop
         else:
+            if sys.stderr.isatty() and "NOTIFY_SOCKET" not in os.environ:
+                from a1d.by_hand import say_what_starts
+
+                say_what_starts(options.config, run_dir)
             daemon = Daemon(RealCase(), run_dir, read)
         # A service reloads on SIGHUP; a simulation ends with its terminal.
         _handle_signals(daemon, stack, hangup_ends=options.simulate and sys.stdout.isatty())
@@ -163,8 +167,11 @@ def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:
             os.makedirs(run_dir, mode=0o711)
         directory = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         stack.callback(os.close, directory)
-        if os.fstat(directory).st_uid != os.geteuid():
+        found = os.fstat(directory)
+        if found.st_uid != os.geteuid():
             raise A1dError(f"{run_dir} belongs to another user; name another directory with --run-dir")
+        if found.st_mode & 0o002:  # anybody could take away the socket, and put one of his own in its place
+            raise A1dError(f"{run_dir} can be written to by everybody: chmod o-w it, or name another with --run-dir")
         # A file that nobody else may open: whoever can open a file can lock it.
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         lock = os.open("lock", flags, 0o600, dir_fd=directory)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from a1d.config.settings import Config
-from a1d.service.status import curves_of as told_of
+from a1d.service.curves import curves_of as told_of
 from a1d.service.varlink import Peer
 from a1d.view.curve import points_now
 from a1d.view.curve_svg import curve_svg

@@ -10,16 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from a1d import __version__, cli
+from a1d import __version__, by_hand, cli
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
 from a1d.errors import A1dError
 from a1d.loop import Loop
 from a1d.paths import CONFIG_PATH, SOCKET_NAME
+from tests.view.screen import Screen, on_screen
 from tests.virtual import VirtualRig
 
 TIMEOUT_S = 20.0
@@ -215,11 +217,17 @@ def _foreign(path: Path) -> None:
     os.chown(path, 65534, -1)
 
 
+def _open_to_all(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o1777)
+
+
 WRONG_DIRS: dict[str, Callable[[Path], object]] = {
     "a file": Path.touch,
     "a link": lambda path: path.symlink_to(path.parent),
     "below a file": lambda path: path.parent.joinpath("file").touch(),
     "another user's": _foreign,
+    "open to all": _open_to_all,
 }
 
 
@@ -245,6 +253,48 @@ def test_without_a_run_directory_of_its_own_it_says_how_to_start(tmp_path: Path)
     done = a1d(env={"RUNTIME_DIRECTORY": str(path / "a1d")})
     assert done.returncode == 1
     assert "a1d --simulate" in done.stderr
+
+
+def _serve(tmp_path: Path, **environ: str) -> AbstractContextManager[Screen]:
+    """The real daemon on a terminal, on a bus that no machine has."""
+    config = tmp_path / "config.yaml"
+    config.write_text("case: {bus: 98}\nbutton: {backend: none}\n")
+    words = [str(word) for word in command("--config", str(config), "--run-dir", str(tmp_path / "run"))]
+    return on_screen(words, 400, 24, **environ)
+
+
+def test_on_a_terminal_it_says_that_it_drives_the_case(tmp_path: Path) -> None:
+    with _serve(tmp_path) as screen:
+        screen.wait_for("i2c-98")  # the daemon's own first words
+        first, second = screen.text.splitlines()[:2]
+        what = f"a1d: drives the real case, with {tmp_path}/config.yaml and {tmp_path}/run; Ctrl-C ends it"
+        assert first.startswith(what)
+        assert "a1d --simulate" in second
+        screen.type("\x03")
+        screen.ended()
+        assert b"Traceback" not in screen.raw
+
+
+def test_as_a_service_it_does_not(tmp_path: Path) -> None:
+    """Nor where systemd has given a service a terminal."""
+    with _serve(tmp_path, NOTIFY_SOCKET=str(tmp_path / "none")) as screen:
+        screen.wait_for("i2c-98")
+        assert "real case" not in screen.text
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_it_says_which_settings_it_takes_if_none_were_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, is_there: bool
+) -> None:
+    path = tmp_path / "config.yaml"
+    monkeypatch.setattr(by_hand, "CONFIG_PATH", str(path))
+    if is_there:
+        path.touch()
+    by_hand.say_what_starts(None, "/run/\x1b[2Ja1d")
+    said = capsys.readouterr().err
+    settings = str(path) if is_there else f"the built-in settings ({path} is not there)"
+    assert f"with {settings} and /run/\\x1b[2Ja1d;" in said
+    assert len(said.splitlines()) == 2
 
 
 def test_of_several_run_directories_the_first_is_ours(tmp_path: Path) -> None:

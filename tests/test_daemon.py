@@ -819,6 +819,14 @@ def test_reaching_critical_is_said_and_how_long_it_lasted(rig: VirtualRig) -> No
     rig.run(600)
     assert rig.daemon.health.problems == ["critical: cpu reached 85.0 C, critical from 80 C on", ANY]
     assert 600 < rig.daemon.health.ages_s(rig.clock.now_s)[0] < 603
+    rig.case.fixed_celsius = 67.0
+    rig.run(1)
+    was = "critical: cpu reached 85.0 C, critical from 80 C on"
+    assert rig.daemon.health.problems[0] == f"{was}, and has not been cool for long enough since"
+    assert re.fullmatch(r"100 % kept until cpu stays below [\d.]+ C for 10 s", rig.daemon.status()["reason"])
+    rig.case.fixed_celsius = 85.0
+    rig.run(1)
+    assert rig.daemon.health.problems[0] == was
     rig.case.fixed_celsius = 70.0
     rig.run(12)
     assert rig.daemon.health.state == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import shlex
@@ -44,6 +45,36 @@ def test_every_fact_is_where_the_document_says(where: str, name: str) -> None:
         pass
     else:
         assert hasattr(importlib.import_module(f"a1d.{where}"), name)
+
+
+ROW = re.compile(r"\b[MLBPT]\d{1,2}\b")
+
+
+def strings_of(source: str) -> list[str]:
+    """Each text in Python code that is no docstring."""
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings)
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def test_a_row_in_a_text_would_be_found() -> None:
+    assert [text for text in strings_of('"""M1"""\nx = f"{y} (M2)"') if ROW.search(text)] == [" (M2)"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "a1d").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_text_for_the_user_names_a_row_of_hardware_md(path: Path) -> None:
+    """A user cannot look them up: they belong in comments and docstrings."""
+    if path.name == "settings.py" and path.parent.name == "config":
+        return  # for whoever reads the code; print_config leaves them out, which the next test shows
+    assert [text for text in strings_of(path.read_text()) if ROW.search(text)] == []
+
+
+def test_neither_do_the_texts_that_are_made_from_the_settings() -> None:
+    made = [*(ROOT / "docs/pages/share").rglob("*"), ROOT / "systemd/config.yaml"]
+    texts = {str(path): path.read_text() for path in made if path.is_file()}
+    assert len(texts) > 8
+    assert {name: ROW.findall(text) for name, text in texts.items() if ROW.search(text)} == {}
 
 
 # -- README and links --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ PURE = [
     "a1d.duration",
     "a1d.mqtt.bridge",
     "a1d.mqtt.commands",
+    "a1d.mqtt.lease",
     "a1d.mqtt.retry",
     "a1d.mqtt.states",
     "a1d.mqtt.topics",

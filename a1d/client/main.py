@@ -160,24 +160,10 @@ def _metrics(options: argparse.Namespace) -> None:
     metrics.run(_path(options), http=options.http)
 
 
-def _sim_press(options: argparse.Namespace) -> None:
-    _call(options, "Press", "simulation", gesture="hold" if options.gesture == "hold" else "double_press")
+def _sim(options: argparse.Namespace) -> None:
+    from a1d.client import simulated
 
-
-def _sim_fault(options: argparse.Namespace) -> None:
-    _call(options, "SetFault", "simulation", fault=options.fault, on=options.state == "on")
-
-
-def _sim_load(options: argparse.Namespace) -> None:
-    _call(options, "SetLoad", "simulation", watts=options.watts)
-
-
-def _sim_power_on(options: argparse.Namespace) -> None:
-    _call(options, "PowerOn", "simulation")
-
-
-def _sim_show(options: argparse.Namespace) -> None:
-    print(_json(_call(options, "GetCase", "simulation"), indent=2))
+    print(simulated.play(options, partial(_call, options, interface="simulation")))
 
 
 # By the name that parser.py gives them.
@@ -195,11 +181,11 @@ _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "reload": _reload,
     "version": _version,
     "metrics": _metrics,
-    "sim_press": _sim_press,
-    "sim_fault": _sim_fault,
-    "sim_load": _sim_load,
-    "sim_power_on": _sim_power_on,
-    "sim_show": _sim_show,
+    "sim_press": _sim,
+    "sim_fault": _sim,
+    "sim_load": _sim,
+    "sim_power_on": _sim,
+    "sim_show": _sim,
 }
 
 
@@ -225,9 +211,9 @@ def _path(options: argparse.Namespace) -> str:
     return options.socket or find_socket()
 
 
-def _json(value: object, indent: int | None = None) -> str:
+def _json(value: object) -> str:
     """Printable ASCII. ValueError for an infinity: 1e999 is one, and is not JSON when it is written back."""
-    return json.dumps(value, allow_nan=False, indent=indent)
+    return json.dumps(value, allow_nan=False)
 
 
 if __name__ == "__main__":

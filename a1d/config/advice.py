@@ -71,7 +71,7 @@ def _entries(found: object, _expected: str) -> str | None:
 def _settings(found: object, expected: str) -> str | None:
     if isinstance(found, list):
         if any(isinstance(entry, dict) and {"zone", "hwmon"} & entry.keys() for entry in found):
-            return "these belong under 'sensors:', uncomment that too"
+            return "these belong below a line 'sensors:', which must not be a comment"
         return "write them without a '-' before each" if found else None
     text = found.strip() if isinstance(found, str) else ""
     if "'preset: " in expected and text.lower() in PRESETS:

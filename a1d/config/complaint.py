@@ -9,10 +9,14 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from a1d.config.advice import advice_for
 from a1d.config.kinds import printable
 from a1d.config.settings import ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, key_of
+
+if TYPE_CHECKING:
+    from a1d.config.yaml_tree import Tree
 
 _FOUND_MAX = 60
 
@@ -24,7 +28,7 @@ def complaint(where: str, expected: str, found: object, written: str | None) -> 
     return f"{where or 'the file'}: found {shown}, expected {expected}" + (f"; {advice}" if advice else "")
 
 
-def unknown_key(path: Sequence[object], where: str, known: Sequence[str], value: object) -> str:
+def unknown_key(path: Sequence[object], where: str, known: Sequence[str], value: object, tree: Tree) -> str:
     """One line about a key, with this value, that its section does not know."""
     key = str(path[-1])
     section = "" if len(path) == 1 else str(path[0])
@@ -32,12 +36,10 @@ def unknown_key(path: Sequence[object], where: str, known: Sequence[str], value:
     if homes == [""]:
         return f"{where}: belongs to the file itself, not under '{section}:'; begin its line in the first column"
     if homes:
-        shown = " or ".join(f"'{home}:'" for home in homes if home)
+        homes = [home for home in homes if home]
         if not section:
-            return (
-                f"{where}: belongs under {shown}, uncomment that too (take the # away, or write it above), and indent "
-                "this line below it"
-            )
+            return f"{where}: belongs under {_where_to(homes, tree)}"
+        shown = " or ".join(f"'{home}:'" for home in homes)
         return f"{where}: belongs under {shown}, not under '{section}:'"
     if re.fullmatch(r"\d+", key):
         return f"{where}: unknown key; if it is the rest of a number, write that with a point: 80.5"
@@ -46,6 +48,20 @@ def unknown_key(path: Sequence[object], where: str, known: Sequence[str], value:
         close = [name for name in known if name == key[:40].strip().lower().replace("-", "_")]
     hint = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(known)}"
     return f"{where}: unknown key, {hint}"
+
+
+def _where_to(homes: Sequence[str], tree: Tree) -> str:
+    """One of these sections, with what is to be done for the line to be below it."""
+    home = homes[0]
+    if len(homes) > 1:
+        shown = " or ".join(f"'{name}:'" for name in homes)
+        return f"{shown}: indent it below one of these lines, which must not be a comment"
+    if (home,) in tree.lines:
+        return f"'{home}:' on line {tree.lines[(home,)]}: move it there, and indent it as the lines below that one"
+    if home in tree.comments:
+        line = tree.comments[home]
+        return f"'{home}:', which is still a comment: take the # away on line {line}, and indent this line below it"
+    return f"'{home}:': write that line above this one, and indent this one below it"
 
 
 def show(value: object) -> str:

@@ -201,7 +201,7 @@ class _Reader:
     def _unknown(self, path: tuple[object, ...], known: list[str], value: object) -> None:
         from a1d.config.complaint import unknown_key
 
-        self.problems.append((self._tree.line(path), unknown_key(path, _dotted(path), known, value)))
+        self.problems.append((self._tree.line(path), unknown_key(path, _dotted(path), known, value, self._tree)))
 
     def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
         from a1d.config.complaint import complaint

@@ -17,6 +17,7 @@ from a1d.config.kinds import printable
 _DEPTH_MAX = 12
 _WHOLE = re.compile(r"[-+]?(0|[1-9]\d{0,19})", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(\d{1,20}\.\d{0,20}|\.\d{1,20}|\d{1,20}(?=[eE]))([eE][-+]?\d{1,3})?", re.ASCII)
+_COMMENTED = re.compile(r"\s{0,8}#\s{0,8}(\w{1,40}):\s*(?:#|$)")
 _LITERALS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 Path = tuple[object, ...]
@@ -47,7 +48,8 @@ class _TameLoader(yaml.SafeLoader):
 class Tree:
     """``value`` is what the text says, ``problems`` (line, text) what is wrong with it as YAML.
 
-    ``lines`` knows where each path begins, ``written`` each scalar as the user wrote it.
+    ``lines`` knows where each path begins, ``written`` each scalar as the user wrote it, ``comments`` the line of each
+    section, such as ``fan:``, that is still a comment.
     """
 
     def __init__(self, text: str) -> None:
@@ -55,6 +57,10 @@ class Tree:
         self.problems: list[tuple[int, str]] = []
         self.lines: dict[Path, int] = {}
         self.written: dict[Path, str] = {}
+        self.comments: dict[str, int] = {}
+        for number, each in enumerate(text.split("\n"), 1):
+            if match := _COMMENTED.match(each):
+                self.comments.setdefault(match[1], number)
         try:
             loader = _TameLoader(text)
         except yaml.reader.ReaderError as error:

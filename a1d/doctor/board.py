@@ -1,4 +1,7 @@
-"""The Pi itself: what of its settings touches the case. Nothing here fails; each line says how sure it is."""
+"""The Pi itself: what of its settings touches the case. Nothing here fails; each line says how sure it is.
+
+docs/hardware.md P5-P7 and T4.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +43,7 @@ def _config_txt(system: System) -> list[Result]:
     name, settings = boot
     uart0 = config_txt.last(settings, "uart0")
     state = f"line {uart0.line} of {name} says uart0={uart0.value or 'on'}" if uart0 else f"{name} does not set uart0"
-    text = (
-        f"{state}; the vendor sets dtparam=uart0=on, so that the case sees when the Pi is off (P5, by users' reports)"
-    )
+    text = f"{state}; the vendor sets dtparam=uart0=on, so that the case sees when the Pi is off (by users' reports)"
     results = [info("uart0", text)]
     fan = config_txt.last(settings, "cooling_fan")
     if config_txt.is_on(fan) and fan is not None:
@@ -56,16 +57,18 @@ def _eeprom(system: System) -> list[Result]:
     if ran.code != 0:
         ran = system.run("rpi-eeprom-config")
     if ran.code != 0:
-        return [info("EEPROM", f"not seen: {ran.why or 'its settings cannot be read; try it with sudo'} (P6, P7)")]
+        return [info("EEPROM", f"not seen: {ran.why or 'its settings cannot be read; try it with sudo'}")]
     found = dict(re.findall(r"^([A-Z_]+)=(\S*)\s*$", ran.out, re.MULTILINE))
     halt = found.get("POWER_OFF_ON_HALT", "not set")
     supply = found.get("PSU_MAX_CURRENT", "not set")
     return [
         info(
             "EEPROM",
-            f"POWER_OFF_ON_HALT is {halt}; the vendor sets 1, so that a halted Pi is off (P6, nobody measured)",
+            f"POWER_OFF_ON_HALT is {halt}; the vendor sets 1, so that a halted Pi is off (not measured)",
         ),
-        info("EEPROM", f"PSU_MAX_CURRENT is {supply}; the vendor sets 5000 for its power path (P7, nobody measured)"),
+        info(
+            "EEPROM", f"PSU_MAX_CURRENT is {supply}; the vendor sets 5000 for its power path (nobody has measured it)"
+        ),
     ]
 
 
@@ -75,12 +78,12 @@ def _throttling(system: System) -> Result:
     if ran.code == 0 and (found := re.search(r"throttled=0x([0-9a-fA-F]{1,8})\b", ran.out)):
         bits = int(found[1], 16)
         words = [text for bit, text in _THROTTLED.items() if bits >> bit & 1]
-        return info("throttling", f"0x{bits:x}: {', '.join(words) or 'never since the start'} (T4, documented)")
+        return info("throttling", f"0x{bits:x}: {', '.join(words) or 'never since the start'}")
     for name in system.glob("/sys/class/hwmon/hwmon*/name"):
         if (system.read(name) or "").strip() == "rpi_volt":
             alarm = (system.read(name.replace("/name", "/in0_lcrit_alarm")) or "").strip()
             low = {"0": "the voltage is high enough", "1": "the voltage is or was too low"}.get(
                 alarm, "it says nothing"
             )
-            return info("throttling", f"the kernel's rpi_volt: {low}; whether it throttles is not seen (T4)")
-    return info("throttling", f"not seen: {ran.why or 'vcgencmd gives no answer'}, and there is no hwmon rpi_volt (T4)")
+            return info("throttling", f"the kernel's rpi_volt: {low}; whether it throttles is not seen")
+    return info("throttling", f"not seen: {ran.why or 'vcgencmd gives no answer'}, and there is no hwmon rpi_volt")

@@ -1,4 +1,7 @@
-"""The I2C bus and the case on it. Nothing here opens the bus: files are looked at, and the daemon is asked (M14)."""
+"""The I2C bus and the case on it. Nothing here opens the bus: files are looked at, and the daemon is asked.
+
+docs/hardware.md M14.
+"""
 
 from __future__ import annotations
 
@@ -91,13 +94,13 @@ def _case(system: System, has_bus: bool) -> Result:
         return _unconfirmed(system, status["health"]["state"])
     firmware = status.get("firmware_id")
     which = "" if firmware is None else f"; firmware id 0x{int(firmware):02X}"
-    odd = "" if firmware in (None, FIRMWARE_KNOWN) else ", which a1d does not know (M3)"
+    odd = "" if firmware in (None, FIRMWARE_KNOWN) else ", which a1d does not know"
     return ok(_CASE, f"it has confirmed a duty of {confirmed} %{which}{odd}")
 
 
 def _unconfirmed(system: System, state: str) -> Result:
     if system.config.case.protocol == "legacy":
-        return info(_CASE, "an old case (setting case.protocol: legacy) cannot confirm anything (L1)")
+        return info(_CASE, "an old case (setting case.protocol: legacy) cannot confirm anything")
     if state == "ok":  # as in the second after each change
         return info(_CASE, "it has not confirmed the present duty yet; ask again in a few seconds", "a1d-ctl doctor")
     return fail(_CASE, "it has confirmed no duty to the daemon", "a1d-ctl status")
@@ -109,5 +112,5 @@ def _errors(system: System) -> list[Result]:
         return []
     uptime_s = status.get("uptime_s")
     since = "" if uptime_s is None else f" in the {format_duration(round(uptime_s))} that it runs"
-    fact = f"the daemon has seen {status['bus_errors']} errors of the bus{since}; now and then one is normal (M11)"
+    fact = f"the daemon has seen {status['bus_errors']} errors of the bus{since}; now and then one is normal"
     return [info("bus errors", fact)]

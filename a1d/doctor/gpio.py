@@ -57,7 +57,7 @@ def _line(system: System, chip: Chip) -> Result:
     if chip.holder:
         kernel = "w1" in chip.holder or "onewire" in chip.holder
         mend = "sudo grep -n w1-gpio /boot/firmware/config.txt" if kernel else f"sudo fuser -v {chip.path}"
-        return fail(_LINE, f"{name} is held by {chip.holder}: the button does nothing (B7)", mend)
+        return fail(_LINE, f"{name} is held by {chip.holder}: the button does nothing", mend)
     if status is None or status["simulated"]:
         return ok(_LINE, f"{name} is free")
     if is_watched:
@@ -77,7 +77,7 @@ def _overlays(system: System) -> list[Result]:
     return [
         fail(
             _OVERLAY,
-            f"line {overlay.line} of {name}, dtoverlay={overlay.name}, takes GPIO{line}, which is the button's (B7): "
+            f"line {overlay.line} of {name}, dtoverlay={overlay.name}, takes GPIO{line}, which is the button's: "
             "give it another line, or remove it",
             config_txt.comment_out(name, overlay.line),
         )

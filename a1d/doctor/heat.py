@@ -27,7 +27,7 @@ def checks(system: System) -> list[Result]:
         count = list(kinds.values()).count(kind)
         if count and kind not in watched:
             several = f"{count} drives are" if count > 1 else "a drive is"
-            text = f"{several} there (hwmon {kind}, T3), and the configuration does not name them: the fan ignores them"
+            text = f"{several} there (hwmon {kind}), and the configuration does not name them: the fan ignores them"
             results.append(info("drives", text, "a1d --print-config   # under sensors: it shows what to add"))
     return results
 

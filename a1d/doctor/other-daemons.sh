@@ -60,11 +60,18 @@ unit_of() {
         -e 's|^[^/]*:/\([A-Za-z0-9:_.-]*[.]slice/\)*\([A-Za-z0-9:_.@-]*[.]service\)\(/.*\)*$|\2|p' \
         "/proc/$1/cgroup" 2>/dev/null | head -n 1
 }
-command_of() { LC_ALL=C tr -sc '[:print:]' ' ' 2>/dev/null <"/proc/$1/cmdline" | cut -c 1-70; }
+# Reading a command line waits for the process if the kernel has it by the memory, as with a file on a dead server.
+bounded() {
+    seconds=$1
+    shift
+    timeout --foreground -s KILL "$seconds" "$@" 2>/dev/null
+}
+arguments_of() { bounded 1 cat "/proc/$1/cmdline" || true; }
+command_of() { arguments_of "$1" | LC_ALL=C tr -sc '[:print:]' ' ' | cut -c 1-70; }
 
 # Its program, or the script that its program reads, is one of those that are known.
 runs_a_known_one() {
-    tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | head -n 3 | {
+    arguments_of "$1" | tr '\0' '\n' | head -n 3 | {
         read -r program || exit 1
         case ${program##*/} in
             python* | sh | bash | dash) while read -r program; do case $program in -*) ;; *) break ;; esac; done ;;
@@ -75,8 +82,29 @@ runs_a_known_one() {
 
 is_ours() { [ "$(unit_of "$1")" = a1d.service ] || case $(command_of "$1") in "$PREFIX"/*) ;; *) false ;; esac; }
 
+# All at once; where one of them hangs, one after the other, and at most so many that hang.
+find_command_lines() {
+    found=
+    code=0
+    found=$(bounded 3 grep -lE "$KNOWN" /proc/[0-9]*/cmdline) || code=$?
+    if [ "$code" -le 123 ]; then
+        printf '%s\n' "$found"
+        return
+    fi
+    hung=0
+    for file in /proc/[0-9]*/cmdline; do
+        code=0
+        bounded 1 grep -lE "$KNOWN" "$file" || code=$?
+        if [ "$code" -gt 123 ]; then
+            say "NOTE: $file cannot be read, its process hangs" >&2
+            hung=$((hung + 1))
+        fi
+        [ "$hung" -lt 5 ] || break
+    done
+}
+
 find_processes() {
-    grep -lE "$KNOWN" /proc/[0-9]*/cmdline 2>/dev/null | sed 's|^/proc/||; s|/.*||' | while read -r pid; do
+    find_command_lines | sed 's|^/proc/||; s|/.*||' | while read -r pid; do
         if runs_a_known_one "$pid"; then echo "$pid"; fi
     done
 }

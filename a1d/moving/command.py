@@ -11,7 +11,7 @@ from a1d.config.reader import parse_config
 from a1d.config.settings import Points
 from a1d.errors import ConfigError
 from a1d.moving.formats import ARGONEON, ARGONONED, format_of, text_of
-from a1d.moving.moved import Moved, Step
+from a1d.moving.moved import DEFAULTS, FILE, PARTLY, Moved, Step
 from a1d.moving.read_argononed import read_argononed
 from a1d.moving.read_steps import DEFAULT_STEPS, read_argoneon, read_vendor
 from a1d.moving.steps import safe_steps
@@ -22,6 +22,11 @@ _KNOWN = (
     "lines such as 55=30 (Argon's own daemon, argonone-rs), keys such as fans = 10, 55, 100 (argononed), or a section "
     "[CPUFan] (JeffCurless's argoneon)"
 )
+_POINTS = {
+    FILE: "The points are from {name}.",
+    PARTLY: "Some of the points are defaults of {origin}; the notes above say which.",
+    DEFAULTS: "The points are the defaults of {origin}: {name} has none that counts.",
+}
 
 
 def import_settings(paths: Sequence[str]) -> str:
@@ -61,15 +66,20 @@ def _read(path: str, name: str) -> Moved:
 
 
 def _configuration(names: Sequence[str], moved: Sequence[Moved]) -> str:
-    main = next((one for one in moved if one.cpu is not None), moved[0])
+    name, main = next(
+        ((name, one) for name, one in zip(names, moved, strict=True) if one.cpu is not None), (names[0], moved[0])
+    )
     notes = [f"{name}: {note}" for name, one in zip(names, moved, strict=True) for note in one.notes]
-    cpu = _curve("the CPU's curve", main.cpu or [], notes)
+    cpu = None if main.cpu is None else _curve("the CPU's curve", main.cpu, notes)
+    points = _POINTS[main.cpu_from].format(name=name, origin=main.origin)
     if cpu is None:
-        notes.append("the CPU's curve: it is the one that Argon's own daemon has when nothing is set")
+        points = "The points are those that Argon's own daemon has when nothing is set."
         cpu = tuple(DEFAULT_STEPS)
-    lines = _fan(main, cpu)
-    for drives in [one.drives for one in moved if one.drives is not None]:
-        lines += _sensors(_curve("the drives' curve", drives, notes))
+    lines = _fan(main, cpu, points)
+    for name, one in zip(names, moved, strict=True):
+        if one.drives is not None:
+            points = _POINTS[one.drives_from].format(name=name, origin=one.origin)
+            lines += _sensors(_curve("the drives' curve", one.drives, notes), points)
     lines += [line for one in moved if one.bus is not None for line in ("case:", f"  bus: {one.bus}")]
     if not all(one.has_button for one in moved):
         lines += ["button:", "  backend: none  # flag 0x01 there: no button"]
@@ -99,11 +109,12 @@ def _head(names: Sequence[str], moved: Sequence[Moved], notes: list[str]) -> lis
     return [*lines, ""]
 
 
-def _fan(moved: Moved, curve: Points) -> list[str]:
+def _fan(moved: Moved, curve: Points, points: str) -> list[str]:
     return [
         "fan:",
         "  # Steps, as there: a point's duty holds until the next.",
         "  interpolation: step",
+        f"  # {points}",
         f"  curve: {_flow(curve)}",
         f"  # {moved.why}",
         f"  hysteresis_celsius: {moved.hysteresis_celsius:g}",
@@ -112,7 +123,7 @@ def _fan(moved: Moved, curve: Points) -> list[str]:
     ]
 
 
-def _sensors(curve: Points | None) -> list[str]:
+def _sensors(curve: Points | None, points: str) -> list[str]:
     lines = ["sensors:", "  - name: cpu", "    zone: cpu-thermal"]
     if curve is None:
         return lines
@@ -125,6 +136,7 @@ def _sensors(curve: Points | None) -> list[str]:
         "    hwmon: drivetemp",
         "    optional: true",
         "    interval: 30s",
+        f"    # {points}",
         f"    curve: {_flow(curve)}",
     ]
 

@@ -7,7 +7,7 @@ import re
 from a1d.config.kinds import printable
 from a1d.config.limits import BUS_MAX
 from a1d.moving.formats import ARGONONED_KEYS
-from a1d.moving.moved import Moved
+from a1d.moving.moved import FILE, PARTLY, Moved
 
 _FANS, _TEMPS, _HYSTERESIS = [10, 55, 100], [55, 60, 65], 3
 _HYSTERESIS_MAX, _FAN_MAX, _TEMP_MAX = 10, 100, 80
@@ -43,6 +43,7 @@ def read_argononed(text: str) -> Moved:
     duties = _accepted(fans, _FANS, _FAN_MAX, "fan", moved.notes)
     celsius = _accepted(temps, _TEMPS, _TEMP_MAX, "temp", moved.notes)
     # It climbs one step after the other, so a step counts from the hottest of the temperatures up to it.
+    moved.cpu_from = FILE if (duties, celsius) == (fans, temps) else PARTLY
     moved.cpu = [(float(max(celsius[: at + 1])), float(duty)) for at, duty in enumerate(duties)]
     moved.has_button = not flags & _NO_BUTTON
     if flags & _FOREGROUND:
@@ -58,10 +59,10 @@ def _accepted(values: list[int], defaults: list[int], highest: int, name: str, n
     source, used = list(values), list(defaults)
     for at, value in enumerate(values):
         if at and not source[at] > source[at - 1]:
-            notes.append(f"{name}{at} is not above {name}{at - 1}, so it is {used[at]}, as there")
+            notes.append(f"{name}{at} is not above {name}{at - 1}, so it is {used[at]}, argononed's default")
             continue
         if value > highest:
-            notes.append(f"{name}{at} is more than {highest}, so it is {used[at]}, as there")
+            notes.append(f"{name}{at} is more than {highest}, so it is {used[at]}, argononed's default")
         else:
             used[at] = value
         source[at] = used[at]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from a1d.config.kinds import printable
-from a1d.moving.moved import Moved, Step
+from a1d.moving.moved import DEFAULTS, FILE, Moved, Step
 
 # The vendor's daemon turns 1 to 24 % into this.
 _FLOOR_PERCENT = 25
@@ -30,9 +30,9 @@ def read_vendor(text: str, *, is_for_drives: bool) -> Moved:
         )
         steps = [(temp, max(duty, _FLOOR_PERCENT) if duty else duty) for temp, duty in steps]
     if is_for_drives:
-        moved.drives = steps or _DRIVE_STEPS
+        moved.drives, moved.drives_from = _or(steps, _DRIVE_STEPS)
     else:
-        moved.cpu = steps or DEFAULT_STEPS
+        moved.cpu, moved.cpu_from = _or(steps, DEFAULT_STEPS)
     return moved
 
 
@@ -47,13 +47,18 @@ def read_argoneon(text: str) -> Moved:
             sections.setdefault(name, [])
         elif not line.lstrip().startswith(";"):
             sections.setdefault(name, []).append((number, line))
-    moved.cpu = _steps(sections.get("CPUFan", []), moved.notes) or DEFAULT_STEPS
+    moved.cpu, moved.cpu_from = _or(_steps(sections.get("CPUFan", []), moved.notes), DEFAULT_STEPS)
     if "HDDFan" in sections:
-        moved.drives = _steps(sections["HDDFan"], moved.notes) or _EON_DRIVE_STEPS
+        moved.drives, moved.drives_from = _or(_steps(sections["HDDFan"], moved.notes), _EON_DRIVE_STEPS)
     if "OLED" in sections:
         moved.notes.append("the screen ([OLED]) is not a1d's: it drives the fan and the button")
     moved.debugs = any(re.fullmatch(r"\s*debug\s*[=:]\s*Y\s*", line, re.I) for _, line in sections.get("General", []))
     return moved
+
+
+def _or(steps: list[Step], defaults: list[Step]) -> tuple[list[Step], int]:
+    """The steps, or if there is none the daemon's defaults; and which."""
+    return (steps, FILE) if steps else (defaults, DEFAULTS)
 
 
 def _steps(lines: Iterable[tuple[int, str]], notes: list[str]) -> list[Step]:

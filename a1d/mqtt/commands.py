@@ -28,8 +28,10 @@ class Call(NamedTuple):
 class Commands:
     """``receive`` whatever comes, ``take`` what is to be done."""
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, lease_s: float) -> None:
+        """``lease_s``: how long a percentage lasts, if nobody puts its end off."""
         self._topics = topics
+        self._lease_s = lease_s
         self._pending: dict[str, str] = {}
         self._free_s = float("-inf")
 
@@ -68,7 +70,7 @@ class Commands:
         for topic, text in pending.items():
             new = self._calls(topic, text, status, off=off)
             if new:
-                off = new[-1] == _set_fan(0)
+                off = new[-1] == set_fan(0, self._lease_s)
             calls += new
         return calls
 
@@ -84,12 +86,12 @@ class Commands:
     def _calls(self, topic: str, text: str, status: Status, *, off: bool) -> list[Call]:
         resume = Call("ResumeAutomatic")
         if topic == self._topics.set_percentage:
-            return [_set_fan(int(text))]
+            return [set_fan(int(text), self._lease_s)]
         if topic == self._topics.resume:
             return [resume]
         if topic == self._topics.set_fan:
             # Home Assistant says ON before each percentage, too: that alone must not end what is set by hand.
-            return [_set_fan(0)] if text == "OFF" else [resume] if off else []
+            return [set_fan(0, self._lease_s)] if text == "OFF" else [resume] if off else []
         if text == AUTO:
             return [Call("ResumeProfiles"), resume]
         if text in profiles_of(status):
@@ -97,5 +99,6 @@ class Commands:
         return []
 
 
-def _set_fan(percent: int) -> Call:
-    return Call("SetFan", {"duty_percent": percent, "for_s": None, "until_celsius": None})
+def set_fan(percent: int, lease_s: float) -> Call:
+    """Hold 0 to 100 % for that time."""
+    return Call("SetFan", {"duty_percent": percent, "for_s": lease_s, "until_celsius": None})

@@ -12,36 +12,43 @@ from a1d.errors import A1dError, NoDaemonError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge, Message
 from a1d.mqtt.broker import Broker, BrokerError
-from a1d.mqtt.commands import Commands
+from a1d.mqtt.commands import Call, Commands
+from a1d.mqtt.lease import Lease
 from a1d.mqtt.monitor import Monitor
 from a1d.mqtt.retry import Retry
-from a1d.mqtt.states import SHAPE
+from a1d.mqtt.states import SHAPE, Status
 
 _TURN_MAX_S = 1.0  # paho wants to be looked after
 _CALL_MAX_S = 2.0
 _GOODBYE_MAX_S = 2.0
 _IGNORED_SAID_S = 60.0
+_ANNOUNCE_S = 5.0  # all of it is published no more often, however often Home Assistant says that it has started
 
 
 class Loop:
     """``run`` until ``stopping()``; ``wakeup`` is a descriptor that ends a wait when it can be read."""
 
-    def __init__(self, socket_path: str, bridge: Bridge, commands: Commands, log: Log) -> None:
+    def __init__(self, socket_path: str, bridge: Bridge, commands: Commands, lease: Lease, log: Log) -> None:
         self._path = socket_path
         self._bridge = bridge
         self._commands = commands
+        self._lease = lease
         self._log = log
         self._monitor: Monitor | None = None
         self._daemon_retry = Retry(1.0, 10.0)
         self._broker_retry = Retry(1.0, 60.0)
         self._online = False  # whether the broker has taken us
+        self._home_assistant_gone = False  # whether it has said so; it need not be there at all
         self._announced = True  # whether Home Assistant, started anew, has been told all
+        self._announce_s = float("-inf")  # not before
         self._ignored_said_s = float("-inf")
 
     def on_message(self, topic: str, payload: bytes, retained: bool, broker_topics: tuple[str, ...]) -> None:
         """What the broker hands over."""
         if topic in broker_topics:
             self._announced &= payload != b"online"
+            if payload in (b"online", b"offline"):
+                self._home_assistant_gone = payload == b"offline"
             return
         complaint = self._commands.receive(topic, payload, retained=retained)
         if complaint is not None:
@@ -70,7 +77,7 @@ class Loop:
     def _look_after_daemon(self, now_s: float) -> None:
         try:
             if self._monitor is not None:
-                self._monitor.check_time(now_s)
+                self._monitor.check(now_s)
             elif now_s >= self._daemon_retry.due_s:
                 self._monitor = Monitor(self._path, now_s)
         except NoDaemonError as error:
@@ -81,8 +88,9 @@ class Loop:
             self._monitor.close()
         self._monitor = None
         self._bridge.daemon_gone()
-        if self._daemon_retry.failed(time.monotonic(), str(error)):
-            self._log.warning(str(error))
+        complaint = str(error).splitlines()[0]  # what follows says how to start one by hand
+        if self._daemon_retry.failed(time.monotonic(), complaint):
+            self._log.warning(complaint)
 
     def _hear_daemon(self) -> None:
         assert self._monitor is not None
@@ -103,16 +111,41 @@ class Loop:
             return
         calls = self._commands.take(self._bridge.status, now_s)
         if not calls:
+            if now_s >= self._renew_s():
+                self._renew(now_s)
             return
         try:
             for each in calls:
-                call(self._path, f"org.a1d.control.{each.method}", each.parameters, wait_max_s=_CALL_MAX_S)
+                self._call(each)
                 self._log.info(f"{each.method} {each.parameters or ''}".rstrip())
-            reply = call(self._path, "org.a1d.control.GetStatus", wait_max_s=_CALL_MAX_S)
-            self._bridge.take(words.check(reply.get("status"), SHAPE, "status"))
+            status = self._ask_status()
+            self._lease.begin(calls, status, time.monotonic())
+            self._bridge.take(status)
         except (A1dError, ValueError) as error:  # refused, or too slow: the state that is published says what is
             self._log.warning(f"{calls[0].method}: {error}")
         self._bridge.publish_fan()
+
+    def _renew_s(self) -> float:
+        """When to put off the end of what was set over MQTT: never while nobody is there to set something else."""
+        return self._lease.due_s if self._online and not self._home_assistant_gone else float("inf")
+
+    def _renew(self, now_s: float) -> None:
+        self._lease.postpone(now_s)
+        try:
+            renewal = self._lease.renewal(self._ask_status(), now_s)
+            if renewal is not None:
+                self._call(renewal)
+                self._lease.renewed(time.monotonic())
+        except (A1dError, ValueError) as error:
+            self._log.warning(f"what was set over MQTT is not renewed: {error}")
+
+    def _call(self, wanted: Call) -> None:
+        call(self._path, f"org.a1d.control.{wanted.method}", wanted.parameters, wait_max_s=_CALL_MAX_S)
+
+    def _ask_status(self) -> Status:
+        reply = call(self._path, "org.a1d.control.GetStatus", wait_max_s=_CALL_MAX_S)
+        status: Status = words.check(reply.get("status"), SHAPE, "status")
+        return status
 
     # -- the broker ----------------------------------------------------------------------------------
 
@@ -124,9 +157,10 @@ class Loop:
         broker.tend()
         if not broker.is_connected:
             return
-        if not self._online or not self._announced:
+        if not self._online or (not self._announced and now_s >= self._announce_s):
             self._bridge.publish_all()
             self._announced = True
+            self._announce_s = now_s + _ANNOUNCE_S
         if not self._online:
             self._online = True
             if self._broker_retry.succeeded():
@@ -162,7 +196,7 @@ class Loop:
     def _wait(self, broker: Broker, wakeup: int) -> None:
         now_s = time.monotonic()
         connection = broker.socket()
-        wakes_s = [now_s + _TURN_MAX_S, self._commands.wake_s()]
+        wakes_s = [now_s + _TURN_MAX_S, self._commands.wake_s(), self._renew_s()]
         if self._monitor is None:
             wakes_s.append(self._daemon_retry.due_s)
         if connection is None:

@@ -11,13 +11,14 @@ import sys
 
 from a1d import __version__
 from a1d.client import words
-from a1d.client.varlink import call, find_socket
+from a1d.client.varlink import SOCKET_VARIABLE, call, find_socket
 from a1d.config.guess import read_bounded
 from a1d.errors import A1dError, ConfigError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge
 from a1d.mqtt.broker import Broker
 from a1d.mqtt.commands import Commands
+from a1d.mqtt.lease import Lease
 from a1d.mqtt.loop import Loop, forget
 from a1d.mqtt.settings import CONFIG_PATH, MqttConfig, read_settings
 from a1d.mqtt.states import SHAPE
@@ -35,8 +36,11 @@ def main() -> int:
     try:
         if options.check is not None:
             path = options.check or options.config or CONFIG_PATH
-            read_settings(path)
-            print(f"{path.encode('utf-8', 'backslashreplace').decode()}: fine", flush=True)
+            name = path.encode("utf-8", "backslashreplace").decode()
+            is_default = read_settings(path) == MqttConfig()
+            shown = f"a1d-mqtt --print-config --config {name}"
+            changes = f"; it changes nothing: every setting has its default ({shown})" if is_default else ""
+            print(f"{name}: fine{changes}", flush=True)
             return 0
         settings = read_settings(options.config)
         if options.print_config:
@@ -63,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="a1d-mqtt", allow_abbrev=False, description="Put a1d on an MQTT broker, for Home Assistant."
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
-    parser.add_argument("--socket", metavar="PATH", default=os.environ.get("A1D_SOCKET"), help="the daemon's socket")
+    where = f"the daemon's socket; without it ${SOCKET_VARIABLE}, else the service's, else the simulated case's"
+    parser.add_argument("--socket", metavar="PATH", default=os.environ.get(SOCKET_VARIABLE), help=where)
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--check",
@@ -109,7 +114,8 @@ def _make(settings: MqttConfig) -> tuple[Topics, Bridge, str]:
 
 def _serve(settings: MqttConfig, path: str, log: Log) -> None:
     topics, bridge, device_id = _make(settings)
-    loop = Loop(path, bridge, Commands(topics), log)
+    lease_s = settings.hand_back_s
+    loop = Loop(path, bridge, Commands(topics, lease_s), Lease(lease_s), log)
 
     def on_message(topic: str, payload: bytes, retained: bool) -> None:
         loop.on_message(topic, payload, retained, topics.home_assistant)

@@ -68,6 +68,11 @@ class MqttConfig:
     interval_s: float = kinds.duration(1, 3600).option(
         10.0, "Time between two reports of a temperature that has changed. Everything else is sent at once."
     )
+    hand_back_s: float = kinds.duration(30, 86400).option(
+        600.0,
+        "A percentage that was set over MQTT ends, and the curve decides again, once the broker, Home Assistant or\n"
+        "a1d-mqtt has been gone for this long.",
+    )
 
     @property
     def port_number(self) -> int:

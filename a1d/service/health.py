@@ -84,11 +84,7 @@ class Health:
         for sensor in sensors:
             text = (sensor.error or "no reading") if sensor.name in untrusted else None
             self.report(f"sensor {sensor.name}", text, failsafe=True)
-        text = None
-        if critical:
-            name, reached_celsius, from_celsius = critical
-            text = f"{name} reached {reached_celsius:.1f} C, critical from {from_celsius:g} C on"
-        self.report("critical", text)
+        self.report("critical", str(critical) if critical else None)
         self.report("button", str(button.error.strerror or button.error) if button.error else None)
         self.report("power", parts.actions.error)
 

@@ -9,7 +9,6 @@ from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
 from a1d.errors import A1dError, RequestError
 from a1d.service.access import may_steer, require_steering
 from a1d.service.server import UNREAD_MAX
-from a1d.service.status import curves_of
 from a1d.service.varlink import (
     Interface,
     Method,
@@ -70,6 +69,11 @@ def methods(
         set_profile(name, for_s)
         return {}
 
+    def curves() -> Parameters:
+        from a1d.service.curves import curves_of  # asked for rarely
+
+        return {"curves": curves_of(profiles.config)}
+
     def get_config(parameters: Parameters, peer: Peer) -> Parameters:
         parse_parameters(parameters)
         from a1d.config.printer import print_config  # asked for rarely
@@ -93,7 +97,7 @@ def methods(
         {
             "GetStatus": without_parameters(lambda: {"status": status()}),
             "Monitor": without_parameters(lambda: Stream(status=status())),
-            "GetCurves": without_parameters(lambda: {"curves": curves_of(profiles.config)}),
+            "GetCurves": without_parameters(curves),
             "GetConfig": get_config,
             "SetFan": set_fan,
             "ResumeAutomatic": without_parameters(resume, steers=True),

@@ -183,10 +183,10 @@ class Controller:
             if now_s - self._calm_since_s >= self._fan.hold_s:
                 self._emergency, self._calm_since_s = False, None
         if critical:
-            from_celsius = self._curves[critical.sensor].critical_celsius
-            self._critical = Critical(critical.sensor, critical.temp_celsius, from_celsius)
-        elif not self._emergency:
-            self._critical = None
+            name = critical.sensor
+            self._critical = Critical(name, critical.temp_celsius, self._curves[name].critical_celsius)
+        elif self._critical:
+            self._critical = self._critical._replace(is_over=True) if self._emergency else None
         return critical
 
     def _automatic(self, now_s: float, basis: reason.Basis, rising: Sequence[float]) -> Why:

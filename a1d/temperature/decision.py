@@ -15,6 +15,12 @@ class Critical(NamedTuple):
     sensor: str
     temp_celsius: float
     from_celsius: float  # where critical begins
+    is_over: bool = False
+
+    def __str__(self) -> str:
+        """As a problem is told."""
+        was = f"{self.sensor} reached {self.temp_celsius:.1f} C, critical from {self.from_celsius:g} C on"
+        return f"{was}, and has not been cool for long enough since" if self.is_over else was
 
 
 class Decision(NamedTuple):

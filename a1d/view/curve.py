@@ -57,12 +57,14 @@ def points_now(curves: list[Curve], status: dict[str, Any]) -> list[tuple[float,
 
 def describe(curve: Curve, now: tuple[float, float] | None, columns: int, unicode: bool) -> list[Line]:
     """One curve as lines of at most ``columns``."""
+    target = curve.target_celsius
     points = ", ".join(f"{temp:g} C {duty:g} %" for temp, duty in curve.points)
+    points = points if target is None else f"held at {target:g} C, whatever duty that takes"
     head = f"{words.printable(curve.sensor[:40])}: {points}; 100 % from {curve.critical_celsius:g} C on"
     here = "the fan's duty is not known"
     if now is not None:
-        asked = f"the curve asks for {curve.duty_percent(now[0]):.0f} %"
-        here = f"now {words.celsius(now[0])}: {asked}, the fan is to run at {now[1]:g} %"
+        asked = "" if target is not None else f"the curve asks for {curve.duty_percent(now[0]):.0f} %, "
+        here = f"now {words.celsius(now[0])}: {asked}the fan is to run at {now[1]:g} %"
     mark = "\u25cf" if unicode else "O"
     lines: list[Line] = [[("title", cut(head if unicode else _ascii(head), columns, unicode=unicode))]]
     lines += curve_chart(curve, now, columns, _ROWS, unicode)

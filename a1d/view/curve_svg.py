@@ -29,9 +29,13 @@ class _Plot:
         curve = self._curve
         name = escaped(words.printable(curve.sensor[:40]))
         falls = curve.hysteresis_celsius or 0.0
-        rising = self._path(curve.outline())
         out = [f'<text x="{number(_LEFT)}" y="20" fill="{_INK}" font-weight="bold">fan % at C, {name}</text>']
         out += self._axes()
+        if curve.target_celsius is not None:
+            x = self._x(max(self._low, min(self._high, curve.target_celsius)))
+            line = f'<path d="M{x} {number(_TOP)}V{self._y(0)}" stroke="{_LINE}" stroke-width="2.5"/>'
+            return [*out, line, *self._legend([(_LINE, f"\u2503 held, {curve.target_celsius:g} C")], now)]
+        rising = self._path(curve.outline())
         if falls > 0:
             falling = self._path([(temp - falls, duty) for temp, duty in curve.outline()])
             out.append(f'<polyline points="{falling}" fill="none" stroke="{_LINE}" stroke-dasharray="4 4"/>')
@@ -40,8 +44,10 @@ class _Plot:
             if self._low <= temp <= self._high:
                 title = f"<title>{temp:g} C: {duty:g} %</title>"
                 out.append(f'<circle cx="{self._x(temp)}" cy="{self._y(duty)}" r="4" fill="{_LINE}">{title}</circle>')
-        out += self._legend(falls, now)
-        return out
+        parts = [(_LINE, "\u2501 rising")]
+        if falls > 0:
+            parts.append((_LINE, f"\u2505 falling, {falls:g} C lower"))
+        return [*out, *self._legend(parts, now)]
 
     def _axes(self) -> list[str]:
         out = []
@@ -61,11 +67,8 @@ class _Plot:
             out.append(f'<path d="M{x} {number(_TOP)}V{self._y(0)}" stroke="{_RED}" stroke-dasharray="2 3"/>')
         return out
 
-    def _legend(self, falls: float, now: tuple[float, float] | None) -> list[str]:
-        parts = [(_LINE, "\u2501 rising")]
-        if falls > 0:
-            parts.append((_LINE, f"\u2505 falling, {falls:g} C lower"))
-        parts.append((_RED, f"\u2506 critical, {self._curve.critical_celsius:g} C"))
+    def _legend(self, parts: list[tuple[str, str]], now: tuple[float, float] | None) -> list[str]:
+        parts = [*parts, (_RED, f"\u2506 critical, {self._curve.critical_celsius:g} C")]
         out = []
         if now is not None:
             temp, duty = max(self._low, min(self._high, now[0])), now[1]

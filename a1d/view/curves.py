@@ -17,12 +17,14 @@ CURVES_MAX, _POINTS_MAX = 32, 64
 class Curve:
     """One of GetCurves. ``points`` are as configured, (temp_celsius, duty_percent); ``duty_percent`` is in force.
 
-    The two differ where a profile caps the curve, or below the lowest duty that turns the fan.
+    The two differ where a profile caps the curve, or below the lowest duty that turns the fan. If ``target_celsius`` is
+    held instead, both decide nothing.
     """
 
     def __init__(self, reply: dict[str, Any]) -> None:
         self.sensor: str = reply["sensor"]
         self.critical_celsius: float = reply["critical_celsius"]
+        self.target_celsius: float | None = reply["target_celsius"]
         self.hysteresis_celsius: float | None = reply["hysteresis_celsius"]
         found = [(point["temp_celsius"], point["duty_percent"]) for point in (reply["points"] or ())[:_POINTS_MAX]]
         self.points: list[tuple[float, float]] = sorted(found)
@@ -59,6 +61,7 @@ class Curve:
     def range_celsius(self) -> tuple[float, float]:
         """What is worth drawing: from below the first point to above critical, in fives."""
         first = min((temp for temp, _ in self.points), default=self.critical_celsius - 40)
+        first = first if self.target_celsius is None else self.target_celsius - 8
         low = max(FIRST_CELSIUS, (first - 8) // 5 * 5)
         high = min(LAST_CELSIUS, (self.critical_celsius + 9) // 5 * 5)
         return min(low, LAST_CELSIUS - 20), max(high, min(low, LAST_CELSIUS - 20) + 20)

@@ -50,7 +50,7 @@ def duty(model: Model, columns: int, rows: int, now_s: float, unicode: bool) -> 
 
 
 def curve(model: Model, columns: int, rows: int, _now_s: float, unicode: bool) -> list[Line]:
-    """The curve of the hottest sensor with the present operating point on it."""
+    """The curve of the hottest sensor, or the target that is held, with the present operating point on it."""
     hottest = model.hottest()
     chosen = model.curve_for(hottest["name"] if hottest else None)
     if chosen is None:
@@ -59,16 +59,27 @@ def curve(model: Model, columns: int, rows: int, _now_s: float, unicode: bool) -
     point = None
     if hottest and hottest["name"] == chosen.sensor and model.status and model.status["duty_percent"] is not None:
         point = (hottest["temp_celsius"], model.status["duty_percent"])
-    return [heading(f"curve of {name}", columns, unicode), *curve_chart(chosen, point, columns, rows - 1, unicode)]
+    target = chosen.target_celsius
+    title = f"curve of {name}" if target is None else f"{name} is held at {target:g} C"
+    return [heading(title, columns, unicode), *curve_chart(chosen, point, columns, rows - 1, unicode)]
 
 
 def curve_chart(curve: Curve, point: tuple[float, float] | None, columns: int, rows: int, unicode: bool) -> list[Line]:
-    """The curve in ``rows`` lines, the last of them its degrees; ``point`` is (temp_celsius, duty_percent)."""
+    """The curve in ``rows`` lines, the last of them its degrees; ``point`` is (temp_celsius, duty_percent).
+
+    Where a target is held, an upright line at the target, and 100 % from critical on.
+    """
     across, up = max(1, columns - chart.LABEL_WIDTH), rows - 1
     low, high = curve.range_celsius()
     step = (high - low) / across
     values = [curve.duty_percent(low + (column + 0.5) * step) for column in range(across)]
+    target = curve.target_celsius
+    if target is not None:
+        values = [100.0 if low + (column + 0.5) * step >= curve.critical_celsius else 0.0 for column in range(across)]
     drawn = chart.area([value or None for value in values], max(0, up), 0, 100, unicode=unicode)
+    if target is not None and 0 <= (at := int((target - low) / step)) < across:
+        upright = "\u2502" if unicode else "|"
+        drawn = [f"{text[:at]}{upright}{text[at + 1 :]}" for text in drawn]
     lines: list[Line] = []
     for row, text in enumerate(drawn):
         line: Line = [("dim", chart.label(row, up, 0, 100)), ("curve", text)]

@@ -17,7 +17,7 @@ FILES = {
     "zsh": "zsh/vendor-completions/_{program}",
     "fish": "fish/vendor_completions.d/{program}.fish",
 }
-PROGRAMS = ("a1d", "a1d-ctl")
+PROGRAMS = ("a1d", "a1d-ctl", "a1d-mqtt")
 # Suggestions for what has no list: the name of the value, or the command, and what is likely.
 _LIKELY = {
     "TIME": ("10m", "30m", "1h", "2h", "8h"),

@@ -13,16 +13,19 @@ from typing import Any
 
 import a1d.cli
 import a1d.client.parser
+import a1d.mqtt.main
 from a1d.config import printer
 from a1d.config.settings import PRESETS, Config, key_of
+from a1d.mqtt.settings import MqttConfig
 
 _ROWS = re.compile(r"\s*\([A-Z]\d+(?:, [A-Z]\d+)*\)")  # of docs/hardware.md, which a page cannot link to
 _PART = re.compile(r"^(; made: (\w+)\n).*?^(; made: end\n)", re.MULTILINE | re.DOTALL)
 
 
 def parser_of(program: str) -> argparse.ArgumentParser:
-    """The parser of ``a1d`` or ``a1d-ctl``."""
-    return {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.parser.make_parser}[program]()
+    """The parser of ``a1d``, ``a1d-ctl`` or ``a1d-mqtt``."""
+    parsers = {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.parser.make_parser, "a1d-mqtt": a1d.mqtt.main._parser}
+    return parsers[program]()
 
 
 def fill(page: str) -> str:
@@ -98,7 +101,10 @@ def _value(action: argparse.Action) -> str:
     if action.choices and not action.metavar:
         return "|".join(f"*{escape(str(choice))}*" for choice in action.choices).replace("|", "\\|")
     name = action.metavar if isinstance(action.metavar, str) else action.dest
-    return f"_{escape(name.upper())}_"
+    value = f"_{escape(name.upper())}_"
+    if action.nargs == "?" and action.option_strings:
+        return f"\\[{value}\\]"
+    return f"{value}..." if action.nargs == "+" else value
 
 
 def _sentence(text: str) -> str:
@@ -109,16 +115,15 @@ def _sentence(text: str) -> str:
 # -- settings --------------------------------------------------------------------------------------
 
 
-def _settings() -> str:
-    loose = [field for field in dataclasses.fields(Config) if "kind" in field.metadata]
-    sections = [field for field in dataclasses.fields(Config) if "kind" not in field.metadata]
-    text = "# GENERAL SETTINGS\n\n" + "\n".join(_setting(field, getattr(Config(), field.name)) for field in loose)
-    return text + "".join(map(_section, sections))
+def _settings(config: Any) -> str:
+    loose = [field for field in dataclasses.fields(config) if "kind" in field.metadata]
+    sections = [field for field in dataclasses.fields(config) if "kind" not in field.metadata]
+    text = "# GENERAL SETTINGS\n\n" + "\n".join(_setting(field, getattr(config, field.name)) for field in loose)
+    return text + "".join(_section(section, getattr(config, section.name)) for section in sections)
 
 
-def _section(section: dataclasses.Field[Any]) -> str:
+def _section(section: dataclasses.Field[Any], value: Any) -> str:
     title = f"\n# {key_of(section).upper()}\n\n{_prose(section.metadata['doc'])}\n"
-    value = getattr(Config(), section.name)
     if isinstance(value, tuple):  # of entries, of which the example is none
         kind = type(value[0]) if value else _entry_of(section.name)
         entries = ((field, field.default if value else None) for field in dataclasses.fields(kind))
@@ -167,6 +172,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "daemon_options": lambda: _options("a1d"),
     "client_options": lambda: _options("a1d-ctl"),
     "client_commands": lambda: _commands("a1d-ctl"),
-    "settings": _settings,
+    "mqtt_options": lambda: _options("a1d-mqtt"),
+    "settings": lambda: _settings(Config()),
+    "mqtt_settings": lambda: _settings(MqttConfig()),
     "presets": _presets,
 }

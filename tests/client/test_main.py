@@ -32,9 +32,10 @@ from a1d import __version__
 from a1d.client import hold, varlink
 from a1d.client import main as ctl
 from a1d.config.reader import parse_config
-from a1d.config.settings import CaseConfig, Config, SensorConfig
+from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
 from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
+from a1d.sim.heat import LOAD_WATTS
 from a1d.sim.mcu import BusFault
 from tests.client.hostile import Listener, listening, reply, slowly
 from tests.client.test_words import GOOD, GOOD_CURVE, JSON, tampered
@@ -329,7 +330,25 @@ def test_the_curve_is_drawn_with_its_points_or_listed(
     assert run.out.isascii() and "###" in run.out and "O now" in run.out
     assert run.at(calm, "curve", "--json") == 0
     [curve] = json.loads(run.out)
-    assert set(curve) == {"sensor", "critical_celsius", "hysteresis_celsius", "points", "duties_percent"}
+    told = {"sensor", "critical_celsius", "target_celsius", "hysteresis_celsius", "points", "duties_percent"}
+    assert set(curve) == told
+
+
+def test_a_target_is_drawn_instead_of_a_curve(run: Ctl, make_rig: Callable[..., VirtualRig], tmp_path: Path) -> None:
+    own = SensorConfig("disk", zone="none", curve=((52.5, 35.0),))
+    fan = FanConfig(mode="target", target_celsius=55.0)
+    rig = make_rig(Config(fan=fan, sensors=(SensorConfig("cpu", zone="cpu-thermal"), own)))
+    rig.run(2)
+    assert run.at(rig, "curve") == 0
+    cpu, _, disk = run.out.partition("disk: ")
+    assert cpu.startswith("cpu: held at 55 C, whatever duty that takes; 100 % from 80 C on\n")
+    assert "the curve asks" not in cpu and "\u25cf now 45.0 C: the fan is to run at" in cpu
+    lines = [line for line in cpu.splitlines() if "\u2502" in line]
+    assert len(lines) >= 10 and len({line.index("\u2502") for line in lines}) == 1, "an upright line"
+    assert disk.startswith("52.5 C 35 %;"), "this one has a curve of its own"
+    assert run.at(rig, "curve", "--svg", str(tmp_path / "curve.svg")) == 0
+    picture = (tmp_path / "curve.svg").read_text()
+    assert "held, 55 C" in picture and picture.count("rising") == 1
 
 
 def test_every_curve_is_drawn_from_its_points_not_from_every_fifth_degree(
@@ -398,6 +417,30 @@ def test_the_simulated_case_can_be_played_with(run: Ctl, calm: VirtualRig) -> No
     assert not calm.case.mcu.power_on
     assert run.at(calm, "sim", "power-on") == 0
     assert calm.case.mcu.power_on
+
+
+def test_playing_with_the_simulated_case_says_what_is_now_so(run: Ctl, calm: VirtualRig) -> None:
+    for words, said in [
+        ("press double", "the button was pressed twice: 'a1d-ctl status' counts it, and nothing reboots"),
+        ("load 12.5", "the chip gets 12.5 W of heat, until 'a1d-ctl sim load auto'"),
+        ("load auto", f"the chip gets much and little heat in turns, {LOAD_WATTS:g} W just now"),
+        ("fault no-answer on", "the fault no-answer is on; 'a1d-ctl sim fault no-answer off' ends it"),
+        (
+            "fault fan-stuck",
+            "the fault fan-stuck is on, beside no-answer; 'a1d-ctl sim fault fan-stuck off' ends it",
+        ),
+        ("fault no-answer off", "the fault no-answer is off; still on: fan-stuck"),
+        ("fault fan-stuck off", "no fault is on"),
+        ("fault reset-mcu", "the case's controller was reset"),
+        ("fault reset-mcu off", "a reset is over at once"),
+        (
+            "press hold",
+            "the button was held: the simulated case cuts its power in some seconds, until 'a1d-ctl sim power-on'",
+        ),
+        ("power-on", "the simulated case is switched on"),
+    ]:
+        assert run.at(calm, "sim", *words.split()) == 0
+        assert run.out == f"{said}\n"
 
 
 def test_a_real_case_has_nothing_to_play_with(

@@ -17,9 +17,7 @@ from a1d.errors import ConfigError
 SLIPS: list[tuple[str, list[str]]] = [
     (
         "  curve: {50: 10, 60: 40}",
-        [
-            "1: curve: belongs under 'fan:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: curve: belongs under 'fan:': write that line above this one, and indent this one below it"],
     ),
     (
         "  curve: {50: 10, 60: 40}\ninterval: 1s",
@@ -34,10 +32,14 @@ SLIPS: list[tuple[str, list[str]]] = [
         ],
     ),
     (
-        "fan:\ncurve: {50: 10, 60: 40}",
+        "interval: 1s\n# The fan.\n#fan:\n#  hold: 1m\ncurve: {50: 10, 60: 40}",
         [
-            "2: curve: belongs under 'fan:', uncomment that too (take the # away, or write it above), and indent this line below it"
+            "5: curve: belongs under 'fan:', which is still a comment: take the # away on line 3, and indent this line below it"
         ],
+    ),
+    (
+        "fan:\ncurve: {50: 10, 60: 40}",
+        ["2: curve: belongs under 'fan:' on line 1: move it there, and indent it as the lines below that one"],
     ),
     (
         "fan:\n curve: {50: 10, 60: 40}\n  hold: 1m",
@@ -48,7 +50,7 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "  - name: cpu\n    zone: cpu-thermal",
         [
-            "1: the file: found [{name: cpu, zone: cpu-thermal}], expected settings such as 'interval: ...'; these belong under 'sensors:', uncomment that too"
+            "1: the file: found [{name: cpu, zone: cpu-thermal}], expected settings such as 'interval: ...'; these belong below a line 'sensors:', which must not be a comment"
         ],
     ),
     (
@@ -59,15 +61,11 @@ SLIPS: list[tuple[str, list[str]]] = [
     ),
     (
         "  bus: 0",
-        [
-            "1: bus: belongs under 'case:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: bus: belongs under 'case:': write that line above this one, and indent this one below it"],
     ),
     (
         "  hold: 1m",
-        [
-            "1: hold: belongs under 'fan:' or 'button:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: hold: belongs under 'fan:' or 'button:': indent it below one of these lines, which must not be a comment"],
     ),
     (
         "fan: {duty_min_percent: 10%}",
@@ -307,9 +305,7 @@ SLIPS: list[tuple[str, list[str]]] = [
     ),
     (
         'night: {preset: quiet, from: "22:00", to: "07:00"}',
-        [
-            "1: night: belongs under 'profiles:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: night: belongs under 'profiles:': write that line above this one, and indent this one below it"],
     ),
     ("fan: {bus: 1}", ["1: fan.bus: belongs under 'case:', not under 'fan:'"]),
     (
@@ -319,15 +315,11 @@ SLIPS: list[tuple[str, list[str]]] = [
     ("button: {duty_min_percent: 10}", ["1: button.duty_min_percent: belongs under 'fan:', not under 'button:'"]),
     (
         "Fan: {hold: 1m}",
-        [
-            "1: Fan: belongs under 'profiles:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: Fan: belongs under 'profiles:': write that line above this one, and indent this one below it"],
     ),
     (
         "FAN:\n  hold: 1m",
-        [
-            "1: FAN: belongs under 'profiles:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: FAN: belongs under 'profiles:': write that line above this one, and indent this one below it"],
     ),
     ("fan: {Hold: 1m}", ["1: fan.Hold: unknown key, did you mean 'hold'?"]),
     ("fan: {duty-min-percent: 10}", ["1: fan.duty-min-percent: unknown key, did you mean 'duty_min_percent'?"]),
@@ -437,15 +429,11 @@ SLIPS: list[tuple[str, list[str]]] = [
     ("fan: {preset: ~}", ["1: fan.preset: found ~, expected quiet, balanced or cool"]),
     (
         "zone: cpu-thermal",
-        [
-            "1: zone: belongs under 'sensors:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: zone: belongs under 'sensors:': write that line above this one, and indent this one below it"],
     ),
     (
         "curve: {50: 10}\nfan: {hold: 1m}",
-        [
-            "1: curve: belongs under 'fan:', uncomment that too (take the # away, or write it above), and indent this line below it"
-        ],
+        ["1: curve: belongs under 'fan:' on line 2: move it there, and indent it as the lines below that one"],
     ),
     (
         "fan: {curve: true}",

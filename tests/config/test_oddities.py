@@ -98,13 +98,22 @@ def test_strict_has_nothing_against_a_good_file(tmp_path: Path) -> None:
     assert _check(path, "--strict").returncode == 0
 
 
+@pytest.mark.parametrize("text", ["", "# a comment\n\n#fan:\n", "fan:\n", "fan: {hold: 1m}\ninterval: 500ms\n"])
+def test_a_file_that_changes_nothing_is_called_so(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    shown = f"a1d --print-config --config {path}"
+    said = f"{path}: fine; it changes nothing: every setting has its default ({shown})\n"
+    assert _check(path, "--strict").stdout.decode() == said
+
+
 @pytest.mark.parametrize(
     ("stdin", "code", "words"),
     [
         (b"fan: {hold: 20s}", 0, b"standard input: fine\n"),
         (b"fan: {hold: x}", 78, b"standard input:1: fan.hold: found 'x'"),
         (b"#" * 100_000, 78, b"standard input: larger than 16 KiB"),
-        (b"", 0, b"standard input: fine\n"),
+        (b"", 0, b"standard input: fine; it changes nothing: every setting has its default (man a1d.yaml)\n"),
         (b"\xff", 78, b"standard input:1: not UTF-8 (byte 0xff)"),
     ],
 )

@@ -126,7 +126,7 @@ def configs() -> st.SearchStrategy[Config]:
         SensorConfig,
         {
             "name": awkward_names | names,
-            "zone": awkward_names | names,
+            "zone": awkward_names | names.filter(lambda text: "/" not in text),
             "hwmon": st.none(),
             "curve": st.none() | _curves(),
             "critical_celsius": st.none() | st.floats(40, 110),

@@ -237,7 +237,7 @@ CASES: dict[str, tuple[Break, str, str, str, str]] = {
     "a case whose bus is gone": (NO_BUS, "info", "case", "without its bus", ""),
     "an old case": (
         both(put(CONFIG, "case: {protocol: legacy}\n"), says(duty_confirmed_percent=None)),
-        *("info", "case", "L1", ""),
+        *("info", "case", "cannot confirm anything", ""),
     ),
     "an unknown firmware": (says(firmware_id=3), "ok", "case", "0x03, which a1d does not know", ""),
     "a case that nobody asks": (silent, "info", "case", "only the daemon", ""),

@@ -65,13 +65,13 @@ def shell(*command: str, **environ: str) -> Iterator[Terminal]:
 
 @pytest.fixture(scope="module")
 def bash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """Both completions in one shell; nothing can be started from it."""
+    """All completions in one shell; nothing can be started from it."""
     empty = tmp_path_factory.mktemp("empty")
     with shell(program("bash"), "--norc", "--noprofile", "-i", PATH=str(empty), PS1="READY ") as terminal:
         terminal.type(
             "bind 'set page-completions off'; bind 'set bell-style none'; bind 'set completion-query-items 0'\n"
         )
-        terminal.type(f"cd {empty}; . {BASH}/a1d; . {BASH}/a1d-ctl; echo sourced$((1 + 1))\n")
+        terminal.type(f"cd {empty}; . {BASH}/a1d; . {BASH}/a1d-ctl; . {BASH}/a1d-mqtt; echo sourced$((1 + 1))\n")
         terminal.read_until("sourced2\nREADY ")
         yield terminal
 
@@ -103,6 +103,7 @@ def press_tab(terminal: Terminal, line: str) -> set[str]:
         ("a1d-ctl sim fault ", {"no-answer", "sensor-dead", "fan-stuck", "reset-mcu"}),
         ("a1d-ctl sim press ", {"double", "hold"}),
         ("a1d --", {"--config", "--check", "--print-config", "--simulate", "--run-dir", "--version", "--help"}),
+        ("a1d-mqtt --", {"--config", "--check", "--print-config", "--forget", "--socket", "--version", "--help"}),
     ],
 )
 def test_tab_in_bash(bash: Terminal, line: str, expected: set[str]) -> None:
@@ -115,13 +116,13 @@ def test_tab_in_bash_offers_files(bash: Terminal) -> None:
     assert f"{SHARE}/" in press_tab(bash, f"a1d --check {str(SHARE)[:-2]}")
 
 
-def test_both_completions_live_in_one_bash(bash: Terminal) -> None:
+def test_the_completions_live_in_one_bash(bash: Terminal) -> None:
     """They are made by one program, and their functions must not bear the same names."""
     assert "--simulate" in press_tab(bash, "a1d --")
-    assert "--simulate" not in press_tab(bash, "a1d-ctl --")
+    assert "--simulate" not in press_tab(bash, "a1d-ctl --") | press_tab(bash, "a1d-mqtt --")
 
 
-@pytest.mark.parametrize("name", ["a1d", "a1d-ctl"])
+@pytest.mark.parametrize("name", ["a1d", "a1d-ctl", "a1d-mqtt"])
 def test_it_is_small_and_starts_nothing(name: str) -> None:
     script = (BASH / name).read_text()
     assert len(script) < 24_000
@@ -137,6 +138,7 @@ def test_it_is_small_and_starts_nothing(name: str) -> None:
         ("a1d-ctl fan ", ["set", "off", "auto"]),
         ("a1d-ctl sim fault ", ["no-answer", "fan-stuck"]),
         ("a1d --", ["--check", "--simulate", "--print-config"]),
+        ("a1d-mqtt --", ["--check", "--forget", "--print-config"]),
     ],
 )
 def test_tab_in_zsh(line: str, expected: list[str], tmp_path: Path) -> None:
@@ -157,11 +159,12 @@ def test_tab_in_zsh(line: str, expected: list[str], tmp_path: Path) -> None:
         ("a1d-ctl fan set 60 --for ", {"10m", "1h"}),
         ("a1d-ctl sim fault ", {"no-answer", "fan-stuck"}),
         ("a1d --", {"--check", "--simulate", "--print-config"}),
+        ("a1d-mqtt --", {"--check", "--forget", "--print-config"}),
     ],
 )
 def test_completion_in_fish(line: str, expected: set[str], tmp_path: Path) -> None:
     """By fish's own question for what TAB would offer."""
-    script = f"source {FISH}/a1d.fish; source {FISH}/a1d-ctl.fish; complete -C '{line}'"
+    script = f"source {FISH}/a1d.fish; source {FISH}/a1d-ctl.fish; source {FISH}/a1d-mqtt.fish; complete -C '{line}'"
     done = subprocess.run(
         [program("fish"), "--no-config", "-c", script],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb"},
@@ -177,7 +180,7 @@ def test_completion_in_fish(line: str, expected: set[str], tmp_path: Path) -> No
 @pytest.mark.parametrize(("name", "folder"), [("bash", BASH), ("zsh", ZSH), ("fish", FISH)])
 def test_each_shell_can_read_its_files(name: str, folder: Path) -> None:
     files = sorted(folder.iterdir())
-    assert len(files) == 2
+    assert len(files) == 3
     for file in files:
         subprocess.run([program(name), "-n", file], check=True, timeout=30)
 

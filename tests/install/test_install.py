@@ -44,7 +44,8 @@ def test_it_runs_for_its_user_and_is_enabled(installed: Installed) -> None:
     assert machine.run(script).stdout.splitlines() == [
         "enabled",
         "a1d i2c gpio",
-        "/etc/a1d/config.yaml: fine",
+        "/etc/a1d/config.yaml: fine; it changes nothing: every setting has its default "
+        "(a1d --print-config --config /etc/a1d/config.yaml)",
         f"a1d {a1d.__version__}",
         "exit code 3",  # no daemon runs
         "exit code 1",  # no bus
@@ -55,10 +56,10 @@ def test_it_runs_for_its_user_and_is_enabled(installed: Installed) -> None:
 def test_the_manual_and_the_completions_are_where_programs_look(installed: Installed) -> None:
     """The completions where they are looked up by a command's name, without a line in anybody's configuration."""
     script = """
-        man --where 8 a1d; man --where 1 a1d-ctl; man --where a1d.yaml; man --where a1d-powercut
+        man --where 8 a1d; man --where 1 a1d-ctl; man --where a1d.yaml; man --where a1d-powercut; man --where a1d-mqtt
         stat -c %a /usr/share/man/man8/a1d.8
         bash -c '. /usr/share/bash-completion/completions/a1d-ctl && complete -p a1d-ctl'
-        zsh -fc 'autoload -U compinit && compinit -u -D && print $_comps[a1d] $_comps[a1d-ctl]'
+        zsh -fc 'autoload -U compinit && compinit -u -D && print $_comps[a1d] $_comps[a1d-ctl] $_comps[a1d-mqtt]'
         fish -c 'complete -C "a1d-ctl fan s"' | cut -f 1
     """
     for name in ("man", "zsh", "fish"):
@@ -68,9 +69,10 @@ def test_the_manual_and_the_completions_are_where_programs_look(installed: Insta
         "/usr/share/man/man1/a1d-ctl.1",
         "/usr/share/man/man5/a1d.yaml.5",
         "/usr/share/man/man8/a1d-powercut.8",
+        "/usr/share/man/man8/a1d-mqtt.8",
         "644",
         "complete -o bashdefault -F _shtab_a1d_ctl a1d-ctl",
-        "_a1d _a1d-ctl",
+        "_a1d _a1d-ctl _a1d-mqtt",
         "set",
     ]
 

@@ -81,6 +81,20 @@ def test_each_credential_that_is_read_is_passed_and_may_be_missing() -> None:
     assert set(values_of("SetCredential", unit)) == {f"{name}:\\n" for name in read}
 
 
+def test_the_group_that_may_steer_can_be_taken_away_as_the_document_says(
+    units: Path, analyze: str, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs/monitoring.md").read_text()
+    (drop_in,) = re.findall(r"```ini\n((?:  .*\n)*?  Group=.*\n)  ```", text)
+    assert drop_in == "  [Service]\n  Group=\n"
+    assert values_of("Group", (units / "a1d-mqtt.service").read_text()) == ["a1d"]
+    unit = named(units, "a1d-mqtt.service", tmp_path)
+    unit.write_text(unit.read_text().replace("Group=a1d\n", "Group=a1d\nGroup=\n"))
+    # systemd 252 and newer: an empty one is the default, which is a group of its own, of the dynamic user's name.
+    done = run(analyze, "verify", "--man=no", unit)
+    assert "Group" not in done.stderr + done.stdout
+
+
 def test_the_programs_of_the_units_are_where_they_are_installed(units: Path) -> None:
     for name in SCORES:
         assert f"ExecStart={sys.prefix}/bin/" in (units / name).read_text()

@@ -333,6 +333,13 @@ def test_metrics_are_a_socket_that_is_wanted(evaluated: Evaluated) -> None:
     assert evaluated(metrics={"enable": True})["socket_wanted_by"] == wanted_by
 
 
+@pytest.mark.parametrize("settings", [{}, {"broker": "homeassistant.local"}, {"steering": False}])
+def test_mqtt_that_only_reads_is_not_in_the_group_that_may_steer(
+    evaluated: Evaluated, settings: dict[str, object]
+) -> None:
+    assert evaluated(mqtt={"enable": True, "settings": settings})["mqtt"]["group"] == ""
+
+
 def test_mqtt_is_its_file_checked_and_its_credentials(evaluated: Evaluated, tmp_path: Path) -> None:
     settings = {"broker": "homeassistant.local", "steering": True}
     credentials = {"mqtt.user": "/run/secrets/user", "mqtt.password": "/run/secrets/password"}
@@ -340,6 +347,7 @@ def test_mqtt_is_its_file_checked_and_its_credentials(evaluated: Evaluated, tmp_
     assert made["wantedBy"] == sections((ROOT / "systemd/a1d-mqtt.service").read_text())["Install"]["WantedBy"]
     assert made["credentials"] == [f"{name}:{path}" for name, path in sorted(credentials.items())]
     assert made["restart_triggers"] == [made["file"]]
+    assert made["group"] is None, "the unit's own, which may steer"
     done = build({"config_script": made["script"]}, settings, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "mqtt.yaml: fine\n", "")
     assert parse_settings((tmp_path / "out").read_text(), "out").steering is True

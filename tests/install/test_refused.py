@@ -114,6 +114,20 @@ def test_the_doctor_gets_the_same_list(machine: Machine) -> None:
     assert f"open {pid} /dev/i2c-1 mine.service python3 -I /etc/argononed.py " in lines
 
 
+def test_a_process_that_does_not_let_itself_be_read_keeps_nobody(machine: Machine) -> None:
+    """As one whose memory is on a dead server: a fifo without a writer in place of its command line."""
+    script = BACKGROUND.format(start="argonfand 30", seen="argonfand") + "known=$pid; "
+    script += "mkfifo /var/hung; sleep 60 7</dev/i2c-1 & mount --bind /var/hung /proc/$!/cmdline; "
+    listing = "DESTDIR= PREFIX=/opt/a1d timeout 30 sh a1d/doctor/other-daemons.sh --list"
+    done = machine.run(f"{script} {listing}; echo code $?; echo $! $known; kill $!")
+    *lines, code, pids = done.stdout.splitlines()
+    hung, known = pids.split()
+    assert code == "code 0"
+    assert f"process {known} argonfand" in done.stdout, lines
+    assert f"open {hung} /dev/i2c-1 - " in done.stdout
+    assert f"a1d: NOTE: /proc/{hung}/cmdline cannot be read, its process hangs\n" in done.stderr
+
+
 def test_who_has_the_bus_or_the_line_open_is_named_with_its_unit_and_nothing_more(machine: Machine) -> None:
     """It may be for another device."""
     start = "python3 /etc/mine.py 7</dev/i2c-1 8</dev/gpiochip4"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ ARGONEON = (
     "[General]\ntemperature = C\ndebug = N\n\n[OLED]\nscreenduration = 30\n\n"
     "[CPUFan]\n55.0 = 30\n60.0 = 55\n65.0 = 100\n\n[HDDFan]\n40.0 = 25\n60.0 = 100\n"
 )
+POINTS = re.compile(r"^ *# (?:The|Some of the) points are (.*)\n *curve: ", re.MULTILINE)
 CELSIUS = [tenth / 10 for tenth in range(1101)]  # 0 to 110
 
 
@@ -164,7 +166,39 @@ def test_both_files_of_the_vendor_s_together(here: Path) -> None:
 def test_the_drives_alone_leave_the_cpu_the_vendor_s_default(here: Path) -> None:
     config, text = moved(here, argononed_hdd__conf=DRIVES)
     assert config.fan.curve == ((55, 30), (60, 55), (65, 100))
-    assert "the one that Argon's own daemon has when nothing is set" in text
+    assert POINTS.findall(text) == [
+        "those that Argon's own daemon has when nothing is set.",
+        f"from {here}/argononed-hdd.conf.",
+    ]
+    assert "nothing in it starts the fan" not in text, "there is nothing in it for the CPU"
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        (VENDOR, ["from {name}."]),
+        (
+            "999=30\n",
+            ["the defaults of Argon's own daemon (argonone-rs reads the same file): {name} has none that counts."],
+        ),
+        ("55=0\n", ["those that Argon's own daemon has when nothing is set."]),
+        (ARGONONED, ["from {name}."]),
+        ("hysteresis=3\n", ["defaults of argononed; the notes above say which."]),
+        ("fans=10,50,100\ntemps=50,60,90\n", ["defaults of argononed; the notes above say which."]),
+        (ARGONEON, ["from {name}.", "from {name}."]),
+        (
+            "[CPUFan]\n[HDDFan]\n30=50\n",
+            ["the defaults of JeffCurless's argoneon: {name} has none that counts.", "from {name}."],
+        ),
+        (
+            "[CPUFan]\n60=50\n[HDDFan]\n",
+            ["from {name}.", "the defaults of JeffCurless's argoneon: {name} has none that counts."],
+        ),
+    ],
+)
+def test_above_each_curve_stands_where_its_points_are_from(here: Path, text: str, points: list[str]) -> None:
+    (path,) = written(here, argononed__conf=text)
+    assert POINTS.findall(import_settings([path])) == [each.format(name=path) for each in points]
 
 
 def test_jeffcurless_s_sections(here: Path) -> None:
@@ -198,8 +232,16 @@ def test_every_key_of_argononed_s(here: Path) -> None:
         ("50=30\n60=130\nhello\n70=100", ((50, 30), (70, 100)), "line 2 is left out, as there: 60=130"),
         ("fans=5,50,100\ntemps=50,60,70\n", ((50, 10), (60, 50), (70, 100)), "5 % becomes 10 %"),
         ("fans=50,40,100\ntemps=50,60,70\n", ((50, 50), (60, 55), (70, 100)), "fan1 is not above fan0, so it is 55"),
-        ("fans=10,50,100\ntemps=50,60,90\n", ((50, 10), (60, 50), (65, 100)), "temp2 is more than 80, so it is 65"),
-        ("fans=20,50,90\ntemps=70,75\n", ((70, 20), (75, 90)), "temp2 is not above temp1, so it is 65, as there"),
+        (
+            "fans=10,50,100\ntemps=50,60,90\n",
+            ((50, 10), (60, 50), (65, 100)),
+            "temp2 is more than 80, so it is 65, arg",
+        ),
+        (
+            "fans=20,50,90\ntemps=70,75\n",
+            ((70, 20), (75, 90)),
+            "temp2 is not above temp1, so it is 65",
+        ),
         ("fans=10,50,100\ntemps=50,60,70\nspeed=3\n", ((50, 10), (60, 50), (70, 100)), "line 3 is left out"),
         ("fans=10,50,100\ntemps=50,60,70\ni2cbus=200\n", ((50, 10), (60, 50), (70, 100)), "there is no bus 200"),
     ],

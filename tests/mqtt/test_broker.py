@@ -196,6 +196,42 @@ def test_when_home_assistant_starts_it_is_told_everything_again(begin: Begin, so
     wait_until("all is said again", lambda: all(somebody.count(each) == n + 1 for each, n in before.items()))
 
 
+def test_a_flood_of_starts_of_home_assistant_is_answered_at_a_bounded_pace(begin: Begin, somebody: Somebody) -> None:
+    begin()
+    somebody.wait(f"{ROOT}/availability", "online")
+    before, began_s = somebody.count(DISCOVERY), time.monotonic()
+    while time.monotonic() < began_s + 4:
+        somebody.client.publish("homeassistant/status", "online")
+        time.sleep(0.005)
+    assert somebody.count(DISCOVERY) - before <= 1
+    last = somebody.count(DISCOVERY)
+    wait_until("the last of them is answered, too", lambda: somebody.count(DISCOVERY) == last + 1)
+
+
+def test_what_was_set_lasts_while_the_broker_and_home_assistant_are_there(
+    begin: Begin, mosquitto: Mosquitto, somebody: Somebody, daemon: SimulatedDaemon
+) -> None:
+    """By the time that is left: put off every 3 s, and no more once either is gone."""
+
+    def left_s() -> float:
+        return float(daemon.status()["manual_remaining_s"] or 0)
+
+    bridge = begin("steering: true\nhand_back: 30s\n")
+    somebody.wait(f"{ROOT}/availability", "online")
+    somebody.say(f"{ROOT}/fan/percentage/set", "60")
+    somebody.wait(f"{ROOT}/fan/percentage", "60")
+    wait_until("time passes", lambda: left_s() < 28.5)
+    wait_until("it is put off", lambda: left_s() > 29)
+    somebody.say("homeassistant/status", "offline")
+    wait_until("it is put off no more", lambda: left_s() < 25.5)
+    somebody.say("homeassistant/status", "online")
+    wait_until("it is put off again", lambda: left_s() > 29)
+    mosquitto.stop()
+    wait_until("without a broker it is not", lambda: left_s() < 25.5)
+    assert daemon.status()["manual_percent"] == 60
+    assert bridge.log.count("SetFan") == 1
+
+
 def test_a_retained_command_of_long_ago_does_nothing(
     begin: Begin, mosquitto: Mosquitto, somebody: Somebody, daemon: SimulatedDaemon
 ) -> None:

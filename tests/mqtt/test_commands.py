@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from a1d.mqtt.commands import INTERVAL_S, Call, Commands
 from tests.mqtt.test_bridge import TOPICS, status
 
+LEASE_S = 600.0
 RESUME = Call("ResumeAutomatic")
 OFF = {"mode": "manual", "manual_percent": 0, "duty_percent": 0}
 OVERRIDDEN = {"mode": "manual", "manual_percent": 0, "duty_percent": 100}
@@ -16,7 +17,7 @@ BY_HAND = {"mode": "manual", "manual_percent": 50, "duty_percent": 50}
 
 
 def set_fan(percent: int) -> Call:
-    return Call("SetFan", {"duty_percent": percent, "for_s": None, "until_celsius": None})
+    return Call("SetFan", {"duty_percent": percent, "for_s": LEASE_S, "until_celsius": None})
 
 
 def profile(name: str) -> Call:
@@ -24,7 +25,7 @@ def profile(name: str) -> Call:
 
 
 def calls(*given: tuple[str, str], **state: object) -> list[Call]:
-    commands = Commands(TOPICS)
+    commands = Commands(TOPICS, LEASE_S)
     for topic, payload in given:
         assert commands.receive(topic, payload.encode(), retained=False) is None
     return commands.take(status(**state), 0.0)
@@ -80,7 +81,7 @@ def test_a_command_becomes_calls(given: list[tuple[str, str]], state: dict[str, 
     ],
 )
 def test_what_makes_no_sense_is_ignored_and_said(topic: str, payload: bytes) -> None:
-    commands = Commands(TOPICS)
+    commands = Commands(TOPICS, LEASE_S)
     complaint = commands.receive(topic, payload, retained=False)
     assert complaint
     assert complaint.isprintable()
@@ -89,13 +90,13 @@ def test_what_makes_no_sense_is_ignored_and_said(topic: str, payload: bytes) -> 
 
 
 def test_a_retained_command_is_ignored() -> None:
-    commands = Commands(TOPICS)
+    commands = Commands(TOPICS, LEASE_S)
     assert "retained" in (commands.receive(FAN, b"OFF", retained=True) or "")
     assert commands.take(status(), 0.0) == []
 
 
 def test_a_flood_is_as_good_as_its_end_and_is_carried_out_at_a_bounded_pace() -> None:
-    commands, done = Commands(TOPICS), []
+    commands, done = Commands(TOPICS, LEASE_S), []
     for index in range(10_000):
         now_s = index / 5000  # 2 s of it
         commands.receive(PERCENTAGE, str(index % 101).encode(), retained=False)
@@ -107,7 +108,7 @@ def test_a_flood_is_as_good_as_its_end_and_is_carried_out_at_a_bounded_pace() ->
 
 
 def test_what_was_wanted_of_a_broker_that_is_gone_is_forgotten() -> None:
-    commands = Commands(TOPICS)
+    commands = Commands(TOPICS, LEASE_S)
     commands.receive(PERCENTAGE, b"60", retained=False)
     assert commands.wake_s() < 0
     commands.forget()
@@ -117,7 +118,7 @@ def test_what_was_wanted_of_a_broker_that_is_gone_is_forgotten() -> None:
 
 @given(st.sampled_from(TOPICS.commands), st.binary(max_size=80))
 def test_whatever_comes_is_a_call_that_the_daemon_knows_or_nothing(topic: str, payload: bytes) -> None:
-    commands = Commands(TOPICS)
+    commands = Commands(TOPICS, LEASE_S)
     commands.receive(topic, payload, retained=False)
     for call in commands.take(status(), 0.0):
         assert call.method in ("SetFan", "ResumeAutomatic", "SetProfile", "ResumeProfiles")

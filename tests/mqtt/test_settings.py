@@ -123,6 +123,14 @@ def test_check_says_fine_or_what_is_wrong(tmp_path: Path) -> None:
     assert run("--config", file).returncode == main.EX_CONFIG, "it does not start with it either"
 
 
+def test_check_says_if_a_file_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "mqtt.yaml"
+    file.write_text("# broker: somewhere\n")
+    shown = f"a1d-mqtt --print-config --config {file}"
+    said = f"{file}: fine; it changes nothing: every setting has its default ({shown})\n"
+    assert run("--check", file).stdout == said
+
+
 def test_check_without_a_file_checks_the_one_of_config(tmp_path: Path) -> None:
     file, other = tmp_path / "mqtt.yaml", tmp_path / "other.yaml"
     file.write_text("port: 0\n")

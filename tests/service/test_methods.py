@@ -573,6 +573,15 @@ def test_the_curves_are_what_the_fan_follows(
             assert duties[round(temp)] == duty
 
 
+def test_a_target_that_is_held_is_told_where_it_decides(make_rig: MakeRig, make_caller: MakeCaller) -> None:
+    cpu = SensorConfig("cpu", zone="cpu-thermal", offset_celsius=2.0)
+    own = SensorConfig("nvme", hwmon="nvme", curve=((50.0, 20.0),))
+    for mode, targets in (("curve", [None, None]), ("target", [53.0, None])):
+        rig = make_rig(Config(fan=FanConfig(mode=mode, target_celsius=55.0), sensors=(cpu, own)))
+        curves = make_caller(rig).ask("GetCurves")["curves"]
+        assert [curve["target_celsius"] for curve in curves] == targets
+
+
 def test_the_curve_shown_is_the_duty_given(make_rig: MakeRig, make_caller: MakeCaller) -> None:
     rig = make_rig()
     rig.run(20)

@@ -29,6 +29,7 @@ CASE: dict[str, Any] = {
 CURVE: dict[str, Any] = {
     "sensor": "cpu",
     "critical_celsius": 80,
+    "target_celsius": None,
     "points": [{"temp_celsius": 50, "duty_percent": 10}, {"temp_celsius": 70, "duty_percent": 100}],
     "duties_percent": [0] * 30 + [10 + 5 * n for n in range(18)] + [100] * 33,
 }

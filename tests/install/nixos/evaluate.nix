@@ -131,6 +131,7 @@ in
         inherit (made) wantedBy;
         restart_triggers = map toString made.restartTriggers;
         credentials = made.serviceConfig.LoadCredential;
+        group = made.serviceConfig.Group or null;
         file = "${source}";
         script = source.script or source.buildCommand;
       };

@@ -26,6 +26,7 @@ rec {
       pkgs: name: _:
       lib.mkOption { default = pkgs.${name}; };
     optional = condition: value: if condition then [ value ] else [ ];
+    optionalAttrs = condition: value: if condition then value else { };
     literalExpression = text: text;
     mkDefault = value: value;
     mkEnableOption = _: lib.mkOption { default = false; };

@@ -113,10 +113,14 @@ in
     systemd.services.a1d-mqtt = lib.mkIf cfg.mqtt.enable {
       wantedBy = [ "multi-user.target" ];
       restartTriggers = [ mqttFile ];
-      # Each takes the place of the unit's own file of that name.
-      serviceConfig.LoadCredential = map (name: "${name}:${cfg.mqtt.credentials.${name}}") (
-        builtins.attrNames cfg.mqtt.credentials
-      );
+      serviceConfig = {
+        # Each takes the place of the unit's own file of that name.
+        LoadCredential = map (name: "${name}:${cfg.mqtt.credentials.${name}}") (
+          builtins.attrNames cfg.mqtt.credentials
+        );
+      }
+      # The unit's own is the group that may steer, which only reading does not need.
+      // lib.optionalAttrs (!(cfg.mqtt.settings.steering or false)) { Group = ""; };
     };
 
     # systemd-shutdown unmounts the overlay on /etc before it looks for hooks there, so they have to be beneath it too.
