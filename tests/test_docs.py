@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import a1d.cli
 import a1d.client.parser
+import a1d.commands
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
 
@@ -48,7 +48,7 @@ def test_every_fact_is_where_the_document_says(where: str, name: str) -> None:
 
 # -- README and links --------------------------------------------------------------------------------
 
-PARSERS = {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.parser.make_parser}
+PARSERS = {"a1d": a1d.commands.make_parser, "a1d-ctl": a1d.client.parser.make_parser}
 # In code: a line of a block, up to a comment or the next command, or between backquotes.
 CODE = re.findall(r"`([^`\n]+)`", README) + re.findall(
     r"^[^`#\n]+", "\n".join(re.findall(r"(?s)```sh\n(.*?)```", README)), re.M

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from a1d.config.advice import advice_for
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 from a1d.config.settings import ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, key_of
 
 _FOUND_MAX = 60

@@ -1,4 +1,4 @@
-"""What is told of the daemon: the Status and Curve types of org.a1d.control, and to whom a status goes."""
+"""What is told of the daemon: the Status type of org.a1d.control, and to whom a status goes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ from a1d.button.actions import Actions
 from a1d.button.pulses import Gesture
 from a1d.button.watcher import ButtonWatcher
 from a1d.case.fan import Fan
-from a1d.config.settings import Config, SensorConfig
 from a1d.duration import format_minute
 from a1d.service.health import Health
 from a1d.service.server import Server
 from a1d.service.systemd import Notifier
 from a1d.service.varlink import Parameters
 from a1d.temperature.controller import Controller
-from a1d.temperature.curve import curve_of, points_of
 from a1d.temperature.decision import Decision
 from a1d.temperature.profiles import Profiles
 from a1d.temperature.reading import Reading
 from a1d.temperature.sensors import Sensor
 
 _INTERVAL_S = 0.95  # a second: ticks come late, and then early again
-# A curve is told for each whole degree of this range.
-_CURVE_CELSIUS = range(20, 101)
 
 
 class Parts(Protocol):
@@ -40,7 +36,7 @@ class Parts(Protocol):
     sensors: list[Sensor]
     controller: Controller | None
     decision: Decision | None
-    warnings: list[str]  # what is odd in the configuration
+    warnings: Sequence[str]  # what is odd in the configuration
     profiles: Profiles
 
 
@@ -98,11 +94,6 @@ def hottest_of(sensors: Sequence[Sensor]) -> Reading | None:
     return max(readings, key=lambda reading: reading.temp_celsius, default=None)
 
 
-def curves_of(config: Config) -> list[Parameters]:
-    """The Curve type of org.a1d.control, for each sensor."""
-    return [_curve(config, sensor) for sensor in config.sensors]
-
-
 def _profile(profiles: Profiles, now_s: float) -> Parameters | None:
     if choice := profiles.choice:
         left_s = None if choice.until_s is None else round(max(0.0, choice.until_s - now_s), 3)
@@ -121,17 +112,6 @@ def _sensor(sensor: Sensor, now_s: float) -> Parameters:
         "temp_celsius": last.temp_celsius if last else None,
         "age_s": round(max(0.0, now_s - last.at_s), 3) if last else None,
         "error": sensor.error,
-    }
-
-
-def _curve(config: Config, sensor: SensorConfig) -> Parameters:
-    curve = curve_of(config, sensor)
-    return {
-        "sensor": sensor.name,
-        "critical_celsius": curve.critical_celsius,
-        "hysteresis_celsius": config.fan.hysteresis_celsius,
-        "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points_of(config, sensor)],
-        "duties_percent": [curve.duty_percent(temp) for temp in _CURVE_CELSIUS],
     }
 
 

@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import a1d.cli
 import a1d.client.parser
+import a1d.commands
 from a1d.config import printer
+from a1d.config.kinds import kind_of
 from a1d.config.settings import PRESETS, Config, key_of
 
 _ROWS = re.compile(r"\s*\([A-Z]\d+(?:, [A-Z]\d+)*\)")  # of docs/hardware.md, which a page cannot link to
@@ -22,7 +23,7 @@ _PART = re.compile(r"^(; made: (\w+)\n).*?^(; made: end\n)", re.MULTILINE | re.D
 
 def parser_of(program: str) -> argparse.ArgumentParser:
     """The parser of ``a1d`` or ``a1d-ctl``."""
-    return {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.parser.make_parser}[program]()
+    return {"a1d": a1d.commands.make_parser, "a1d-ctl": a1d.client.parser.make_parser}[program]()
 
 
 def fill(page: str) -> str:
@@ -134,7 +135,7 @@ def _entry_of(section: str) -> Any:
 
 
 def _setting(field: dataclasses.Field[Any], default: object) -> str:
-    kind = field.metadata["kind"]
+    kind = kind_of(field)
     expected = kind.expected.removesuffix(", or null")
     facts = f"\tExpected: {escape(expected)}."
     if default is not None:

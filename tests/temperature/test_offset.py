@@ -72,7 +72,7 @@ def test_what_a_sensor_says_is_judged_and_shown_without_the_offset(
 
 
 def test_a_point_is_told_at_what_the_sensor_reads() -> None:
-    from a1d.service.status import curves_of
+    from a1d.service.curves import curves_of
 
     (curve,) = curves_of(with_offset(-5))
     assert curve["points"][0] == {"temp_celsius": 53.0, "duty_percent": 15.0}

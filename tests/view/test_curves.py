@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from a1d.client.words import check
 from a1d.config.settings import Config, FanConfig, SensorConfig
-from a1d.service.status import curves_of as told_of
+from a1d.service.curves import curves_of as told_of
 from a1d.temperature.curve import curve_of
 from a1d.view.curves import CURVES_MAX, Curve, checked, curves_of
 

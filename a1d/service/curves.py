@@ -1,0 +1,26 @@
+"""What is told of the curves: the Curve type of org.a1d.control. Only imported when somebody asks."""
+
+from __future__ import annotations
+
+from a1d.config.settings import Config, SensorConfig
+from a1d.service.varlink import Parameters
+from a1d.temperature.curve import curve_of, points_of
+
+# A curve is told for each whole degree of this range.
+_CURVE_CELSIUS = range(20, 101)
+
+
+def curves_of(config: Config) -> list[Parameters]:
+    """The Curve type of org.a1d.control, for each sensor."""
+    return [_curve(config, sensor) for sensor in config.sensors]
+
+
+def _curve(config: Config, sensor: SensorConfig) -> Parameters:
+    curve = curve_of(config, sensor)
+    return {
+        "sensor": sensor.name,
+        "critical_celsius": curve.critical_celsius,
+        "hysteresis_celsius": config.fan.hysteresis_celsius,
+        "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points_of(config, sensor)],
+        "duties_percent": [curve.duty_percent(temp) for temp in _CURVE_CELSIUS],
+    }
