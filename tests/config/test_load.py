@@ -43,6 +43,14 @@ def program(code: str) -> list[str]:
     return [sys.executable, "-c", f"import json, os, signal, sys, time\n{code}"]
 
 
+def wait_for_end(process: ConfigProcess) -> None:
+    """Until it was killed, and is not left as a zombie."""
+    deadline_s = time.monotonic() + 5
+    while not process.has_ended():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
 # -- the same as the reader gives --------------------------------------------------------------------
 
 
@@ -181,9 +189,7 @@ def test_a_process_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pyt
         process.wait()
     assert time.monotonic() - begin_s < 2
     assert (caught.value.protocol, caught.value.bus) == ("legacy", 3)
-    while not process.has_ended():  # it was killed, and is not left as a zombie
-        assert time.monotonic() - begin_s < 5
-        time.sleep(0.01)
+    wait_for_end(process)
 
 
 def test_a_process_that_does_not_even_die_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +202,7 @@ def test_a_process_that_does_not_even_die_is_the_only_one(tmp_path: Path, monkey
     with pytest.raises(ConfigError, match="an earlier one does not end"):
         loader()
     first.close()
-    os.waitid(os.P_PID, first._pid, os.WEXITED | os.WNOWAIT) if first._pid else None
+    wait_for_end(first)
     second = loader()
     assert isinstance(second, ConfigProcess)
     second.close()
