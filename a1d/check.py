@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from a1d.config.guess import SIZE_MAX, read_bounded
+from a1d.config.bounded import SIZE_MAX, read_bounded
 from a1d.config.oddities import oddities_of
 from a1d.config.reader import config_of
 from a1d.config.settings import Config

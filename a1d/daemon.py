@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
 from a1d.button.actions import Actions
@@ -10,12 +9,10 @@ from a1d.button.watcher import ButtonWatcher, PowerButton
 from a1d.case.bus import CaseBus, open_case
 from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
-from a1d.case.stop_settings import read_known
 from a1d.case.trace import traced
 from a1d.clocks import boot_clock, local_minute, reread_time_zone
-from a1d.config.reader import config_after_error
-from a1d.config.settings import Config
-from a1d.config.warnings import log_warnings
+from a1d.config.load import Load, Loaded
+from a1d.config.reload import Reloader, Then
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
@@ -44,7 +41,7 @@ class Daemon:
         self,
         hardware: Hardware,
         run_dir: str,
-        read_config: Callable[[], Config],
+        load: Load,
         *,
         log: Log | None = None,
         clock: Callable[[], float] = boot_clock,
@@ -60,19 +57,20 @@ class Daemon:
         self.simulated = hardware.simulated
         self._hardware = hardware
         self._run_dir = run_dir
-        self._read_config = read_config
         self._local_minute = local_minute
         self._notifier = Notifier(self.started_s)
         self.publisher = Publisher(self._notifier)
         try:
-            self.config = read_config()
+            loaded = load().wait()
         except ConfigError as error:
-            self.config = config_after_error(error, read_known(run_dir))
+            from a1d.fallback import after_error
+
+            loaded = after_error(error, run_dir)
             self.health.report("configuration", f"using built-in defaults, because\n{error}")
-        self.log.debugging = self.config.log_level == "debug"
-        self.warnings = log_warnings(self.config, self.log)
+        self._use(loaded)
         self.profiles = Profiles(self.config)
         self.loop = Loop(clock, self.config.interval_s, self._tick, self._poll_fan)
+        self._reloader = Reloader(load, self.loop.selector, self._notifier.reloading, self._end_reload)
         self.health.report("run directory", save_stop_settings(run_dir, self.config))
         self._event_log = EventLog(self.log)
         self.actions = Actions(hardware.power, self._event_log)
@@ -111,6 +109,7 @@ class Daemon:
 
     def close(self) -> None:
         """Give everything back; the fan keeps its duty."""
+        self._reloader.close()
         self._power_button.close()
         if self.server is not None:
             self.server.close()
@@ -126,6 +125,7 @@ class Daemon:
         gap = passed_s > gap_s(self.config)
         if gap:
             self.log.info(f"{format_duration(round(passed_s))} without a tick: the machine slept, or a1d was stopped")
+        self._reloader.tick(now_s, gap=gap)
         self._hardware.advance(now_s)
         if self.fan.observing:
             self.loop.fan_due_s = self.fan.poll()
@@ -192,29 +192,29 @@ class Daemon:
         self.profiles.choose(name, None if for_s is None else self.clock() + for_s)
         self.loop.tick_soon()
 
-    def reload(self) -> None:
-        """Read the configuration again; ConfigError, and nothing changed, if it is bad."""
-        self._notifier.reloading()
-        try:
-            self._apply(self._read_config())
+    def reload(self, then: Then | None = None) -> None:
+        """Have the configuration read again, beside the loop, and tell ``then``. If it is bad, the old one stays."""
+        self._reloader.ask(self.clock(), then)
+
+    def _end_reload(self, outcome: Loaded | ConfigError) -> None:
+        if isinstance(outcome, Loaded):
+            self._apply(outcome)
             self.log.info("reload: done")
-        except ConfigError as error:
-            self.log.error(f"reload: the old configuration stays:\n{error}")
-            raise
-        finally:
-            self._notifier.reloaded()
+        else:
+            self.log.error(f"reload: the old configuration stays:\n{outcome}")
+        self._notifier.reloaded()
 
-    def reload_on_signal(self) -> None:
-        """As ``reload``, but nobody waits for the errors; they are in the log."""
-        with contextlib.suppress(ConfigError):
-            self.reload()
+    def _use(self, loaded: Loaded) -> None:
+        self.config, self.warnings = loaded
+        self.log.debugging = self.config.log_level == "debug"
+        for warning in self.warnings:
+            self.log.warning(f"configuration: {warning}")
 
-    def _apply(self, config: Config) -> None:
+    def _apply(self, loaded: Loaded) -> None:
+        old, config = self.config, loaded.config
         self._power_button.configure(config.button)
-        old, self.config = self.config, config
+        self._use(loaded)
         self.loop.interval_s = config.interval_s
-        self.log.debugging = config.log_level == "debug"
-        self.warnings = log_warnings(config, self.log)
         self.health.report("configuration", None)
         reread_group()
         if config.sensors != old.sensors or config.interval_s != old.interval_s:

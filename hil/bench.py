@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from a1d.case.apply_failsafe import apply_failsafe
 from a1d.case.bus import SETTLE_S, RegisterBus, open_smbus
-from a1d.case.failsafe import apply_failsafe
-from a1d.case.stop_settings import try_for
+from a1d.case.retry import try_for
 from hil.guard import check_guard
 from hil.rig import SERVICE
 

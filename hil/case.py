@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import hil.questions
-from a1d.case.stop_settings import read_stop_settings
+from a1d.case.stop_program import read_stop_settings
 from a1d.errors import ConfigError
 from a1d.paths import CONFIG_PATH, RUN_DIR
 from hil.bench import QUESTIONS, REST_PERCENT, Answer, Bench, Question, on_the_bench

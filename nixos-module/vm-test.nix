@@ -51,7 +51,7 @@
         );
         broken.configuration.services.a1d.package = lib.mkForce (
           (pkgs.callPackage ./package.nix { }).overridePythonAttrs {
-            postPatch = "sed -i 's/^def _serve(.*/&\\n    raise SystemExit(1)/' a1d/cli.py";
+            postPatch = "sed -i 's/^def serve(.*/&\\n    raise SystemExit(1)/' a1d/serve.py";
           }
         );
       };

@@ -44,7 +44,9 @@ def _pictures(rig: VirtualRig) -> dict[str, str]:
     told = {"curves": told_of(rig.daemon.config)}
     model.curves = curves_of(told)
     get_case = next(i.methods["GetCase"] for i in rig.case.interfaces() if "GetCase" in i.methods)
-    model.take_case(get_case({}, Peer(0, frozenset())))
+    case = get_case({}, Peer(0, frozenset()))
+    assert isinstance(case, dict)
+    model.take_case(case)
     lines = frame(model, 80, 24, rig.clock(), time_text="09:12:44", unicode=True)
     return {
         "view.svg": frame_svg(lines, 80),

@@ -15,8 +15,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from a1d.case.failsafe import apply_failsafe
-from a1d.case.stop_settings import read_stop_settings
+from a1d.case.apply_failsafe import apply_failsafe
+from a1d.case.stop_program import read_stop_settings
 from a1d.config.reader import read_config
 from a1d.config.settings import Config, SensorConfig
 from a1d.errors import ConfigError, StopError
@@ -187,15 +187,15 @@ def test_reload_takes_a_good_file_keeps_the_old_for_a_bad_one_and_keeps_the_leas
     settle_at(rig, 40.0)
     assert rig.fan_percent == 30
     path.write_text("fan: {curve: {40: 50, 70: 100}, hold: 10s}\n")
-    rig.daemon.reload()
+    rig.reload()
     rig.run(1)
     assert rig.fan_percent == 50
     rig.daemon.set_manual(90, None)
     path.write_text("fan: {curve: nonsense}\n")
     with pytest.raises(ConfigError, match=r"config.yaml:1: fan.curve"):
-        rig.daemon.reload()
+        rig.reload()
     path.write_text("fan: {curve: {40: 20, 70: 100}, hold: 10s}\n")
-    rig.daemon.reload()
+    rig.reload()
     rig.run(1)
     assert rig.fan_percent == 90
     rig.daemon.resume_automatic()
@@ -230,7 +230,7 @@ def test_a_reload_of_the_sensors_does_not_give_the_fan_back_while_one_is_lost(ma
     rig.run(40)
     assert rig.fan_percent == 100
     del configs[0]
-    rig.daemon.reload()
+    rig.reload()
     duties: list[int] = []
     rig.run(60, lambda: duties.append(rig.fan_percent))
     assert set(duties) == {100}
@@ -240,7 +240,7 @@ def test_a_reload_gives_a_sensor_that_was_never_heard_no_new_grace(rig: VirtualR
     rig.case.sensor_faults.add(SensorFault.DEAD)
     rig.run(5)
     for _ in range(3):
-        rig.daemon.reload()
+        rig.reload()
         rig.run(0.6, lambda: None)
         assert rig.daemon.decision is not None
         assert rig.daemon.decision.untrusted == ("cpu",)
@@ -257,7 +257,7 @@ def test_with_no_hold_a_reload_does_not_give_the_fan_back_for_a_moment_either(ma
     rig.case.sensor_faults.add(SensorFault.DEAD)
     rig.run(5)
     del configs[0]
-    rig.daemon.reload()
+    rig.reload()
     duties: list[int] = []
     rig.run(5, lambda: duties.append(rig.duty_percent))
     assert set(duties) == {100}
@@ -440,7 +440,7 @@ def test_half_an_hour_of_chaos_never_leaves_the_fan_too_slow(make_rig: MakeRig, 
             rig.daemon.resume_automatic()
             since["manual"] = now_s
         else:
-            rig.daemon.reload()
+            rig.reload()
 
     def check() -> None:
         now_s = rig.clock()
@@ -605,7 +605,7 @@ def test_a_reload_takes_the_refresh(make_rig: MakeRig) -> None:
     rig = make_rig(lambda: chosen[0])
     settle_at(rig, 45.0)
     chosen[0] = replace(Config(), fan=replace(Config().fan, refresh_s=5.0))
-    rig.daemon.reload()
+    rig.reload()
     rig.case.mcu.transfers.clear()
     rig.run(61)
     assert 11 <= len([transfer for transfer in rig.case.mcu.transfers if transfer.value is not None]) <= 13
@@ -618,7 +618,7 @@ def test_a_duty_set_by_hand_is_raised_only_as_long_as_the_minimum_asks_for_it(ma
     rig.daemon.set_manual(20, None)
     for duty_min_percent, held in ((50, 50), (10, 20)):
         chosen[0] = replace(Config(), fan=replace(Config().fan, duty_min_percent=duty_min_percent))
-        rig.daemon.reload()
+        rig.reload()
         rig.run(2)
         assert (rig.fan_percent, rig.daemon.status()["manual_percent"]) == (held, held)
 
@@ -662,7 +662,7 @@ def test_debug_logs_each_transfer_reading_and_decision_and_a_reload_ends_it(make
     rig.case.bus_faults.clear()
     rig.run(5)
     chosen[0] = Config()
-    rig.daemon.reload()
+    rig.reload()
     rig.log_lines.clear()
     rig.case.fixed_celsius = 72.0
     rig.run(5)
@@ -725,7 +725,7 @@ def test_a_change_of_protocol_at_a_reload_ends_every_read(make_rig: MakeRig) -> 
     rig.run(10)
     assert rig.daemon.health.state == "degraded"
     del configs[0]
-    rig.daemon.reload()
+    rig.reload()
     rig.case.mcu.forbidden.clear()
     rig.run(150)
     assert rig.case.mcu.forbidden == []
@@ -888,7 +888,7 @@ def test_a_fan_that_stands_still_is_said_and_its_end_too(rig: VirtualRig) -> Non
         "pad off?"
     ]
     assert rig.daemon.health.state == "degraded"
-    rig.daemon.reload()
+    rig.reload()
     rig.run(80)
     assert len([line for line in rig.log_lines if "is the fan stuck" in line]) == 1, "a reload asks once more"
     rig.case.fixed_celsius = 70.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import a1d.cli
 import a1d.client.parser
+import a1d.commands
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
 
@@ -79,7 +79,7 @@ def test_neither_do_the_texts_that_are_made_from_the_settings() -> None:
 
 # -- README and links --------------------------------------------------------------------------------
 
-PARSERS = {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.parser.make_parser}
+PARSERS = {"a1d": a1d.commands.make_parser, "a1d-ctl": a1d.client.parser.make_parser}
 # In code: a line of a block, up to a comment or the next command, or between backquotes.
 CODE = re.findall(r"`([^`\n]+)`", README) + re.findall(
     r"^[^`#\n]+", "\n".join(re.findall(r"(?s)```sh\n(.*?)```", README)), re.M

@@ -9,7 +9,7 @@ import sys
 import tokenize
 from pathlib import Path
 
-LINES_MAX = 3722  # as it stands. The aim of 2,400 is missed, and CONTRIBUTING.md says so. Lower it when you can
+LINES_MAX = 3519  # as it stands. The aim of 2,400 is missed, and CONTRIBUTING.md says so. Lower it when you can
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
@@ -29,9 +29,8 @@ def code_lines(path: Path) -> int:
 
 def service_files() -> list[Path]:
     """What the daemon has imported when it begins, of a1d's own."""
-    program = (
-        "import sys, a1d.cli; print(*(m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] == 'a1d'))"
-    )
+    ours = "[m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] == 'a1d']"
+    program = f"import sys, a1d.cli, a1d.serve; print(*{ours})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return [Path(name) for name in done.stdout.split()]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from a1d.config.load import ConfigProcess, Loaded
 from a1d.config.settings import Config, FanConfig
+from a1d.config.warnings import warnings_of
 from a1d.daemon import Daemon
+from a1d.errors import A1dError
 from a1d.log import Log
 from a1d.sim.case import SimulatedCase
 
@@ -35,7 +38,7 @@ class VirtualRig:
     def __init__(
         self,
         tmp_path: Path,
-        config: Config | Callable[[], Config] | None = None,
+        config: Config | Callable[[], Config | Loaded | ConfigProcess] | None = None,
         *,
         legacy: bool = False,
         heat_speed: float = 1.0,
@@ -48,15 +51,29 @@ class VirtualRig:
         self.run_dir = tmp_path / "run"
         self.run_dir.mkdir(exist_ok=True)
         chosen = config or Config(fan=PROMPT_FAN)
-        read_config = chosen if callable(chosen) else lambda: chosen
+        self.read_config: Callable[[], Config | Loaded | ConfigProcess]
+        self.read_config = chosen if callable(chosen) else lambda: chosen
         self.daemon = Daemon(
             self.case,
             str(self.run_dir),
-            read_config,
+            self._load,
             log=Log(self.log_lines.append),
             clock=self.clock,
             local_minute=lambda: self.minute,
         )
+
+    def _load(self) -> Loaded | ConfigProcess:
+        """At once and without a process, unless ``read_config`` gives one."""
+        found = self.read_config()
+        return Loaded(found, warnings_of(found)) if isinstance(found, Config) else found
+
+    def reload(self) -> None:
+        """Have ``read_config`` called again; raises what the reload ends with."""
+        told: list[A1dError | None] = []
+        self.daemon.reload(told.append)
+        (error,) = told
+        if error is not None:
+            raise error
 
     def run_once(self) -> None:
         """Jump to the next thing that the daemon waits for, and let it happen."""

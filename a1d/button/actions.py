@@ -5,22 +5,16 @@ Everything runs beside the loop: processes are started, and asked on the tick ho
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from a1d.errors import ActionError
 from a1d.log import Log
+from a1d.spawn import spawn
 
 _POWER_TRIES = 5
 _POWER_RETRY_S = 1.0
 _RUNNING_MAX = 8
-_OOM_SCORE = "/proc/self/oom_score_adj"
-_SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD]
-# What systemd tells a1d is not meant for a gesture's command.
-_OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 @dataclass(slots=True)
@@ -124,50 +118,3 @@ class Actions:
             self._log.warning(f"{error}; trying again")
         else:
             self._log.error(error)
-
-
-def spawn(command: Sequence[str]) -> int:
-    """Start a command beside us, input from /dev/null, output where ours goes; its pid, or ActionError."""
-    if not command:
-        raise ActionError("an empty command")
-    try:
-        with _ordinary_oom_score():
-            return os.posix_spawnp(
-                command[0],
-                list(command),
-                {name: value for name, value in os.environ.items() if name not in _OURS_ALONE},
-                file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=_SIGNALS,
-            )
-    except OSError as error:
-        raise ActionError(error.errno, f"{command[0]} cannot be started: {os.strerror(error.errno or 0)}") from error
-    except ValueError as error:
-        raise ActionError(f"{command[0]!r} cannot be started: {error}") from error
-
-
-@contextlib.contextmanager
-def _ordinary_oom_score() -> Iterator[None]:
-    """What starts meanwhile goes as early as other programs when memory runs out: our own score is for the fan.
-
-    A child begins with its parent's score. It takes no right to raise that, nor to go back to what root had set.
-    """
-    try:
-        with open(_OOM_SCORE, encoding="ascii") as file:
-            ours = int(file.read())
-    except (OSError, ValueError):
-        ours = 0
-    if ours >= 0:
-        yield
-        return
-    _set_oom_score(0)
-    try:
-        yield
-    finally:
-        _set_oom_score(ours)
-
-
-def _set_oom_score(score: int) -> None:
-    with contextlib.suppress(OSError), open(_OOM_SCORE, "w", encoding="ascii") as file:
-        file.write(str(score))

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 
 from a1d.case.bus import ADDRESS, PACE_S, SETTLE_S, LegacyBus, RegisterBus, SmbusLike, describe_bus_error, open_smbus
-from a1d.case.stop_settings import bound_time, read_stop_settings, try_for
+from a1d.case.retry import try_for
+from a1d.case.stop_program import bound_time, read_stop_settings
 
 REGISTER_CONTROL = 0x86  # M8
 ARM = 1  # M8

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+from a1d.case.apply_failsafe import apply_failsafe
 from a1d.case.bus import CaseBus, describe_bus_error
-from a1d.case.failsafe import apply_failsafe
 from a1d.case.fan import Fan
 from a1d.case.stop_settings import StopSettings, write_stop_settings
 from a1d.config.settings import Config

@@ -10,10 +10,11 @@ from functools import partial
 
 from a1d import __version__
 from a1d.client import words
-from a1d.client.varlink import SOCKET_VARIABLE, call, find_socket, replies
+from a1d.client.varlink import SOCKET_VARIABLE, WAIT_MAX_S, call, find_socket, replies
 from a1d.errors import A1dError, NoDaemonError, RefusedError
 
 FINE, NOT_FINE, NO_DAEMON = 0, 1, 3  # argparse ends with 2
+_RELOAD_MAX_S = 30.0  # two readings of 10 s at most: one that somebody else had begun, and ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _config(options: argparse.Namespace) -> None:
 
 
 def _reload(options: argparse.Namespace) -> None:
-    _call(options, "Reload")
+    _call(options, "Reload", wait_max_s=_RELOAD_MAX_S)
     print("the configuration has been read again")
 
 
@@ -189,9 +190,15 @@ _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
 }
 
 
-def _call(options: argparse.Namespace, method: str, interface: str = "control", **parameters: object) -> Reply:
+def _call(
+    options: argparse.Namespace,
+    method: str,
+    interface: str = "control",
+    wait_max_s: float | None = None,
+    **parameters: object,
+) -> Reply:
     try:
-        return call(_path(options), f"org.a1d.{interface}.{method}", parameters)
+        return call(_path(options), f"org.a1d.{interface}.{method}", parameters, wait_max_s=wait_max_s or WAIT_MAX_S)
     except RefusedError as error:
         if error.error.endswith(".PermissionDenied"):
             raise A1dError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 from a1d.config.settings import PRESETS
 from a1d.duration import format_duration, parse_duration_s
 

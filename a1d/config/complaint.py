@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from a1d.config.advice import advice_for
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 from a1d.config.settings import ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, key_of
 
 if TYPE_CHECKING:

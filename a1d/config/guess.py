@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import stat
 from typing import NamedTuple
 
-SIZE_MAX = 16 * 1024  # bytes; a longer file is no a1d configuration
+from a1d.config.bounded import SIZE_MAX
+
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 # A key at the start of a line or within braces, perhaps in quotes; a tag or an anchor may stand before its value.
 _SETTING = r"(?:^|[{{,\r])[ \t]*(?P<quote>[\"']?){}(?P=quote)[ \t]*:\s*(?:[&!]\S*\s+)?[\"']?{}"
@@ -36,15 +34,3 @@ def guess_case(data: bytes) -> CaseGuess:
     protocol = "legacy" if _LEGACY.search(text) else "register" if _REGISTER.search(text) else None
     bus = _BUS.search(text)
     return CaseGuess(protocol, int(bus["bus"]) if bus else None)
-
-
-def read_bounded(path: str, flags: int = 0) -> bytes:
-    """What is in a regular file, at most SIZE_MAX + 1 bytes. OSError if it is none or cannot be read."""
-    # O_NONBLOCK: opening a FIFO must not wait for a writer.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        return os.read(fd, SIZE_MAX + 1)
-    finally:
-        os.close(fd)

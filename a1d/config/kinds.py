@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import Field, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -44,18 +45,16 @@ class Kind(NamedTuple):
 
     def optional(self, doc: str) -> Any:
         """A field that may be null and is, unless set."""
+        return self.or_null().option(None, doc)
+
+    def or_null(self) -> Kind:
+        """As this one, but null is accepted too."""
         return Kind(
             f"{self.expected}, or null",
             lambda value: value is None or self.is_good(value),
             lambda value: None if value is None else self.make(value),
             lambda value: None if value is None else self.show(value),
-        ).option(None, doc)
-
-
-def printable(text: str, length_max: int = 60) -> str:
-    """``text`` on one line that no terminal stumbles over, cut to a bearable length."""
-    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[: length_max + 1])
-    return shown if len(shown) <= length_max else shown[: length_max - 3] + "..."
+        )
 
 
 def _is_within(value: Any, low: float, high: float) -> bool:
@@ -156,3 +155,29 @@ gesture_action = Kind(
     lambda value: value in ("reboot", "poweroff", "none") or _is_list(value),
     lambda value: value if isinstance(value, str) else _labels(value),
 )
+
+_KINDS: dict[str, Callable[..., Kind]] = {
+    "number": number,
+    "integer": integer,
+    "duration": duration,
+    "choice": choice,
+    "text": lambda: text,
+    "labels": lambda: labels,
+    "curve_points": lambda: curve_points,
+    "yes_or_no": lambda: yes_or_no,
+    "minute_of_day": lambda: minute_of_day,
+    "window_ms": lambda: window_ms,
+    "on_stop": lambda: on_stop,
+    "gesture_action": lambda: gesture_action,
+}
+
+
+def kind_of(field: Field[Any]) -> Kind:
+    """The kind of value that a setting takes: what its field says, or what that describes."""
+    kind = field.metadata["kind"]
+    return kind if isinstance(kind, Kind) else _built(*kind)
+
+
+@functools.cache
+def _built(name: str, *arguments: Any) -> Kind:
+    return _built(*arguments).or_null() if name == "optional" else _KINDS[name](*arguments)

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 from a1d.config.settings import Config
 from a1d.config.warnings import curves_of
 

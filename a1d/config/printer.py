@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from a1d.config.kinds import kind_of
 from a1d.config.settings import PRESETS, Config, FanConfig, key_of
 
 _ROW = re.compile(r" \([A-Z]\d{1,2}\)")  # of docs/hardware.md: for whoever reads the code
@@ -40,8 +41,7 @@ def _without_arguments(config: Config) -> Config:
 def meaning_of(field: dataclasses.Field[Any]) -> str:
     """What a setting means and its range, in lines of at most 118 characters."""
     text = _ROW.sub("", field.metadata["doc"])
-    kind = field.metadata.get("kind")
-    found = _RANGE.search(kind.expected) if kind else None
+    found = _RANGE.search(kind_of(field).expected) if "kind" in field.metadata else None
     if found is None:
         return text
     separator = " " if len(text.rpartition("\n")[2]) <= _LINE_MAX - len(found[0]) - 4 else "\n"
@@ -83,14 +83,12 @@ def _set_keys(entry: Any) -> dict[str, object]:
     """Its keys and values as YAML can hold them; what is unset is left out."""
     pairs = [(field, getattr(entry, field.name)) for field in dataclasses.fields(entry)]
     return {
-        key_of(field): field.metadata["kind"].show(value)
-        for field, value in pairs
-        if value is not None and value is not False
+        key_of(field): kind_of(field).show(value) for field, value in pairs if value is not None and value is not False
     }
 
 
 def _setting(field: dataclasses.Field[Any], value: object) -> str:
-    return f"{key_of(field)}: {_show(field.metadata['kind'].show(value))}"
+    return f"{key_of(field)}: {_show(kind_of(field).show(value))}"
 
 
 def _show(value: object) -> str:

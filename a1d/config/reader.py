@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from a1d.config.guess import SIZE_MAX, guess_case, read_bounded
-from a1d.config.kinds import Kind, WrongParts, printable
-from a1d.config.settings import PRESETS, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig, key_of
+from a1d.config.bounded import SIZE_MAX, read_bounded
+from a1d.config.guess import guess_case
+from a1d.config.kinds import Kind, WrongParts, kind_of
+from a1d.config.printable import printable
+from a1d.config.settings import PRESETS, Config, FanConfig, ProfileConfig, SensorConfig, key_of
+from a1d.config.yaml_tree import Tree
 from a1d.errors import ConfigError
 
 _PROBLEMS_MAX = 60
 _ZONE_INTERVAL_MAX_S = 60.0
 _PROFILE_NAME = re.compile(r"(?!(?:auto|none)$)[A-Za-z][\w-]{0,31}", re.ASCII)
-_COMMENTS = re.compile(r"(?: *(?:#[ -~]*)?\n)*")
 
 
 def read_config(path: str) -> Config:
@@ -43,10 +44,6 @@ def config_of(data: bytes, name: str) -> Config:
 
 def parse_config(text: str, name: str = "config") -> Config:
     """The configuration in ``text``; ConfigError with every problem it has, in which ``name`` is the file."""
-    if _COMMENTS.fullmatch(text):
-        return Config()  # as installed: spared YAML, which costs 14 ms and 1.4 MB that stay
-    from a1d.config.yaml_tree import Tree
-
     tree = Tree(text)
     reader = _Reader(tree)
     config: Config = reader.section(Config, tree.value, ())
@@ -63,8 +60,6 @@ def parse_config(text: str, name: str = "config") -> Config:
 
 def parse_section(section: type[Any], text: str, name: str) -> tuple[Any, list[str]]:
     """Another program's settings in ``text``, as a dataclass of the same make, and every problem they have."""
-    from a1d.config.yaml_tree import Tree
-
     tree = Tree(text)
     reader = _Reader(tree)
     settings = reader.section(section, tree.value, ())
@@ -79,26 +74,10 @@ def _shown(problems: list[tuple[int, str]], name: str) -> list[str]:
     return shown
 
 
-def config_after_error(error: ConfigError, known: Mapping[str, Any]) -> Config:
-    """The built-in defaults, but with what can still be known of the case and of a stop.
-
-    ``known`` is what ``read_known`` found in stop.json, of an earlier start since the machine booted. What the
-    bad file names is newer and wins, save that legacy wins over register wherever it is named: a V3 ignores
-    that protocol, but register reads can hang an old case (L1).
-    """
-    case = {name: known[name] for name in ("protocol", "bus", "timeout_s") if name in known}
-    if error.bus is not None:
-        case["bus"] = error.bus
-    if error.protocol is not None and case.get("protocol") != "legacy":
-        case["protocol"] = error.protocol
-    fan = {name: known[name] for name in ("on_stop",) if name in known}
-    return Config(fan=FanConfig(**fan), case=CaseConfig(**case))
-
-
 class _Reader:
     """Walks the dataclasses of a1d.config.settings beside a Tree and gathers the problems."""
 
-    def __init__(self, tree: Any) -> None:
+    def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self.problems: list[tuple[int, str]] = []
         self.wrong: set[tuple[object, ...]] = set()  # settings whose value was not accepted
@@ -117,7 +96,7 @@ class _Reader:
             if field is None:
                 self._unknown(at, list(fields), entry)
             elif "kind" in field.metadata:
-                arguments[field.name] = self._option(field.metadata["kind"], entry, at, field.default)
+                arguments[field.name] = self._option(kind_of(field), entry, at, field.default)
             elif key == "sensors":
                 arguments[field.name] = self._sensors(entry, at)
             elif key == "profiles":

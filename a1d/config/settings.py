@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from a1d.config import kinds, limits
+from a1d.config import limits
 
 Points = tuple[tuple[float, float], ...]
 GestureAction = str | tuple[str, ...]
@@ -19,6 +19,21 @@ GestureAction = str | tuple[str, ...]
 def key_of(field: Field[Any]) -> str:
     """A field's key in the file: durations drop their ``_s``, times of day their ``_minute``."""
     return field.name.removesuffix("_s").removesuffix("_minute")
+
+
+class _Kind:
+    """The name of a kind in a1d/config/kinds.py, and its arguments. Whoever only uses a value is spared the rest."""
+
+    def __init__(self, *words: object) -> None:
+        self._words = words
+
+    def option(self, default: object, doc: str) -> Any:
+        """A setting of this kind."""
+        return field(default=default, metadata={"kind": self._words, "doc": doc})
+
+    def optional(self, doc: str) -> Any:
+        """A setting that may be null and is, unless set."""
+        return _Kind("optional", *self._words).option(None, doc)
 
 
 def _section(default: object, doc: str) -> Any:
@@ -38,59 +53,59 @@ _BALANCED = PRESETS["balanced"]
 class FanConfig:
     """The curve and everything that smooths or overrides it."""
 
-    preset: str = kinds.choice(*PRESETS).option(
+    preset: str = _Kind("choice", *PRESETS).option(
         "balanced",
         "quiet, balanced or cool: a curve, hold and rise in one word. Each of them that is set below wins over it.",
     )
-    curve: Points = kinds.curve_points.option(
+    curve: Points = _Kind("curve_points").option(
         _BALANCED["curve"],
         "Duty in percent at a temperature in Celsius. Below the first point the fan is off; beyond the last one it\n"
         "rises to 100 % at the critical temperature.",
     )
-    mode: str = kinds.choice("curve", "target").option(
+    mode: str = _Kind("choice", "curve", "target").option(
         "curve", "curve: the duty that belongs to a temperature. target: whatever duty holds target_celsius."
     )
-    target_celsius: float = kinds.number(40, 70).option(
+    target_celsius: float = _Kind("number", 40, 70).option(
         58.0,
         "What mode target holds. The fan is off from 8 C below it, and rises to 100 % over the last 8 C before\n"
         "critical. A sensor with a curve of its own keeps to that.",
     )
-    interpolation: str = kinds.choice("linear", "step").option(
+    interpolation: str = _Kind("choice", "linear", "step").option(
         "linear", "Between two points: linear, or step (keep the lower point's duty)."
     )
-    critical_celsius: float = kinds.number(40, 100).option(
+    critical_celsius: float = _Kind("number", 40, 100).option(
         80.0, "From here on the fan is at 100 % whatever else is set. A Pi 5 throttles from 80 (T4)."
     )
-    hysteresis_celsius: float = kinds.number(0, 20).option(
+    hysteresis_celsius: float = _Kind("number", 0, 20).option(
         5.0, "The fan slows only when it is this much cooler than where its present duty belongs, for the time of hold."
     )
-    hold_s: float = kinds.duration(0, 600).option(
+    hold_s: float = _Kind("duration", 0, 600).option(
         _BALANCED["hold_s"], "How long it must have been that much cooler, without a break, before the fan slows."
     )
-    rise_s: float = kinds.duration(0, 60).option(
+    rise_s: float = _Kind("duration", 0, 60).option(
         _BALANCED["rise_s"],
         "The fan speeds up to what the lowest reading of this time asks for: a short spike does not move it. But it\n"
         "lags the last two readings by 16 C at most, by less from 20 C below critical on, and not at all from 8 C\n"
         "below. So a large rise counts with its second reading. 0: every reading counts at once.",
     )
-    duty_min_percent: int = kinds.integer(0, limits.DUTY_MAX_PERCENT).option(
+    duty_min_percent: int = _Kind("integer", 0, limits.DUTY_MAX_PERCENT).option(
         10, "The lowest duty that turns the fan; a lower one that is not 0 is raised to this (M13)."
     )
-    max_percent: int = kinds.integer(0, limits.DUTY_MAX_PERCENT).option(
+    max_percent: int = _Kind("integer", 0, limits.DUTY_MAX_PERCENT).option(
         100, "The highest duty while it is cooler than yield_celsius. One that is set by hand may be higher."
     )
-    yield_celsius: float = kinds.number(40, 100).option(
+    yield_celsius: float = _Kind("number", 40, 100).option(
         72.0,
         "From here on max_percent rises, to 100 % at critical, over at least 4 C. For a sensor with a critical\n"
         "temperature of its own it is as far below that one.",
     )
-    failsafe_percent: int = kinds.integer(limits.FAILSAFE_MIN_PERCENT, limits.DUTY_MAX_PERCENT).option(
+    failsafe_percent: int = _Kind("integer", limits.FAILSAFE_MIN_PERCENT, limits.DUTY_MAX_PERCENT).option(
         100, "The least duty while a temperature cannot be trusted, and after a crash."
     )
-    on_stop: str | int = kinds.on_stop.option(
+    on_stop: str | int = _Kind("on_stop").option(
         "keep", "What a clean stop leaves behind: keep (the last duty), failsafe, or a duty in percent."
     )
-    refresh_s: float = kinds.duration(5, 3600).option(
+    refresh_s: float = _Kind("duration", 5, 3600).option(
         60.0, "Write the duty again this often, even unchanged: the case forgets it when it is reset."
     )
 
@@ -108,8 +123,8 @@ class FanConfig:
 
 def _instead(of: str) -> Any:
     """The fan's setting of that name, or null."""
-    kinds_of_fan: dict[str, kinds.Kind] = {field.name: field.metadata["kind"] for field in fields(FanConfig)}
-    return kinds_of_fan[of].optional(f"Instead of fan.{of}.")
+    kinds = {field.name: field.metadata["kind"] for field in fields(FanConfig)}
+    return _Kind(*kinds[of]).optional(f"Instead of fan.{of}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,35 +140,35 @@ class ProfileConfig:
     hold_s: float | None = _instead("hold_s")
     rise_s: float | None = _instead("rise_s")
     max_percent: int | None = _instead("max_percent")
-    from_minute: int | None = kinds.minute_of_day.optional("When it begins, local time.")
-    to_minute: int | None = kinds.minute_of_day.optional("When it ends; the same time as it begins: never.")
+    from_minute: int | None = _Kind("minute_of_day").optional("When it begins, local time.")
+    to_minute: int | None = _Kind("minute_of_day").optional("When it ends; the same time as it begins: never.")
 
 
 @dataclass(frozen=True, slots=True)
 class SensorConfig:
     """One temperature: a thermal zone by type, or hwmon devices by name (the hottest of them counts)."""
 
-    name: str = kinds.text.option("cpu", "How status and logs call it; without one, the zone's or hwmon name.")
-    zone: str | None = kinds.text.optional("The thermal zone of this type. A sensor has a zone or an hwmon name.")
-    hwmon: str | None = kinds.text.optional("All hwmon devices of this name; the hottest counts.")
-    curve: Points | None = kinds.curve_points.optional("A curve of its own; without one, fan.curve.")
-    critical_celsius: float | None = kinds.number(40, 110).optional(
+    name: str = _Kind("text").option("cpu", "How status and logs call it; without one, the zone's or hwmon name.")
+    zone: str | None = _Kind("text").optional("The thermal zone of this type. A sensor has a zone or an hwmon name.")
+    hwmon: str | None = _Kind("text").optional("All hwmon devices of this name; the hottest counts.")
+    curve: Points | None = _Kind("curve_points").optional("A curve of its own; without one, fan.curve.")
+    critical_celsius: float | None = _Kind("number", 40, 110).optional(
         "A critical temperature of its own; without one, fan.critical_celsius."
     )
-    offset_celsius: float | None = kinds.number(-20, 20).optional(
+    offset_celsius: float | None = _Kind("number", -20, 20).optional(
         "Added to what it reads, for its curve and the target alone; status shows what it reads.\n"
         "Above 0 it counts for the critical temperature too, below 0 it does not."
     )
-    interval_s: float | None = kinds.duration(0.1, 3600).optional(
+    interval_s: float | None = _Kind("duration", 0.1, 3600).optional(
         "How often to read it, a zone at least once a minute, hwmon once an hour; without one, every tick for a zone\n"
         "and every 2 s for hwmon."
     )
-    optional: bool = kinds.yes_or_no.option(
+    optional: bool = _Kind("yes_or_no").option(
         False,
         "If true, this hwmon device may be absent or asleep. While it does not answer, nobody waits for it. But if\n"
         "it says something impossible, that counts as hot.",
     )
-    frozen_s: float | None = kinds.duration(0, 86400).optional(
+    frozen_s: float | None = _Kind("duration", 0, 86400).optional(
         "A value that has not changed by a millidegree for this long counts as broken; 0 never.\n"
         "Without one, 30m for a zone and never for hwmon (drives report whole degrees)."
     )
@@ -163,11 +178,11 @@ class SensorConfig:
 class CaseConfig:
     """How to talk to the case's MCU."""
 
-    protocol: str = kinds.choice(*limits.PROTOCOLS).option(
+    protocol: str = _Kind("choice", *limits.PROTOCOLS).option(
         "register", "register: V3. legacy: V1, V2, M.2, Fan HAT. Never guessed (L1)."
     )
-    bus: int = kinds.integer(0, limits.BUS_MAX).option(1, "The I2C bus: 1 is /dev/i2c-1.")
-    timeout_s: float = kinds.duration(0, limits.TIMEOUT_MAX_S).option(
+    bus: int = _Kind("integer", 0, limits.BUS_MAX).option(1, "The I2C bus: 1 is /dev/i2c-1.")
+    timeout_s: float = _Kind("duration", 0, limits.TIMEOUT_MAX_S).option(
         0.3,
         "Ask the kernel to give up on a hung transfer after this long (it applies to the whole bus);\n"
         "0 leaves the kernel's own 1 s. Above 0.5s a hung bus that recovers is noticed later.",
@@ -178,25 +193,25 @@ class CaseConfig:
 class ButtonConfig:
     """The power button and what its gestures do."""
 
-    backend: str = kinds.choice("gpiod", "gpiozero", "none").option(
+    backend: str = _Kind("choice", "gpiod", "gpiozero", "none").option(
         "gpiod",
         "gpiod (no idle wake-ups), gpiozero (the pin factory that\nGPIOZERO_PIN_FACTORY names, else lgpio), or none.",
     )
-    chips: tuple[str, ...] = kinds.labels.option(
+    chips: tuple[str, ...] = _Kind("labels").option(
         ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"),
         "Labels of GPIO chips to look for, in this order; their numbers move (B6).",
     )
-    line: int = kinds.integer(0, 1023).option(4, "The line: GPIO4 of the 40-pin header.")
-    double_press: GestureAction = kinds.gesture_action.option(
+    line: int = _Kind("integer", 0, 1023).option(4, "The line: GPIO4 of the 40-pin header.")
+    double_press: GestureAction = _Kind("gesture_action").option(
         "reboot", 'reboot, poweroff, none, or a command as a list: ["/usr/bin/logger", "pressed"].'
     )
-    hold: GestureAction = kinds.gesture_action.option(
+    hold: GestureAction = _Kind("gesture_action").option(
         "poweroff", "As above. The case cuts the power 5.6 to 17 s after a hold, whatever this says (B3)."
     )
-    double_press_window_ms: tuple[float, float] = kinds.window_ms.option(
+    double_press_window_ms: tuple[float, float] = _Kind("window_ms").option(
         (10.0, 30.0), "A pulse of this many milliseconds is a double press (B4)."
     )
-    hold_window_ms: tuple[float, float] = kinds.window_ms.option(
+    hold_window_ms: tuple[float, float] = _Kind("window_ms").option(
         (30.0, 55.0), "A pulse of this many milliseconds is a hold (B4)."
     )
 
@@ -205,8 +220,8 @@ class ButtonConfig:
 class Config:
     """The whole configuration; ``Config()`` is the built-in default, made for a Pi 5 in a V3."""
 
-    interval_s: float = kinds.duration(0.1, 5).option(0.5, "Time between two looks at the temperature.")
-    log_level: str = kinds.choice("info", "debug").option(
+    interval_s: float = _Kind("duration", 0.1, 5).option(0.5, "Time between two looks at the temperature.")
+    log_level: str = _Kind("choice", "info", "debug").option(
         "info", "debug: log each transfer on the bus, each reading and each decision."
     )
     fan: FanConfig = _section(FanConfig(), "The fan.")

@@ -12,7 +12,7 @@ import re
 import yaml
 from yaml.composer import ComposerError
 
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 
 _DEPTH_MAX = 12
 _WHOLE = re.compile(r"[-+]?(0|[1-9]\d{0,19})", re.ASCII)

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from a1d.config.reader import config_after_error, read_config
+from a1d.config.reader import read_config
 from a1d.config.settings import Config
 from a1d.doctor.chips import Chip, read_chips
 from a1d.errors import ConfigError
+from a1d.fallback import config_after_error
 from a1d.paths import CONFIG_PATH
 
 READ_MAX = 64 * 1024  # bytes of a file

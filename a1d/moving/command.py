@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from a1d.config.guess import SIZE_MAX, read_bounded
-from a1d.config.kinds import printable
+from a1d.config.bounded import SIZE_MAX, read_bounded
+from a1d.config.printable import printable
 from a1d.config.reader import parse_config
 from a1d.config.settings import Points
 from a1d.errors import ConfigError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from a1d.config.guess import SIZE_MAX
+from a1d.config.bounded import SIZE_MAX
 
 VENDOR, ARGONONED, ARGONEON = "vendor", "argononed", "argoneon"
 _STAGES = [f"{name}{at}" for name in ("fan", "temp") for at in range(3)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from a1d.config.kinds import printable
 from a1d.config.limits import BUS_MAX
+from a1d.config.printable import printable
 from a1d.moving.formats import ARGONONED_KEYS
 from a1d.moving.moved import FILE, PARTLY, Moved
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 from a1d.moving.moved import DEFAULTS, FILE, Moved, Step
 
 # The vendor's daemon turns 1 to 24 % into this.

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from a1d.config.guess import read_bounded
+from a1d.config.bounded import read_bounded
 from a1d.errors import A1dError
 from a1d.mqtt.bridge import Message
 from a1d.mqtt.settings import MqttConfig

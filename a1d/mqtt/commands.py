@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 from a1d.mqtt.states import Status, is_set_off, profiles_of
 from a1d.mqtt.topics import AUTO, Topics
 

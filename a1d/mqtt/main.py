@@ -12,7 +12,7 @@ import sys
 from a1d import __version__
 from a1d.client import words
 from a1d.client.varlink import SOCKET_VARIABLE, call, find_socket
-from a1d.config.guess import read_bounded
+from a1d.config.bounded import read_bounded
 from a1d.errors import A1dError, ConfigError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from a1d.config import kinds
-from a1d.config.guess import SIZE_MAX, read_bounded
+from a1d.config.bounded import SIZE_MAX, read_bounded
 from a1d.config.reader import parse_section
 from a1d.errors import ConfigError
 

@@ -11,6 +11,7 @@ from a1d.service.access import may_steer, require_steering
 from a1d.service.server import UNREAD_MAX
 from a1d.service.varlink import (
     Interface,
+    Later,
     Method,
     Parameters,
     Peer,
@@ -29,7 +30,7 @@ def methods(
     profiles: Profiles,
     set_manual: Callable[[int, float | None, float | None], tuple[int, str | None]],
     resume: Callable[[], None],
-    reload: Callable[[], None],
+    reload: Callable[[Callable[[A1dError | None], None]], None],
     *,
     set_profile: Callable[[str | None, float | None], None],
 ) -> Interface:
@@ -37,8 +38,9 @@ def methods(
 
     ``set_manual`` takes a duty of 0..100 %, and seconds and degrees Celsius that end it (None: they do not). It gives
     the duty that the fan is to get, and what overrides the manual one, in words (None: nothing).
-    ``set_profile`` takes a name (None: the clock chooses) and seconds (None: no end). ``reload`` may raise
-    ConfigError. Any A1dError becomes the caller's error ``Failed``, with its text.
+    ``set_profile`` takes a name (None: the clock chooses) and seconds (None: no end). ``reload`` calls
+    what it is given when it is done, with None or an error. Any A1dError becomes the caller's error ``Failed``, with
+    its text.
     """
 
     def set_fan(parameters: Parameters, peer: Peer) -> Parameters:
@@ -83,8 +85,8 @@ def methods(
             raise A1dError("the configuration is too long to be sent; print it with: a1d --print-config")
         return reply
 
-    def without_parameters(act: Callable[[], Parameters | None], *, steers: bool = False) -> Method:
-        def method(parameters: Parameters, peer: Peer) -> Parameters:
+    def without_parameters(act: Callable[[], Parameters | Later | None], *, steers: bool = False) -> Method:
+        def method(parameters: Parameters, peer: Peer) -> Parameters | Later:
             if steers:
                 require_steering(peer)
             parse_parameters(parameters)
@@ -103,6 +105,6 @@ def methods(
             "ResumeAutomatic": without_parameters(resume, steers=True),
             "SetProfile": choose_profile,
             "ResumeProfiles": without_parameters(lambda: set_profile(None, None), steers=True),
-            "Reload": without_parameters(reload, steers=True),
+            "Reload": without_parameters(lambda: Later(reload), steers=True),
         },
     )

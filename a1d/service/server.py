@@ -10,11 +10,11 @@ import functools
 import os
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from a1d.paths import SOCKET_NAME
 from a1d.service.access import may_steer, reread_group
+from a1d.service.connection import Client
 from a1d.service.discard import Discarder, carries_descriptors
 from a1d.service.listener import Listener, peer_of
 from a1d.service.varlink import Parameters, Peer, Service, encode_reply
@@ -28,21 +28,6 @@ _ACCEPTS_PER_WAKE = 16
 _QUIET_MAX_S = 60.0
 _READ_SIZE = 4096
 _CALLS_PER_WAKE = 2  # the next caller, and the fan, are waiting too
-
-
-@dataclass(eq=False, slots=True)
-class _Client:
-    sock: socket.socket
-    peer: Peer
-    is_trusted: bool
-    used_s: float
-    inbox: bytes = b""  # calls not yet answered, the last of them perhaps not yet whole
-    outbox: bytes = b""
-    streaming: bool = False
-
-    @property
-    def has_call(self) -> bool:
-        return b"\0" in self.inbox
 
 
 class Server:
@@ -63,7 +48,7 @@ class Server:
         self._selector = selector
         self._clock = clock
         self._is_trusted = is_trusted
-        self._clients: set[_Client] = set()
+        self._clients: set[Client] = set()
         self._discarder = Discarder()
         self._listener = Listener(path)
         self._listen()
@@ -128,9 +113,12 @@ class Server:
             if not self._has_room(peer, is_trusted):
                 self._discarder.discard(sock)
                 continue
-            client = _Client(sock, peer, is_trusted, self._clock())
+            client = Client(sock, peer, is_trusted, self._clock())
             self._clients.add(client)
-            self._selector.register(sock, EVENT_READ, functools.partial(self._ready, client))
+            self._register(client)
+
+    def _register(self, client: Client) -> None:
+        self._selector.register(client.sock, EVENT_READ, functools.partial(self._ready, client))
 
     def _has_room(self, peer: Peer, is_trusted: bool) -> bool:
         """Whether there is a place, if need be one that somebody else has to leave.
@@ -153,25 +141,26 @@ class Server:
             self._drop_longest_silent(quiet)
         return True
 
-    def _drop_longest_silent(self, clients: Iterable[_Client]) -> None:
+    def _drop_longest_silent(self, clients: Iterable[Client]) -> None:
         self._drop(min(clients, key=lambda client: client.used_s))
 
-    def _drop(self, client: _Client) -> None:
+    def _drop(self, client: Client) -> None:
         if client in self._clients:
             self._clients.remove(client)
             client.inbox = client.outbox = b""
-            self._selector.unregister(client.sock)
+            if not client.waiting:
+                self._selector.unregister(client.sock)
             self._discarder.discard(client.sock)
 
     # -- what comes and goes -----------------------------------------------------------------------
 
-    def _ready(self, client: _Client) -> None:
+    def _ready(self, client: Client) -> None:
         if client.outbox:
             self._send(client, b"")
         elif client in self._clients:  # not dropped earlier in this turn
             self._receive(client)
 
-    def _receive(self, client: _Client) -> None:
+    def _receive(self, client: Client) -> None:
         if not client.has_call:
             data = self._read(client)
             if data is None:
@@ -183,12 +172,12 @@ class Server:
                 return
         client.used_s = self._clock()
         for _ in range(_CALLS_PER_WAKE):
-            if client.has_call and not client.outbox:
+            if client.has_call and not client.outbox and not client.waiting:
                 call, _, client.inbox = client.inbox.partition(b"\0")
                 self._answer(client, call)
         self._watch(client)
 
-    def _read(self, client: _Client) -> bytes | None:
+    def _read(self, client: Client) -> bytes | None:
         """What has come, b"" if nothing will come any more or must not be taken, None if nothing waits."""
         try:
             found, size = carries_descriptors(client.sock, _READ_SIZE)
@@ -198,7 +187,7 @@ class Server:
         except OSError:
             return b""
 
-    def _answer(self, client: _Client, call: bytes) -> None:
+    def _answer(self, client: Client, call: bytes) -> None:
         answer = self._service.answer(call, client.peer)
         if answer is None:
             self._drop(client)
@@ -206,10 +195,20 @@ class Server:
         if answer.streaming:
             client.streaming = True
             client.inbox = b""
-        if answer.message:
+        if answer.later is not None:
+            client.waiting = True
+            self._selector.unregister(client.sock)
+            answer.later(functools.partial(self._answer_late, client))
+        elif answer.message:
             self._send(client, answer.message)
 
-    def _send(self, client: _Client, message: bytes) -> None:
+    def _answer_late(self, client: Client, message: bytes) -> None:
+        if client in self._clients:  # it may have been dropped meanwhile
+            client.waiting = False
+            self._register(client)
+            self._send(client, message)
+
+    def _send(self, client: Client, message: bytes) -> None:
         client.outbox += message
         try:
             client.outbox = client.outbox[client.sock.send(client.outbox, socket.MSG_NOSIGNAL) :]
@@ -222,9 +221,9 @@ class Server:
             self._drop(client)
         self._watch(client)
 
-    def _watch(self, client: _Client) -> None:
+    def _watch(self, client: Client) -> None:
         """Wait for room while replies or calls wait; nothing more is read from a client that does not read."""
-        if client in self._clients:
+        if client in self._clients and not client.waiting:
             events = EVENT_WRITE if client.outbox or client.has_call else EVENT_READ
             self._selector.modify(client.sock, events, self._selector.get_key(client.sock).data)
 

@@ -36,7 +36,7 @@ class Parts(Protocol):
     sensors: list[Sensor]
     controller: Controller | None
     decision: Decision | None
-    warnings: list[str]  # what is odd in the configuration
+    warnings: Sequence[str]  # what is odd in the configuration
     profiles: Profiles
 
 

@@ -43,7 +43,13 @@ class Stream(Parameters):
     """The first reply of a method that goes on, through ``Server.publish``, for as long as the client listens."""
 
 
-Method = Callable[[Parameters, Peer], Parameters]
+class Later(NamedTuple):
+    """What a method returns if its reply takes time: ``begin`` is called with what takes None or an error, once."""
+
+    begin: Callable[[Callable[[A1dError | None], None]], None]
+
+
+Method = Callable[[Parameters, Peer], Parameters | Later]
 
 
 class Interface(NamedTuple):
@@ -59,10 +65,14 @@ class Interface(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What goes back for a call: nothing for one that wants no answer. ``streaming``: more will follow."""
+    """What goes back for a call: nothing for one that wants no answer. ``streaming``: more will follow.
+
+    ``later``: call it with what takes the message, which is not there yet.
+    """
 
     message: bytes
     streaming: bool = False
+    later: Callable[[Callable[[bytes], None]], None] | None = None
 
 
 class Service:
@@ -86,17 +96,28 @@ class Service:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         streaming = False
+        oneway = bool(call.get("oneway"))
         try:
             reply = self._call(method, parameters, peer)
+            if isinstance(reply, Later):
+                begin = reply.begin
+
+                def later(send: Callable[[bytes], None]) -> None:
+                    begin(lambda error: send(b"" if oneway else self._message(error, method)))
+
+                return Answer(b"", later=later)
             if isinstance(reply, Stream) and not call.get("more"):
                 raise _VarlinkError("ExpectedMore", {})
             message = encode_reply(reply, continues=isinstance(reply, Stream))
             streaming = isinstance(reply, Stream)
         except Exception as error:  # a bug in one answer must not end the daemon
-            message = _encode(self._error_message(error, method))
-        return Answer(b"") if call.get("oneway") else Answer(message, streaming)
+            message = self._message(error, method)
+        return Answer(b"") if oneway else Answer(message, streaming)
 
-    def _call(self, method: str, parameters: Parameters, peer: Peer) -> Parameters:
+    def _message(self, error: Exception | None, method: str) -> bytes:
+        return encode_reply({}, continues=False) if error is None else _encode(self._error_message(error, method))
+
+    def _call(self, method: str, parameters: Parameters, peer: Peer) -> Parameters | Later:
         interface_name, _, name = method.rpartition(".")
         function = self._interface(interface_name).methods.get(name)
         if function is None:

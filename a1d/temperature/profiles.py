@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
-from a1d.config.kinds import printable
+from a1d.config.printable import printable
 from a1d.config.settings import PRESETS, Config, ProfileConfig
 from a1d.errors import A1dError
 

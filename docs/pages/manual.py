@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import a1d.cli
 import a1d.client.parser
+import a1d.commands
 import a1d.mqtt.main
 from a1d.config import printer
+from a1d.config.kinds import kind_of
 from a1d.config.settings import PRESETS, Config, key_of
 from a1d.mqtt.settings import MqttConfig
 
@@ -24,7 +25,11 @@ _PART = re.compile(r"^(; made: (\w+)\n).*?^(; made: end\n)", re.MULTILINE | re.D
 
 def parser_of(program: str) -> argparse.ArgumentParser:
     """The parser of ``a1d``, ``a1d-ctl`` or ``a1d-mqtt``."""
-    parsers = {"a1d": a1d.cli._parser, "a1d-ctl": a1d.client.parser.make_parser, "a1d-mqtt": a1d.mqtt.main._parser}
+    parsers = {
+        "a1d": a1d.commands.make_parser,
+        "a1d-ctl": a1d.client.parser.make_parser,
+        "a1d-mqtt": a1d.mqtt.main._parser,
+    }
     return parsers[program]()
 
 
@@ -139,7 +144,7 @@ def _entry_of(section: str) -> Any:
 
 
 def _setting(field: dataclasses.Field[Any], default: object) -> str:
-    kind = field.metadata["kind"]
+    kind = kind_of(field)
     expected = kind.expected.removesuffix(", or null")
     facts = f"\tExpected: {escape(expected)}."
     if default is not None:

@@ -164,7 +164,7 @@ def memory_and_wakeups() -> None:
     wakeups = (daemon.status("voluntary_ctxt_switches") - count) / (time.perf_counter() - begin) * 60
     figure_mb = daemon.status("VmRSS") / 1024
     daemon.stop()
-    listing = "import sys, tests.bench.still_case, a1d.button.gpiod, a1d.config.yaml_tree, smbus2; print(*sys.modules)"
+    listing = "import sys, tests.bench.still_case, a1d.serve, a1d.button.gpiod, smbus2; print(*sys.modules)"
     directory = tempfile.mkdtemp(prefix="a1d-bench-")
     modules = subprocess.run([PYTHON, "-c", listing, directory], capture_output=True, text=True, check=True)
     same = [m for m in modules.stdout.split() if not m.startswith(("a1d", "tests", "__main__", "sitecustomize"))]

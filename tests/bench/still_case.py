@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 
 import a1d.cli
+import a1d.serve
 from a1d.button.pulses import Edge
 from a1d.case.bus import SmbusLike
 from a1d.clocks import boot_clock
@@ -89,5 +90,5 @@ class StillCase:
 
 if __name__ == "__main__":
     del sys.argv[1]
-    setattr(a1d.cli, "RealCase", StillCase)  # noqa: B010 - a bench may stand in for the hardware
+    setattr(a1d.serve, "RealCase", StillCase)  # noqa: B010 - a bench may stand in for the hardware
     raise SystemExit(a1d.cli.main())

@@ -15,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
+from a1d import spawn as spawn_module
 from a1d.button import actions as actions_module
-from a1d.button.actions import Actions, spawn
+from a1d.button.actions import Actions
 from a1d.errors import ActionError
 from a1d.hardware import RealCase
 from a1d.log import Log
 from a1d.sim.case import SimulatedCase
+from a1d.spawn import spawn
 from tests.virtual import VirtualClock
 
 TICK_S = 0.5
@@ -417,7 +419,7 @@ def test_a_command_goes_early_when_memory_runs_out_and_the_daemon_as_late_as_bef
     """The real file takes negative numbers only from root; in the virtual machine (hil) it is the real one."""
     score = tmp_path / "oom_score_adj"
     score.write_text(ours)
-    mocker.patch.object(actions_module, "_OOM_SCORE", str(score))
+    mocker.patch.object(spawn_module, "_OOM_SCORE", str(score))
     seen: list[str] = []
     mocker.patch("os.posix_spawnp", side_effect=lambda *_args, **_kwargs: seen.append(score.read_text()))
     spawn(["true"])

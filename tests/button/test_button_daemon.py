@@ -111,7 +111,7 @@ def test_every_press_counts(rig: VirtualRig) -> None:
 @pytest.fixture
 def spawned(mocker: MockerFixture) -> Iterator[list[int]]:
     """Processes that actions started."""
-    from a1d.button.actions import spawn
+    from a1d.spawn import spawn
 
     pids: list[int] = []
 
@@ -191,7 +191,7 @@ def test_a_reload_that_wants_no_power_off_any_more_ends_its_retries_and_its_prob
     rig.run(0.5)
     assert rig.daemon.health.state == "degraded"
     settings.config = with_button(hold=to)
-    rig.daemon.reload()
+    rig.reload()
     for _ in range(12):
         rig.run(0.5)
         wait_for_end(spawned[-1])
@@ -210,7 +210,7 @@ def test_what_runs_when_a_reload_wants_it_no_more_is_no_problem_when_it_fails(
     rig.run(2)
     press(rig, HOLD)
     settings.config = with_button(hold="none")
-    rig.daemon.reload()
+    rig.reload()
     gate.write_text("\n")
     wait_for_end(spawned[-1])
     rig.run(5)
@@ -228,7 +228,7 @@ def test_counts_are_since_the_start_whatever_a_reload_does_to_the_line(make_rig:
         settle(rig)
     for changed in ({"line": 17}, {"backend": "none"}, {}):
         settings.config = with_button(**changed)
-        rig.daemon.reload()
+        rig.reload()
         rig.run(6)
     press(rig, DOUBLE)
     rig.case.pulse(1.0)
@@ -302,7 +302,7 @@ def test_a_press_waiting_when_the_settings_change_is_acted_on(make_rig: MakeRig)
     rig.run(2)
     rig.case.press(HOLD)
     settings.config = with_button(hold_window_ms=(30.0, 50.0))
-    rig.daemon.reload()
+    rig.reload()
     settle(rig)
     rig.run(1)
     assert rig.case.powered == ["poweroff"]
@@ -471,7 +471,7 @@ def test_a_reload_changes_what_the_button_does(
     rig = make_rig(settings)
     rig.run(2)
     settings.config = with_button(**after)
-    rig.daemon.reload()
+    rig.reload()
     rig.run(1)
     rig.case.pulse(width_ms)
     settle(rig)
@@ -484,7 +484,7 @@ def test_a_bad_file_leaves_the_button_as_it_was(make_rig: MakeRig) -> None:
     rig = make_rig(settings)
     rig.run(2)
     settings.config = None
-    rig.daemon.reload_on_signal()
+    rig.daemon.reload()
     press(rig, HOLD)
     assert rig.case.powered == ["reboot"]
 
@@ -502,7 +502,7 @@ def test_the_line_stays_open_and_the_counts_stay_if_only_actions_change(
     rig.case.pulse(1.0)
     settle(rig)
     settings.config = with_button(**changed)
-    rig.daemon.reload()
+    rig.reload()
     rig.run(1)
     assert rig.daemon.button.source is source
     assert rig.daemon.status()["button"]["holds"] == 1
@@ -516,7 +516,7 @@ def test_a_reload_frees_a_line_that_is_not_wanted_any_more(make_rig: MakeRig) ->
     rig.case.line_held_by = "w1-gpio"
     fds = len(os.listdir("/proc/self/fd"))
     settings.config = with_button(backend="none")
-    rig.daemon.reload()
+    rig.reload()
     rig.run(30)
     assert len(os.listdir("/proc/self/fd")) == fds - 1
     assert rig.daemon.health.state == "ok"
@@ -529,7 +529,7 @@ def test_turning_a_busy_button_off_ends_its_problem(make_rig: MakeRig) -> None:
     rig.run(2)
     assert rig.daemon.health.state == "degraded"
     settings.config = with_button(backend="none")
-    rig.daemon.reload()
+    rig.reload()
     rig.run(1)
     assert rig.daemon.health.state == "ok"
 
@@ -542,7 +542,7 @@ def test_the_trouble_with_a_command_ends_when_it_is_not_configured_any_more(make
     rig.run(1)
     assert rig.daemon.health.state == "degraded"
     settings.config = with_button(double_press="none")
-    rig.daemon.reload()
+    rig.reload()
     rig.run(1)
     assert rig.daemon.health.state == "ok"
 

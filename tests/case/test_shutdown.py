@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from a1d.case import failsafe, shutdown
+from a1d.case import apply_failsafe, shutdown
 from a1d.case.bus import CaseBus, open_case
 from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
-from a1d.case.stop_settings import StopSettings, read_stop_settings
+from a1d.case.stop_program import read_stop_settings
+from a1d.case.stop_settings import StopSettings
 from a1d.config.settings import Config
 from a1d.errors import StopError
 from a1d.log import Log
@@ -36,7 +37,7 @@ class Stop:
         self.fan.target_percent = self.fan.confirmed_percent = duty
 
         def in_virtual_time(open_bus: Callable[[], CaseBus], percent: int, exact: int | None = None) -> str:
-            return failsafe.apply_failsafe(open_bus, percent, exact, clock=clock, sleep=clock.sleep)
+            return apply_failsafe.apply_failsafe(open_bus, percent, exact, clock=clock, sleep=clock.sleep)
 
         monkeypatch.setattr(shutdown, "apply_failsafe", in_virtual_time)
 

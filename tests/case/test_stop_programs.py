@@ -23,19 +23,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import a1d
-from a1d.case import failsafe, powercut, stop_settings
+from a1d.case import apply_failsafe as apply_module
+from a1d.case import failsafe, powercut, stop_program
+from a1d.case.apply_failsafe import apply_failsafe
 from a1d.case.bus import CaseBus, open_case
-from a1d.case.failsafe import apply_failsafe, stopped_cleanly
+from a1d.case.failsafe import stopped_cleanly
 from a1d.case.powercut import LegacyPowerCut, RegisterPowerCut, cut_power, open_power_cut
-from a1d.case.stop_settings import (
-    FILE_NAME,
-    StopSettings,
-    bound_time,
-    read_stop_settings,
-    try_for,
-    write_stop_settings,
-)
-from a1d.config.guess import read_bounded
+from a1d.case.retry import try_for
+from a1d.case.stop_program import bound_time, read_stop_settings
+from a1d.case.stop_settings import FILE_NAME, StopSettings, write_stop_settings
+from a1d.config.bounded import read_bounded
 from a1d.sim.mcu import KICK_S, BusFault, SimulatedBus, SimulatedMcu
 from tests import fake_smbus2
 from tests.virtual import VirtualClock
@@ -607,7 +604,9 @@ def test_a_program_imports_only_the_standard_library_and_smbus2(tmp_path: Path, 
     )
     modules = set(done.stdout.split())
     light = {"a1d", "a1d.case", "a1d.config", "a1d.errors", "a1d.paths"}
-    light |= {f"a1d.case.{program}", "a1d.case.bus", "a1d.case.stop_settings", "a1d.config.guess", "a1d.config.limits"}
+    light |= {f"a1d.case.{program}", "a1d.case.bus", "a1d.case.stop_settings", "a1d.config.limits"}
+    light |= {"a1d.config.bounded", "a1d.config.guess", "a1d.case.stop_program", "a1d.case.retry"}
+    light |= {"a1d.case.apply_failsafe"} if program == "failsafe" else set()
     assert "smbus2" in modules
     assert {name for name in modules if name.split(".")[0] == "a1d"} == light
     assert {name.split(".")[0] for name in modules} <= sys.stdlib_module_names | {"a1d", "smbus2"}
@@ -615,7 +614,7 @@ def test_a_program_imports_only_the_standard_library_and_smbus2(tmp_path: Path, 
 
 
 def test_both_stay_below_three_seconds() -> None:
-    assert failsafe.TIME_MAX_S < OVER_IN_S
+    assert apply_module.TIME_MAX_S < OVER_IN_S
     assert powercut.TIME_MAX_S <= 2.0
 
 
@@ -798,7 +797,7 @@ def test_what_hangs_is_bounded_and_said(in_process: InProcess, capfd: pytest.Cap
     assert in_process.failsafe("signal") == 0
     assert in_process.powercut("poweroff") == 0
     (failsafe_s, failsafe_say), (powercut_s, powercut_say) = in_process.bounds
-    assert failsafe.TIME_MAX_S + LAST_TRY_S <= failsafe_s < 4
+    assert apply_module.TIME_MAX_S + LAST_TRY_S <= failsafe_s < 4
     assert powercut.TIME_MAX_S + LAST_TRY_S <= powercut_s < 4
     capfd.readouterr()
     failsafe_say()
@@ -816,7 +815,7 @@ def test_without_systemds_variables_the_usual_places_are_read(
     monkeypatch.delenv("RUNTIME_DIRECTORY")
     monkeypatch.delenv("A1D_CONFIG")
     monkeypatch.setattr("a1d.paths.RUN_DIR", str(tmp_path / "usual"))
-    monkeypatch.setattr("a1d.case.stop_settings.CONFIG_PATH", str(tmp_path / "usual.yaml"))
+    monkeypatch.setattr("a1d.case.stop_program.CONFIG_PATH", str(tmp_path / "usual.yaml"))
     (tmp_path / "usual").mkdir()
     (tmp_path / "usual.yaml").write_text("case: {bus: 3}\n")
     (in_process.failsafe if program is failsafe else in_process.powercut)("poweroff")
@@ -871,7 +870,7 @@ def test_a_block_that_takes_too_long_ends_its_process_with_1(fails: bool) -> Non
     """Even if nothing can be said."""
     say = "1 / 0" if fails else "os.write(2, b'said')"
     code = (
-        "import os, time\nfrom a1d.case.stop_settings import bound_time\n"
+        "import os, time\nfrom a1d.case.stop_program import bound_time\n"
         f"with bound_time(0.05, lambda: {say}): time.sleep({MUCH_TOO_LONG_S})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
@@ -935,7 +934,7 @@ def test_what_the_daemon_left_is_enough(tmp_path: Path, monkeypatch: pytest.Monk
         read.append(path)
         return read_bounded(path, flags)
 
-    monkeypatch.setattr(stop_settings, "read_bounded", note)
+    monkeypatch.setattr(stop_program, "read_bounded", note)
     assert read_stop_settings(str(tmp_path), "/etc/a1d.yaml") == StopSettings(bus=7)
     assert read == [str(tmp_path / FILE_NAME)]
 

@@ -621,8 +621,9 @@ def test_a_refusal_is_said_in_the_daemons_words(run: Ctl, tmp_path: Path) -> Non
 def test_a_daemon_that_does_not_answer_is_given_up(
     run: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    for name in ("call", "replies"):
-        monkeypatch.setattr(ctl, name, partial(getattr(varlink, name), wait_max_s=0.1))
+    monkeypatch.setattr(ctl, "replies", partial(varlink.replies, wait_max_s=0.1))
+    for name in ("WAIT_MAX_S", "_RELOAD_MAX_S"):
+        monkeypatch.setattr(ctl, name, 0.1)
     with listening(tmp_path / "s", lambda _request: slowly([b" "] * 50, 0.01)) as listener:
         assert run("--socket", listener.path, words) == 3
     assert "does not answer" in run.err

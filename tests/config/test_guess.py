@@ -14,12 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a1d.case.stop_settings import StopSettings, read_stop_settings, write_stop_settings
-from a1d.config.guess import SIZE_MAX, CaseGuess, guess_case, read_bounded
+from a1d.case.stop_program import read_stop_settings
+from a1d.case.stop_settings import StopSettings, write_stop_settings
+from a1d.config.bounded import SIZE_MAX, read_bounded
+from a1d.config.guess import CaseGuess, guess_case
 from a1d.config.printer import print_config
-from a1d.config.reader import config_after_error, parse_config, read_config
+from a1d.config.reader import parse_config, read_config
 from a1d.config.settings import CaseConfig, Config
 from a1d.errors import ConfigError
+from a1d.fallback import config_after_error
 from tests.virtual import VirtualRig
 
 MakeRig = Callable[..., VirtualRig]

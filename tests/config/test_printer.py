@@ -28,7 +28,8 @@ from a1d.config.settings import (
 
 Strategies = dict[str, st.SearchStrategy[Any]]
 
-names = st.text(min_size=1, max_size=64).filter(str.isprintable)
+# No path: a zone and an hwmon device have names.
+names = st.text(min_size=1, max_size=64).filter(lambda text: text.isprintable() and "/" not in text)
 awkward_names = st.sampled_from(
     [
         "yes",

@@ -74,13 +74,13 @@ def test_a_drive_may_be_read_once_an_hour_and_be_absent() -> None:
 
 def test_warnings_are_logged_and_in_the_status_and_health_does_not_suffer(rig: VirtualRig) -> None:
     assert rig.daemon.status()["warnings"] == []
-    rig.daemon._read_config = lambda: parse_config("fan: {hold: 0}")
+    rig.read_config = lambda: parse_config("fan: {hold: 0}")
     rig.log_lines.clear()
-    rig.daemon.reload()
+    rig.reload()
     rig.run(5)
     (warning,) = rig.daemon.status()["warnings"]
     assert f"a1d: warning: configuration: {warning}" in rig.log_lines
     assert rig.daemon.health.state == "ok"
-    rig.daemon._read_config = Config
-    rig.daemon.reload()
+    rig.read_config = Config
+    rig.reload()
     assert rig.daemon.status()["warnings"] == []

@@ -137,7 +137,7 @@ class SimulatedSoak:
                 daemon.resume_automatic()
             case "reload" | "hangup":
                 self.config = str(action.value)
-                daemon.reload_on_signal()
+                daemon.reload()
             case "press":
                 case.pulse(float(action.value))
             case "reset":

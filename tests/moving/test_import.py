@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from a1d.config.guess import SIZE_MAX
+from a1d.config.bounded import SIZE_MAX
 from a1d.config.oddities import oddities_of
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config

@@ -128,8 +128,8 @@ def test_a_reload_that_removes_the_chosen_profile_ends_it(warm: VirtualRig) -> N
     warm.daemon.set_profile("film", None)
     warm.run(20)
     assert warm.fan_percent == 20
-    warm.daemon._read_config.text = f"{FAN}profiles: {{{NIGHT}}}\n"  # type: ignore[attr-defined]
-    warm.daemon.reload()
+    warm.read_config.text = f"{FAN}profiles: {{{NIGHT}}}\n"  # type: ignore[attr-defined]
+    warm.reload()
     warm.run(2)
     assert (warm.fan_percent, profile(warm)) == (70, None)
     with pytest.raises(A1dError, match="the configuration has: night, none"):
@@ -139,7 +139,7 @@ def test_a_reload_that_removes_the_chosen_profile_ends_it(warm: VirtualRig) -> N
 def test_a_reload_goes_on_with_the_profile_in_force(warm: VirtualRig) -> None:
     warm.minute = 22 * 60
     warm.run(20)
-    warm.daemon.reload()
+    warm.reload()
     warm.run(20)
     assert (warm.fan_percent, profile(warm)) == (30, by_clock("07:00"))
 
@@ -168,7 +168,7 @@ def test_a_reload_takes_another_time_zone(make_rig: MakeRig, monkeypatch: pytest
     try:
         for zone, hours in (("UTC0", 0), ("XXX-5", 5)):
             monkeypatch.setenv("TZ", zone)
-            rig.daemon.reload()
+            rig.reload()
             now_s = time.time()
             assert (clocks.local_minute() - int(now_s // 60) - hours * 60) % 1440 in (0, 1)
     finally:

@@ -29,7 +29,7 @@ from a1d.log import Log
 from a1d.service import listener, server
 from a1d.service.discard import BATCH, CLOSING_MAX, WAITING_MAX
 from a1d.service.server import CLIENTS_MAX, CLIENTS_PER_USER_MAX, MESSAGE_MAX, RESERVED, Server
-from a1d.service.varlink import Interface, Method, Parameters, Peer, Service, Stream, parse_parameters
+from a1d.service.varlink import Interface, Later, Method, Parameters, Peer, Service, Stream, parse_parameters
 from tests.virtual import VirtualClock
 
 SERVICE = "org.varlink.service"
@@ -46,6 +46,8 @@ method Refuse() -> ()
 method Fail() -> ()
 method Crash() -> ()
 method Nan() -> (n: float)
+method Slow() -> ()
+method Soon() -> ()
 error InvalidRequest (parameter: string, reason: string)
 error Failed (reasons: []string)
 """
@@ -103,6 +105,7 @@ class Loop:
         self.trusted = {0}
         self.seen: list[Peer] = []
         self.answered: list[str] = []
+        self.waiting: list[Callable[[A1dError | None], None]] = []  # what ends each call of Slow
         methods: dict[str, Method] = {
             "Echo": self._echo,
             "Deeper": lambda parameters, peer: self._deeper(parameters, peer, 5),
@@ -112,6 +115,8 @@ class Loop:
             "Fail": _raising(A1dError("one\ntwo")),
             "Crash": _raising(RuntimeError("a bug")),
             "Nan": lambda _parameters, _peer: {"n": float("nan")},
+            "Slow": lambda _parameters, _peer: Later(self.waiting.append),
+            "Soon": lambda _parameters, _peer: Later(lambda done: done(None)),
         }
         info = {"vendor": "v", "product": "p", "version": "1", "url": "https://example.org"}
         service = Service([Interface(TOY_DESCRIPTION, methods)], info, QUIET)
@@ -323,6 +328,100 @@ def test_take_gives_what_was_sent_or_names_it(value: object, kinds: set[type]) -
         assert error.parameter == "x" and type(value) not in kinds
     else:
         assert taken is value and type(value) in kinds
+
+
+# -- replies that take time --------------------------------------------------------------------------
+
+
+def test_a_slow_reply_comes_when_it_is_there_and_others_are_served_meanwhile(loop: Loop) -> None:
+    wire, other = loop.wire(), loop.wire()
+    assert loop.ask(wire, f"{TOY}.Slow") == []
+    assert loop.works(other)
+    assert wire.read() == []
+    (done,) = loop.waiting
+    done(None)
+    loop.settle()
+    assert wire.read() == [{"parameters": {}}]
+    assert loop.works(wire)
+
+
+def test_a_slow_reply_may_be_an_error_and_may_be_quick(loop: Loop) -> None:
+    wire = loop.wire()
+    assert loop.ask(wire, f"{TOY}.Slow") == []
+    loop.waiting[0](A1dError("one\ntwo"))
+    assert wire.read() == [{"error": f"{TOY}.Failed", "parameters": {"reasons": ["one", "two"]}}]
+    assert loop.ask(wire, f"{TOY}.Soon") == [{"parameters": {}}]
+    assert loop.works(wire)
+
+
+def test_what_a_client_asks_behind_a_slow_reply_is_answered_after_it(loop: Loop) -> None:
+    wire = loop.wire()
+    wire.call(f"{TOY}.Slow")
+    for text in ("a", "b", "c"):
+        wire.call(f"{TOY}.Echo", {"text": text})
+    loop.settle()
+    assert wire.read() == loop.answered == []
+    loop.waiting[0](None)
+    loop.settle()
+    assert wire.read() == [{"parameters": {}}, *({"parameters": {"text": text}} for text in ("a", "b", "c"))]
+
+
+def test_a_client_that_sends_without_end_while_it_waits_is_not_read(loop: Loop) -> None:
+    wire = loop.wire()
+    loop.ask(wire, f"{TOY}.Slow")
+    while wire.send(b"x" * 65536):
+        loop.settle()
+    (client,) = loop.server._clients
+    assert len(client.inbox) == 0
+
+
+@pytest.mark.parametrize("is_half", [True, False])
+def test_a_client_that_hangs_up_while_it_waits_is_nobodys_trouble(loop: Loop, is_half: bool) -> None:
+    """As ``nc -N`` does: it has said all, and still listens."""
+    wire, other = loop.wire(), loop.wire()
+    loop.ask(wire, f"{TOY}.Slow")
+    wire.sock.shutdown(socket.SHUT_WR)
+    if not is_half:
+        wire.sock.close()
+    loop.settle()
+    loop.waiting[0](None)
+    loop.settle()
+    if is_half:
+        assert (wire.read(), wire.closed) == ([{"parameters": {}}], True)
+    assert len(loop.server._clients) == 1
+    assert loop.works(other)
+
+
+def test_a_client_that_is_dropped_while_it_waits_gets_nothing_and_harms_nobody(loop: Loop) -> None:
+    waiting = [loop.wire(1000) for _ in range(CLIENTS_PER_USER_MAX)]
+    for wire in waiting:
+        loop.clock.sleep(1)
+        loop.ask(wire, f"{TOY}.Slow")
+    newcomer = loop.wire(1000)  # takes the place of the one that has been silent longest
+    assert loop.works(newcomer)
+    for done in loop.waiting:
+        done(None)
+    loop.settle()
+    assert [wire.read() for wire in waiting] == [[]] + [[{"parameters": {}}]] * (CLIENTS_PER_USER_MAX - 1)
+    assert waiting[0].closed
+
+
+def test_a_slow_call_that_wants_no_answer_is_done_and_gets_none(loop: Loop) -> None:
+    wire = loop.wire()
+    assert loop.ask(wire, f"{TOY}.Slow", oneway=True) == []
+    loop.waiting[0](A1dError("no"))
+    loop.settle()
+    assert wire.read() == []
+    assert loop.works(wire)
+
+
+def test_a_server_that_closes_drops_who_waits(loop: Loop) -> None:
+    wire = loop.wire()
+    loop.ask(wire, f"{TOY}.Slow")
+    for client in list(loop.server._clients):
+        loop.server._drop(client)
+    loop.waiting[0](None)
+    assert (wire.read(), wire.closed) == ([], True)
 
 
 # -- calls -----------------------------------------------------------------------------------------

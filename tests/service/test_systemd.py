@@ -314,7 +314,7 @@ def test_the_end_of_a_reload_is_not_lost_in_a_full_queue(systemd: Systemd, make_
     rig.run(5)
     systemd.messages()
     fill(tmp_path)
-    rig.daemon.reload()
+    rig.reload()
     systemd.messages()
     rig.run(5)
     assert systemd.heard("READY") == ["READY=1"]
@@ -363,7 +363,7 @@ def test_a_reload_is_announced_and_ended(systemd: Systemd, make_rig: MakeRig) ->
     rig = make_rig()
     rig.run(1)
     systemd.messages()
-    rig.daemon.reload()
+    rig.reload()
     reloading, ready = systemd.messages()
     assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
     assert ready == "READY=1"
@@ -381,7 +381,7 @@ def test_a_reload_of_a_bad_file_is_ended_too(systemd: Systemd, make_rig: MakeRig
     rig = make_rig(read)
     rig.run(1)
     systemd.messages()
-    rig.daemon.reload_on_signal()
+    rig.daemon.reload()
     assert [message.split("=")[0] for message in systemd.messages()] == ["RELOADING", "READY"]
 
 
@@ -392,7 +392,7 @@ def test_a_reload_before_the_fan_is_under_control_does_not_claim_that_it_is(
     rig.case.bus_faults.add(BusFault.NO_ANSWER)
     rig.run(0.5, systemd.listen)
     systemd.messages()
-    rig.daemon.reload()
+    rig.reload()
     assert systemd.messages() == []
 
 
@@ -411,7 +411,7 @@ def test_every_message_carries_one_concern(
     monkeypatch.setenv("WATCHDOG_USEC", "3000000")
     rig = make_rig()
     rig.run(20, systemd.listen)
-    rig.daemon.reload()
+    rig.reload()
     messages = systemd.messages()
     assert {message.split("=")[0] for message in messages} == {"READY", "STATUS", "WATCHDOG", "RELOADING"}
     assert [message for message in messages if "\n" in message and not message.startswith("RELOADING")] == []

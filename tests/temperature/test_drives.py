@@ -217,10 +217,10 @@ def test_after_a_gap_it_is_read_at_once_and_the_past_does_not_count(bench: Bench
 def use_drives(rig: VirtualRig, config: SensorConfig) -> Path:
     """The daemon watches these too; a second drive, beside the case's own."""
     config = replace(config, curve=((30.0, 0.0), (50.0, 50.0), (70.0, 100.0)))
-    rig.daemon._read_config = lambda: Config(fan=PROMPT_FAN, sensors=(*Config().sensors, config))
+    rig.read_config = lambda: Config(fan=PROMPT_FAN, sensors=(*Config().sensors, config))
     rig.case._write(rig.case.sysfs + "/class/hwmon/hwmon4", "name", "nvme\n")
     rig.case._write(rig.case.sysfs + "/class/hwmon/hwmon4", "temp1_input", "25850\n")
-    rig.daemon.reload()
+    rig.reload()
     rig.run(20)
     return Path(rig.case.sysfs, "class/hwmon/hwmon4/temp1_input")
 
@@ -251,10 +251,10 @@ def test_a_drive_of_several_that_may_be_asleep_moves_nothing(rig: VirtualRig) ->
 
 
 def test_an_optional_sensor_may_be_absent_from_the_start_and_a_lost_cpu_is_still_failsafe(rig: VirtualRig) -> None:
-    rig.daemon._read_config = lambda: Config(
+    rig.read_config = lambda: Config(
         fan=PROMPT_FAN, sensors=(*Config().sensors, SensorConfig("enclosure", hwmon="drivetemp", optional=True))
     )
-    rig.daemon.reload()
+    rig.reload()
     rig.run(60)
     assert (rig.daemon.health.state, rig.fan_percent) == ("ok", 0)
     sensor = rig.daemon.status()["sensors"][1]

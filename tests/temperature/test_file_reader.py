@@ -239,8 +239,8 @@ def test_an_optional_drive_that_hangs_is_absent(
 ) -> None:
     rig = hanging_rig(make_rig, monkeypatch)
     nvme = SensorConfig(name="nvme", hwmon="nvme", optional=True)
-    monkeypatch.setattr(rig.daemon, "_read_config", lambda: Config(fan=PROMPT_FAN, sensors=(CPU, nvme)))
-    rig.daemon.reload()
+    monkeypatch.setattr(rig, "read_config", lambda: Config(fan=PROMPT_FAN, sensors=(CPU, nvme)))
+    rig.reload()
     rig.run(30)
     assert rig.daemon.health.state == "ok"
     assert rig.fan_percent == 0

@@ -42,7 +42,7 @@
         broken.configuration.services.a1d.package = lib.mkForce (
           package.overridePythonAttrs (previous: {
             postPatch = (previous.postPatch or "") + ''
-              sed -i 's/^def _serve(.*/&\n    raise SystemExit("this version is broken")/' a1d/cli.py
+              sed -i 's/^def serve(.*/&\n    raise SystemExit("this version is broken")/' a1d/serve.py
             '';
           })
         );

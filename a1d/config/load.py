@@ -1,0 +1,223 @@
+"""How the daemon gets its configuration: a process of its own reads the file (dump.py), answers in JSON, and ends.
+
+So YAML never comes into the daemon, and whatever happens while the file is read, the fan is driven meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from a1d import __version__
+from a1d.config.bounded import read_bounded
+from a1d.config.settings import ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
+from a1d.errors import ConfigError
+from a1d.paths import CONFIG_PATH
+from a1d.spawn import spawn
+
+TIME_MAX_S = 10.0
+ANSWER_MAX = 256 * 1024  # bytes; what 16 KB of YAML can become is about 60 KB
+COMMAND = (sys.executable, "-P", "-s", "-m", "a1d.config.dump")
+_PIECE = 65536
+_COMMENTS = re.compile(rb"(?: *(?:#[ -~]*)?\n)*")
+
+
+class Loaded(NamedTuple):
+    """A configuration, and what it is warned of."""
+
+    config: Config
+    warnings: Sequence[str] = ()
+
+    def wait(self) -> Loaded:
+        """At once."""
+        return self
+
+
+Load = Callable[[], "Loaded | ConfigProcess"]
+"""Gives the configuration, or the process that reads it. ConfigError if it is already known that there is none."""
+
+
+class ConfigLoader:
+    """Loads the file at ``path``; None: the usual one, if it exists. A ``Load``."""
+
+    def __init__(self, path: str | None, command: Sequence[str] = COMMAND) -> None:
+        self._path = path
+        self._command = command
+        self._last: ConfigProcess | None = None
+        self._begun: Loaded | ConfigProcess | ConfigError | None = None
+
+    def begin(self) -> None:
+        """Begin already now with what the next call is to give."""
+        try:
+            self._begun = self._begin()
+        except ConfigError as error:
+            self._begun = error
+
+    def __call__(self) -> Loaded | ConfigProcess:
+        """The built-in defaults at once if there is no file, or only comments, as installed. ConfigError likewise."""
+        begun, self._begun = self._begun, None
+        if isinstance(begun, ConfigError):
+            raise begun
+        return begun or self._begin()
+
+    def _begin(self) -> Loaded | ConfigProcess:
+        path = CONFIG_PATH if self._path is None else self._path
+        if self._path is None and not os.path.lexists(path):
+            return Loaded(Config())
+        try:
+            data = read_bounded(path)
+        except OSError as error:
+            raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+        if _COMMENTS.fullmatch(data):
+            return Loaded(Config())
+        if self._last is not None and not self._last.has_ended():
+            raise failure(path, data, "is not started, because an earlier one does not end")
+        self._last = ConfigProcess(data, path, self._command)
+        return self._last
+
+
+class ConfigProcess:
+    """Reads ``data``, the begin of the file ``name``. ConfigError if it cannot be started.
+
+    Its descriptor is readable when ``poll`` has something to do.
+    """
+
+    def __init__(self, data: bytes, name: str, command: Sequence[str] = COMMAND) -> None:
+        self._data, self._name = data, name
+        self._answer = b""
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._socket.setblocking(False)
+                if self._socket.send(data) < len(data):
+                    raise OSError(0, "the file cannot be handed to it")
+                self._socket.shutdown(socket.SHUT_WR)
+                # Wherever a1d was found, it is found there.
+                self._pid = spawn([*command, name], theirs.fileno(), PYTHONPATH=":".join(filter(None, sys.path)))
+            except OSError as error:
+                self._socket.close()
+                raise failure(name, data, f"was not started: {error.strerror}") from error
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._socket.fileno()
+
+    def poll(self) -> Loaded | None:
+        """What has been read; None while that goes on. ConfigError if nothing usable was."""
+        try:
+            data = self._socket.recv(_PIECE)
+        except BlockingIOError:
+            return None
+        except ConnectionError:  # it has ended before it took all
+            data = b""
+        self._answer += data
+        if len(self._answer) > ANSWER_MAX:
+            raise failure(self._name, self._data, f"gave more than {ANSWER_MAX // 1024} KiB")
+        return None if data else self._result()
+
+    def wait(self) -> Loaded:
+        """As ``poll``, but it waits, TIME_MAX_S at most."""
+        deadline_s = time.monotonic() + TIME_MAX_S
+        try:
+            while select.select([self], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
+                if (loaded := self.poll()) is not None:
+                    return loaded
+            raise self.late()
+        finally:
+            self.close()
+
+    def late(self) -> ConfigError:
+        """What to say if TIME_MAX_S have passed."""
+        return failure(self._name, self._data, f"did not end within {TIME_MAX_S:g} s")
+
+    def close(self) -> None:
+        """End the process, if need be; ``has_ended`` must be asked later."""
+        if self._pid:
+            with contextlib.suppress(OSError):
+                os.kill(self._pid, signal.SIGKILL)
+            self.has_ended()
+        self._socket.close()
+
+    def has_ended(self) -> bool:
+        """Whether it is gone, which something that hangs in the kernel is not even when it was killed."""
+        if self._pid:
+            with contextlib.suppress(ChildProcessError):
+                if not os.waitpid(self._pid, os.WNOHANG)[0]:
+                    return False
+            self._pid = 0
+        return True
+
+    def _result(self) -> Loaded:
+        """What it said, now that it has said all: it is ending, or has nothing more to live for."""
+        with contextlib.suppress(OSError):
+            os.kill(self._pid, signal.SIGKILL)
+        try:
+            code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        except ChildProcessError:
+            code = 0
+        self._pid = 0
+        if code:
+            how = f"failed with exit code {code}" if code > 0 else f"was ended by signal {-code}"
+            raise failure(self._name, self._data, how)
+        try:
+            outcome = parse_answer(self._answer)
+        except ValueError as error:
+            raise failure(self._name, self._data, str(error)) from None
+        if isinstance(outcome, ConfigError):
+            raise outcome
+        return outcome
+
+
+def parse_answer(raw: bytes) -> Loaded | ConfigError:
+    """What dump.py has found. ValueError, with what is wrong, if it is anything else."""
+    try:
+        answer = json.loads(raw)
+        version = answer["version"]
+        if version == __version__:
+            if "problems" in answer:
+                return ConfigError([str(each) for each in answer["problems"]], answer["protocol"], answer["bus"])
+            return Loaded(_config(answer["config"]), [str(each) for each in answer["warnings"]])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise ValueError("gave an answer that is no configuration") from None
+    raise ValueError(f"is of a1d {version!s:.20}, and this is {__version__}: restart it (systemctl restart a1d)")
+
+
+def _config(plain: dict[str, Any]) -> Config:
+    """KeyError, TypeError, ValueError or AttributeError if it is anything but a whole configuration."""
+    sections: dict[str, Any] = {
+        "fan": _section(FanConfig, plain["fan"]),
+        "case": _section(CaseConfig, plain["case"]),
+        "button": _section(ButtonConfig, plain["button"]),
+        "sensors": [_section(SensorConfig, each) for each in plain["sensors"]],
+        "profiles": [(name, _section(ProfileConfig, each)) for name, each in plain["profiles"]],
+    }
+    config: Config = _section(Config, plain | sections)
+    return config
+
+
+def _section(section: type[Any], plain: dict[str, Any]) -> Any:
+    """Each of its settings is there, and nothing else."""
+    if plain.keys() != set(section.__slots__):
+        raise TypeError(f"not the settings of {section.__name__}")
+    return section(**{name: _frozen(value) for name, value in plain.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def failure(name: str, data: bytes, how: str) -> ConfigError:
+    """The error for a file that nobody could read, with what it seems to say of the case."""
+    from a1d.config.guess import guess_case  # nobody needs it while all is well
+
+    text = f"{name}: not read: the process that reads it {how}; what is wrong may be said by: a1d --check {name}"
+    return ConfigError([text], *guess_case(data))

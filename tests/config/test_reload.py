@@ -1,0 +1,187 @@
+"""A reload goes on beside the loop: the fan follows meanwhile, and whoever asked hears what is true."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from a1d.config.load import TIME_MAX_S, ConfigProcess, Loaded
+from a1d.config.settings import Config
+from a1d.errors import A1dError, ConfigError
+from tests.virtual import PROMPT_FAN, VirtualRig
+
+NEW = Config(interval_s=1.0, fan=PROMPT_FAN)
+NEWER = Config(interval_s=2.0, fan=PROMPT_FAN)
+
+
+class SlowProcess(ConfigProcess):
+    """It has an answer once the test says so."""
+
+    def __init__(self) -> None:
+        self._socket, self._theirs = socket.socketpair()
+        self._data, self._name, self._pid = b"case: {protocol: legacy}", "config.yaml", 0
+        self._outcome: Config | ConfigError | None = None
+        self.is_closed = False
+
+    def say(self, outcome: Config | ConfigError | None) -> None:
+        """None: only a part of it has come."""
+        self._outcome = outcome
+        self._theirs.send(b"x")
+
+    def poll(self) -> Loaded | None:
+        assert self._socket.recv(1)
+        if isinstance(self._outcome, ConfigError):
+            raise self._outcome
+        return None if self._outcome is None else Loaded(self._outcome, ["odd"])
+
+    def close(self) -> None:
+        self.is_closed = True
+        self._socket.close()
+        self._theirs.close()
+
+
+class Slow:
+    """A running daemon whose reloads take as long as the test wants."""
+
+    def __init__(self, rig: VirtualRig) -> None:
+        self.rig = rig
+        self.processes: list[SlowProcess] = []
+        self.told: list[str] = []
+        rig.run(5)
+        rig.read_config = self._start
+
+    def _start(self) -> ConfigProcess:
+        self.processes.append(SlowProcess())
+        return self.processes[-1]
+
+    def reload(self, name: str) -> None:
+        self.rig.daemon.reload(lambda error: self.told.append(f"{name}: {error or 'done'}"))
+
+    def say(self, outcome: Config | ConfigError | None) -> None:
+        self.processes[-1].say(outcome)
+        self.rig.daemon.loop.run_once()
+
+    @property
+    def logged(self) -> list[str]:
+        return [line for line in self.rig.log_lines if "reload" in line]
+
+
+@pytest.fixture
+def slow(rig: VirtualRig) -> Iterator[Slow]:
+    slow = Slow(rig)
+    yield slow
+    for process in slow.processes:
+        process.close()
+
+
+MakeRig = Callable[..., VirtualRig]
+
+
+def test_the_fan_follows_the_heat_while_a_reload_hangs_and_then_the_old_configuration_stays(slow: Slow) -> None:
+    slow.reload("first")
+    for celsius, duty_percent in ((65.0, 70), (70.0, 100)):
+        slow.rig.case.fixed_celsius = celsius
+        slow.rig.run(2)
+        assert slow.rig.fan_percent == duty_percent
+    assert slow.told == slow.logged == []
+    slow.rig.run(TIME_MAX_S - 3)
+    (told,) = slow.told
+    assert "did not end within 10 s" in told
+    assert any("the old configuration stays" in line for line in slow.logged)
+    assert slow.rig.daemon.config == Config(fan=PROMPT_FAN)
+    assert slow.rig.daemon.health.state == "ok"
+    assert slow.processes[0].is_closed
+    slow.rig.run(60)
+    assert len(slow.told) == len(slow.processes) == 1
+
+
+def test_a_reload_takes_what_comes_and_its_warnings(slow: Slow) -> None:
+    slow.reload("first")
+    slow.say(None)
+    slow.rig.run(3)
+    assert slow.told == []
+    slow.say(NEW)
+    assert slow.told == ["first: done"]
+    assert (slow.rig.daemon.config, slow.rig.daemon.status()["warnings"]) == (NEW, ["odd"])
+    assert slow.processes[0].is_closed
+    slow.rig.run(20)
+    assert slow.logged == ["a1d: reload: done"]
+
+
+def test_a_bad_file_is_told_and_changes_nothing(slow: Slow) -> None:
+    slow.reload("first")
+    slow.say(ConfigError(["config.yaml:1: bad"]))
+    assert slow.told == ["first: config.yaml:1: bad"]
+    assert slow.rig.daemon.config == Config(fan=PROMPT_FAN)
+    assert slow.processes[0].is_closed
+
+
+def test_who_asks_meanwhile_hears_of_a_reading_that_began_later(slow: Slow) -> None:
+    """The file may have been changed after the first reading had begun."""
+    slow.reload("first")
+    slow.rig.run(1)
+    for name in ("second", "third"):
+        slow.reload(name)
+    slow.rig.daemon.reload()  # SIGHUP
+    slow.say(NEW)
+    assert slow.told == ["first: done"]
+    slow.rig.run(2)
+    assert (len(slow.processes), slow.told) == (2, ["first: done"])
+    slow.say(NEWER)
+    assert slow.told == ["first: done", "second: done", "third: done"]
+    slow.rig.run(5)
+    assert (slow.rig.daemon.config, len(slow.processes)) == (NEWER, 2)
+
+
+def test_any_number_of_hangups_are_one_more_reading(slow: Slow) -> None:
+    for _ in range(1000):
+        slow.rig.daemon.reload()
+    slow.say(NEW)
+    slow.rig.run(2)
+    slow.say(NEWER)
+    slow.rig.run(5)
+    assert len(slow.processes) == 2
+
+
+def test_whoever_asks_while_one_hangs_gets_a_reading_of_its_own(slow: Slow) -> None:
+    slow.reload("first")
+    slow.rig.run(8)
+    slow.reload("second")
+    slow.rig.run(4)
+    assert ["did not end" in told for told in slow.told] == [True]
+    slow.say(NEW)
+    assert slow.told[1:] == ["second: done"]
+
+
+def test_a_machine_that_slept_during_a_reload_gives_it_time_anew(slow: Slow) -> None:
+    slow.reload("first")
+    slow.rig.run(2)
+    slow.rig.clock.now_s += 3600
+    slow.rig.run(TIME_MAX_S - 1)
+    assert slow.told == []
+    slow.rig.run(2)
+    assert ["did not end" in told for told in slow.told] == [True]
+
+
+def test_a_stop_during_a_reload_ends_it_and_says_so(slow: Slow) -> None:
+    slow.reload("first")
+    slow.reload("second")
+    slow.rig.daemon.stop()
+    slow.rig.daemon.run()
+    assert slow.told == [f"{name}: a1d stops; the configuration was not read again" for name in ("first", "second")]
+    assert [process.is_closed for process in slow.processes] == [True]
+
+
+def test_a_process_that_cannot_be_started_is_told_at_once(rig: VirtualRig) -> None:
+    def refuse() -> Config:
+        raise ConfigError(["config.yaml: not read"])
+
+    rig.run(5)
+    rig.read_config = refuse
+    with pytest.raises(A1dError, match="not read"):
+        rig.reload()
+    rig.read_config = lambda: NEW
+    rig.reload()
+    assert rig.daemon.config == NEW
