@@ -7,9 +7,13 @@ import time
 from typing import NamedTuple
 
 from hil.check import check
-from hil.rig import SERVICE, Rig
+from hil.rig import PROMPT_FAN, SERVICE, Rig
 
 MINUTES = 10
+RSS_MAX_KB = 17000
+
+
+_ROLLUP = "/proc/{}/smaps_rollup"
 
 
 class Cost(NamedTuple):
@@ -39,16 +43,41 @@ def measure(rig: Rig, minutes: float) -> Cost:
     time.sleep(minutes * 60)
     last = look()
     took = (last[0] - first[0]) / 60
-    memory = rig.out(f"grep -E '^(Rss|Pss):' /proc/{pid}/smaps_rollup | tr -s ' \\n' ' '")
+    memory = rig.out(f"grep -E '^(Rss|Pss):' {_ROLLUP.format(pid)} | tr -s ' \\n' ' '")
     return Cost((last[2] - first[2]) / took, (last[1] - first[1]) / took, (last[3] - first[3]) / took, memory)
 
 
 @check("idle for ten minutes: under 130 wake-ups and 14 million instructions a minute")
 def idle(rig: Rig) -> str:
     rig.configure_as_installed()
-    rig.out(f"systemctl restart {SERVICE}")  # as installed: reading a configuration leaves YAML in memory
+    rig.out(f"systemctl restart {SERVICE}")
     time.sleep(15)
     cost = measure(rig, MINUTES)
     assert cost.wakeups < 130, cost
     assert cost.cpu_ms < 14 or not rig.counts_instructions, cost
     return str(cost)
+
+
+@check("memory: at most 17 MB as installed, with a configuration of one's own, and after twenty reloads of it")
+def memory(rig: Rig) -> str:
+    found = {}
+    rig.configure_as_installed()
+    found["as installed"] = _after_a_start(rig)
+    rig.write_config(PROMPT_FAN)
+    found["with a configuration"] = _after_a_start(rig)
+    for _ in range(20):
+        rig.call("Reload")
+    found["after 20 reloads"] = _rss_kb(rig)
+    said = ", ".join(f"{what} Rss {kb} kB" for what, kb in found.items())
+    assert max(found.values()) <= RSS_MAX_KB or not rig.counts_instructions, said
+    return said
+
+
+def _after_a_start(rig: Rig) -> int:
+    rig.out(f"systemctl restart {SERVICE}")
+    time.sleep(15)
+    return _rss_kb(rig)
+
+
+def _rss_kb(rig: Rig) -> int:
+    return int(rig.out(f"grep ^Rss: {_ROLLUP.format(rig.pid())}").split()[1])
