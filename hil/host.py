@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hil.case_trial  # noqa: F401 - registers a check
+from hil import package_trial
 from hil.check import Outcome, count
 from hil.power import CLOCK, CLOCK_TEXT, CMDLINE, POWER_CHECKS, SOURCE, set_up
 from hil.virtual.guest_arch import GUEST
@@ -80,10 +81,11 @@ def source_files() -> list[str]:
 
 
 class Job(NamedTuple):
-    """A check to run in whichever machine is free."""
+    """A check to run in whichever machine is free. ``vm`` is None for one that has a machine of its own."""
 
     check: str
-    try_it: Callable[[Vm], Outcome]
+    try_it: Callable[[Vm | None], Outcome]
+    is_alone: bool = False
 
 
 def install(vm: Vm) -> None:
@@ -96,8 +98,9 @@ def install(vm: Vm) -> None:
     vm.put(CLOCK, CLOCK_TEXT, 0o755)
 
 
-def jobs(only: list[str]) -> list[Job]:
-    """Every check that contains one of ``only``: the longest first, then those that reboot the machine."""
+def jobs(suite: str, only: list[str]) -> list[Job]:
+    """Every check that contains one of ``only``: that with a machine of its own first, then the longest, then those
+    that reboot the machine."""
     listed = subprocess.run(
         [sys.executable, "-m", "hil.suite", "--rig", "virtual", "--list"],
         cwd=ROOT,
@@ -107,12 +110,20 @@ def jobs(only: list[str]) -> list[Job]:
     )
     inside = [Job(text, _from_inside(text, number)) for number, text in enumerate(json.loads(listed.stdout))]
     outside = [Job(text, _from_outside(text, function)) for text, function in POWER_CHECKS]
-    found = [job for job in outside + inside if any(text in job.check for text in only)]
-    return sorted(found, key=lambda job: not job.check.startswith(LONG))
+    found = [job for job in [_package(suite), *outside, *inside] if any(text in job.check for text in only)]
+    return sorted(found, key=lambda job: not job.is_alone and not job.check.startswith(LONG))
 
 
-def _from_inside(text: str, number: int) -> Callable[[Vm], Outcome]:
-    def try_it(vm: Vm) -> Outcome:
+def _package(suite: str) -> Job:
+    def try_it(_: Vm | None) -> Outcome:
+        return Outcome(package_trial.TEXT, "passed", package_trial.try_package(suite, source_files()), 0)
+
+    return Job(package_trial.TEXT, try_it, is_alone=True)
+
+
+def _from_inside(text: str, number: int) -> Callable[[Vm | None], Outcome]:
+    def try_it(vm: Vm | None) -> Outcome:
+        assert vm
         done = vm.run(
             f"cd {SOURCE} && python3 -m hil.suite --rig virtual --number {number}",
             timeout=36000,
@@ -125,8 +136,9 @@ def _from_inside(text: str, number: int) -> Callable[[Vm], Outcome]:
     return try_it
 
 
-def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm], Outcome]:
-    def try_it(vm: Vm) -> Outcome:
+def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm | None], Outcome]:
+    def try_it(vm: Vm | None) -> Outcome:
+        assert vm
         set_up(vm)
         return Outcome(text, "passed", function(vm), 0)
 
@@ -135,13 +147,19 @@ def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm], Ou
 
 def work(suite: str, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], machines: list[Vm]) -> None:
     """Run checks in one machine until none is left. Whatever ends the machine early counts as a failed check."""
+    job = None
     try:
+        job = waiting.get_nowait()
+        while job.is_alone:
+            outcomes.append(try_one(job, None))
+            print(outcomes[-1].row(), flush=True)
+            job = waiting.get_nowait()
         with boot(suite, icount=True, share=cache(suite) / "share", cmdline=CMDLINE) as vm:
             machines.append(vm)
             vm.wait_up()
             install(vm)
             while True:
-                outcome = try_one(waiting.get_nowait(), vm)
+                outcome = try_one(job, vm)
                 outcomes.append(outcome)
                 print(outcome.row(), flush=True)
                 if outcome.result == "FAILED" and not waiting.empty():
@@ -150,14 +168,17 @@ def work(suite: str, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], m
                     vm.start()
                     vm.wait_boot()
                     vm.wait_up()
+                job = waiting.get_nowait()
     except queue.Empty:
         pass
     except Exception as error:
+        if job and job.check not in [outcome.check for outcome in outcomes]:
+            waiting.put(job)
         outcomes.append(Outcome("a machine boots, and a1d installs", "FAILED", _in_words(error), 0))
         print(outcomes[-1].row(), flush=True)
 
 
-def try_one(job: Job, vm: Vm) -> Outcome:
+def try_one(job: Job, vm: Vm | None) -> Outcome:
     """An error of any kind is a failed check."""
     begin_s = time.monotonic()
     try:
@@ -180,7 +201,7 @@ def main() -> int:
     parser.add_argument("--machines", type=int, default=2, metavar="N", help="how many run at once (2)")
     options = parser.parse_args()
     begin_s = time.monotonic()
-    found = jobs(options.only or [""])
+    found = jobs(options.suite, options.only or [""])
     if not found:
         parser.error(f"no check contains {' or '.join(options.only)}")
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
