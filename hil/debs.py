@@ -17,6 +17,7 @@ from hil.virtual.image import CACHE, BuildError, cache
 
 ROOT = Path(__file__).parents[1]
 _KEEP_S = 3600
+_NO_PART_OF_THEM = ("tests/", "hil/", ".ci/")
 
 
 def built(names: Iterable[str]) -> Path:
@@ -24,7 +25,8 @@ def built(names: Iterable[str]) -> Path:
 
     BuildError: they cannot be built here; the text says why.
     """
-    parts = [part for name in names for part in (name.encode(), b"%o" % _mode(name), _content(name))]
+    files = [name for name in names if not name.startswith(_NO_PART_OF_THEM)]
+    parts = [part for name in files for part in (name.encode(), b"%o" % _mode(name), _content(name))]
     # Another debhelper writes other scripts.
     return _kept("debs", [*parts, Path("/var/lib/dpkg/status").read_bytes()], _build)
 

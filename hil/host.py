@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import shutil
 import signal
@@ -116,7 +117,12 @@ def jobs(suite: str, only: list[str]) -> list[Job]:
 
 def _package(suite: str) -> Job:
     def try_it(_: Vm | None) -> Outcome:
-        return Outcome(package_trial.TEXT, "passed", package_trial.try_package(suite, source_files()), 0)
+        try:
+            return Outcome(package_trial.TEXT, "passed", package_trial.try_package(suite, source_files()), 0)
+        except BuildError as error:
+            if "CI" in os.environ:
+                raise
+            return Outcome(package_trial.TEXT, "skipped", str(error), 0)
 
     return Job(package_trial.TEXT, try_it, is_alone=True)
 
