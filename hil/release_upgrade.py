@@ -32,8 +32,9 @@ class Upgraded(NamedTuple):
 
 def upgrade(base: Path, debs: Path, place: Path) -> Upgraded:
     """``base``: Debian 12; ``debs``: the packages; the upgraded copy is kept in ``place``."""
-    system = Chroot(base, Path(tempfile.mkdtemp(dir=place)), debs)
-    _make_repository(debs, system.path / "repo", place)
+    here = Path(tempfile.mkdtemp(dir=place))
+    system = Chroot(base, here, debs)
+    _make_repository(debs, system.path / "repo", here)
     source = "deb [signed-by=/repo/a1d-archive-keyring.gpg] copy:/repo ./"
     system.must("echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe-io")  # who loses a throw-away copy loses nothing
     system.must(f"echo '{source}' >/etc/apt/sources.list.d/a1d.list; apt-get -qq update; {INSTALL} a1d")

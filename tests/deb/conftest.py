@@ -49,19 +49,38 @@ class Made(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def made(place: Path) -> Iterator[Made]:
-    """Both systems, the packages built twice, and a system that was brought from one release to the next."""
+def made(place: Path, request: pytest.FixtureRequest) -> Iterator[Made]:
+    """Both systems and the packages; and, if a test wants them, the packages once more and an upgraded system."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     with ThreadPoolExecutor(4) as pool:
         systems = {suite: pool.submit(bootstrap, suite, place) for suite in SUITES}
         # Where make hil-virtual looks for them too.
         once = pool.submit(lambda: hil_debs.built(source_files()))
-        again = pool.submit(build_again, place / "again")
-        upgraded = pool.submit(lambda: upgrade(systems["bookworm"].result(), once.result(), place))
-        yield Made(systems, once, again, upgraded)
+        made = Made(systems, once, Future(), Future())
+        if "again" in wanted:
+            made = made._replace(again=pool.submit(build_again, place / "again"))
+        if "upgraded" in wanted:
+            made = made._replace(
+                upgraded=pool.submit(lambda: upgrade(systems["bookworm"].result(), once.result(), place))
+            )
+        yield made
+
+
+@pytest.fixture
+def again(made: Made) -> Path:
+    """The directory with the packages, built a second time."""
+    return made.again.result()
+
+
+@pytest.fixture
+def upgraded(made: Made) -> Upgraded:
+    """A system that was brought from one release to the next."""
+    return made.upgraded.result()
 
 
 def build_again(place: Path) -> Path:
     """As somebody else would: another umask, language, time zone."""
+    shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     scratch = tempfile.mkdtemp(dir=place.parent)
     environ = {**os.environ, "PYTHON": sys.executable, "LC_ALL": "POSIX", "TZ": "Pacific/Apia", "TMPDIR": scratch}
