@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 INSTALL = $(BIN)/pip install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: run test pages lint types unit home-assistant mutants pictures bench bench-control hil-virtual hil-case hil-case-operator deb deb-check release install install-files uninstall clean
+.PHONY: run test pages lint types unit home-assistant mutants pictures bench bench-control hil-virtual hil-upgrade hil-case hil-case-operator deb deb-check release install install-files uninstall clean
 
 run: $(RUN)  ## the daemon on a simulated case, live in this terminal
 	@exec $(BIN)/a1d --simulate
@@ -57,6 +57,9 @@ bench-control: $(BENCH)  ## how quiet and how cool: a1d, its peers and the optim
 SUITE ?= trixie
 hil-virtual: $(STAMP)  ## every check in virtual machines with a virtual case (root): hil/README.md
 	$(BIN)/python -m hil.host --suite '$(SUITE)' --only '$(ONLY)'
+
+hil-upgrade: $(STAMP)  ## the button after a release upgrade of Debian 12 to 13, in a virtual machine (root): hil/README.md
+	$(BIN)/python -m hil.release_upgrade
 
 # With the installed a1d's own Python: it has all that is needed. -B: root leaves nothing in the sources.
 hil-case hil-case-operator:  ## on a real Pi in its case (root), without and with an operator: hil/README.md

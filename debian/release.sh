@@ -23,7 +23,7 @@ TODAY=$(date -u +%Y-%m-%d)
 
 check() {
     printf '%s\n' "$VERSION" | grep -qxE '[0-9]+[.][0-9]+[.][0-9]+' || fail "VERSION=$VERSION: expected something like 1.2.3"
-    for program in git:git mmdebstrap:mmdebstrap apt-ftparchive:apt-utils gpg:gpg dpkg-buildpackage:dpkg-dev; do
+    for program in git:git mmdebstrap:mmdebstrap apt-ftparchive:apt-utils gpg:gpg dpkg-buildpackage:dpkg-dev scdoc:scdoc; do
         command -v "${program%:*}" >/dev/null || fail "a release needs: sudo apt install ${program#*:}"
     done
     gpg --batch --list-secret-keys "$KEY" >/dev/null 2>&1 ||
@@ -60,7 +60,7 @@ set_version() {
     } >debian/changelog.new
     mv debian/changelog.new debian/changelog
     "$PYTHON" -m tests.install.nixpkgs_submission
-    if [ -d pages ]; then "$PYTHON" -m pages; fi
+    "$PYTHON" -m docs.pages
     git add -A
     git commit -q -m "Release $VERSION"
     git tag -s -u "$KEY" -m "a1d $VERSION" "v$VERSION"

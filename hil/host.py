@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import hil.case_trial  # noqa: F401 - registers a check
+from hil import package_trial
 from hil.check import Outcome, count
 from hil.installed_disk import ROOT, copy_checks, installed, source_files
 from hil.power import CMDLINE, POWER_CHECKS, SOURCE, set_up
@@ -29,28 +31,25 @@ from hil.virtual.vm import SUITES, BuildError, CommandFailedError, GuestGoneErro
 LONG = ("upgrade", "soak", "a run on somebody's machine")
 # What another processor could make different. CI runs these on arm64, and all of them on amd64.
 BY_PROCESSOR = (
-    *(
-        "READY comes only",
-        "as installed: a step",
-        "the duty follows a ramp",
-        "idle for ten minutes",
-        "systemctl restart",
-    ),
-    *("a double press reboots, and", "a hold powers off, and", "the sandbox is in force", "what a1d takes from"),
+    *("READY comes only", "as installed: a step", "the duty follows a ramp", "idle for ten minutes", "memory:"),
+    *("systemctl restart", "a double press reboots, and", "a hold powers off, and", "the sandbox is in force"),
+    "what a1d takes from",
 )
 # In host time. A guest that only waits gets through an hour of its own time in a moment.
 CHECK_MAX_S = 1800.0
 
 
 class Job(NamedTuple):
-    """A check to run in whichever machine is free."""
+    """A check to run in whichever machine is free. ``vm`` is None for one that has a machine of its own."""
 
     check: str
-    try_it: Callable[[Vm], Outcome]
+    try_it: Callable[[Vm | None], Outcome]
+    is_alone: bool = False
 
 
-def jobs(only: Sequence[str]) -> list[Job]:
-    """Every check that contains one of ``only``: the longest first, then those that reboot the machine."""
+def jobs(suite: str, only: Sequence[str]) -> list[Job]:
+    """Every check that contains one of ``only``: that with a machine of its own first, then the longest, then those
+    that reboot the machine."""
     listed = subprocess.run(
         [sys.executable, "-m", "hil.suite", "--rig", "virtual", "--list"],
         cwd=ROOT,
@@ -60,12 +59,25 @@ def jobs(only: Sequence[str]) -> list[Job]:
     )
     inside = [Job(text, _from_inside(text, number)) for number, text in enumerate(json.loads(listed.stdout))]
     outside = [Job(text, _from_outside(text, function)) for text, function in POWER_CHECKS]
-    found = [job for job in outside + inside if any(text in job.check for text in only)]
-    return sorted(found, key=lambda job: not job.check.startswith(LONG))
+    found = [job for job in [_package(suite), *outside, *inside] if any(text in job.check for text in only)]
+    return sorted(found, key=lambda job: not job.is_alone and not job.check.startswith(LONG))
 
 
-def _from_inside(text: str, number: int) -> Callable[[Vm], Outcome]:
-    def try_it(vm: Vm) -> Outcome:
+def _package(suite: str) -> Job:
+    def try_it(_: Vm | None) -> Outcome:
+        try:
+            return Outcome(package_trial.TEXT, "passed", package_trial.try_package(suite, source_files()), 0)
+        except BuildError as error:
+            if "CI" in os.environ:
+                raise
+            return Outcome(package_trial.TEXT, "skipped", str(error), 0)
+
+    return Job(package_trial.TEXT, try_it, is_alone=True)
+
+
+def _from_inside(text: str, number: int) -> Callable[[Vm | None], Outcome]:
+    def try_it(vm: Vm | None) -> Outcome:
+        assert vm
         done = vm.run(
             f"cd {SOURCE} && python3 -m hil.suite --rig virtual --number {number}",
             timeout=36000,
@@ -78,8 +90,9 @@ def _from_inside(text: str, number: int) -> Callable[[Vm], Outcome]:
     return try_it
 
 
-def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm], Outcome]:
-    def try_it(vm: Vm) -> Outcome:
+def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm | None], Outcome]:
+    def try_it(vm: Vm | None) -> Outcome:
+        assert vm
         set_up(vm)
         return Outcome(text, "passed", function(vm), 0)
 
@@ -88,13 +101,19 @@ def _from_outside(text: str, function: Callable[[Vm], str]) -> Callable[[Vm], Ou
 
 def work(image: Path, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], machines: list[Vm]) -> None:
     """Run checks in one machine until none is left. Whatever ends the machine early counts as a failed check."""
+    job = None
     try:
+        job = waiting.get_nowait()
+        while job.is_alone:
+            outcomes.append(try_one(job, None))
+            print(outcomes[-1].row(), flush=True)
+            job = waiting.get_nowait()
         with Vm(image, icount=True, cmdline=CMDLINE) as vm:
             machines.append(vm)
             vm.wait_up()
             copy_checks(vm)
             while True:
-                outcome = try_one(waiting.get_nowait(), vm)
+                outcome = try_one(job, vm)
                 outcomes.append(outcome)
                 print(outcome.row(), flush=True)
                 if outcome.result == "FAILED" and not waiting.empty():
@@ -103,14 +122,17 @@ def work(image: Path, waiting: queue.SimpleQueue[Job], outcomes: list[Outcome], 
                     vm.start()
                     vm.wait_boot()
                     vm.wait_up()
+                job = waiting.get_nowait()
     except queue.Empty:
         pass
     except Exception as error:
+        if job and job.check not in [outcome.check for outcome in outcomes]:
+            waiting.put(job)
         outcomes.append(Outcome("a machine boots with a1d installed", "FAILED", _in_words(error), 0))
         print(outcomes[-1].row(), flush=True)
 
 
-def try_one(job: Job, vm: Vm) -> Outcome:
+def try_one(job: Job, vm: Vm | None) -> Outcome:
     """An error of any kind is a failed check."""
     begin_s = time.monotonic()
     try:
@@ -135,7 +157,7 @@ def main() -> int:
     parser.add_argument("--prepare", action="store_true", help="install a1d on the disk they start from, and end")
     options = parser.parse_args()
     begin_s = time.monotonic()
-    found = jobs(options.only or (BY_PROCESSOR if options.processor else [""]))
+    found = jobs(options.suite, options.only or (BY_PROCESSOR if options.processor else [""]))
     if not found:
         parser.error(f"no check contains {' or '.join(options.only)}")
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()

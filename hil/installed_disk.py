@@ -114,7 +114,7 @@ def _put_sources(image: Path, place: Path, disk: Path) -> None:
     """A copy of the disk with the sources and wheels on it. A share would do, but the guest's clock leaps at each wait
     for the host, and on a busy host its services then take all the time."""
     with tempfile.NamedTemporaryFile(dir=disk.parent) as tar:
-        files = [path for path in place.rglob("*") if path.is_file()]
+        files = [path for part in ("source", "wheels") for path in (place / part).rglob("*") if path.is_file()]
         tar.write(_tar((path, _in_guest(path.relative_to(place))) for path in files))
         tar.flush()
         subprocess.run(("cp", "--reflink=auto", "--sparse=always", str(image), str(disk)), check=True)

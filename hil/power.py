@@ -55,7 +55,8 @@ def wait_listening(vm: Vm) -> None:
     vm.run("until a1d-ctl status | grep -q '^button *watched'; do sleep 1; done", timeout=60, check=True)
 
 
-def _reboots(vm: Vm, begin: Callable[[], object]) -> str:
+def reboots(vm: Vm, begin: Callable[[], object]) -> str:
+    """What ``begin`` begins ends with a reboot, and not with the cut."""
     boots, console = vm.boots, len(vm.console)
     begin()
     vm.wait_reboot(boots=boots + 1)
@@ -64,7 +65,8 @@ def _reboots(vm: Vm, begin: Callable[[], object]) -> str:
     return ""
 
 
-def _is_cut(vm: Vm, begin: Callable[[], object], within_s: float = HOOK_MAX_S) -> str:
+def is_cut(vm: Vm, begin: Callable[[], object], within_s: float = HOOK_MAX_S) -> str:
+    """What ``begin`` begins ends with the cut, asked for ``within_s`` of the first hook. Leaves the machine running."""
     console = len(vm.console)
     begin()
     end = vm.wait_exit(300)
@@ -89,7 +91,8 @@ def _command(vm: Vm, text: str) -> Callable[[], object]:
     return lambda: vm.run(f"systemd-run -q --on-active=1 {text}", check=True)
 
 
-def _press(vm: Vm, gesture: str) -> Callable[[], object]:
+def press(vm: Vm, gesture: str) -> Callable[[], object]:
+    """Does a gesture, ``double`` or ``hold``, when it is called."""
     return lambda: vm.set_case("press", gesture)
 
 
@@ -105,34 +108,34 @@ def _log_in(vm: Vm) -> None:
 @check("a double press reboots, and the power is not cut")
 def double_press(vm: Vm) -> str:
     """The MCU sends a pulse of 20 ms."""
-    return _reboots(vm, _press(vm, "double"))
+    return reboots(vm, press(vm, "double"))
 
 
 @check("a double press reboots with somebody logged in")
 def double_press_in_session(vm: Vm) -> str:
     """polkit asks for another permission then."""
     _log_in(vm)
-    return _reboots(vm, _press(vm, "double"))
+    return reboots(vm, press(vm, "double"))
 
 
 @check("a hold powers off, and the cut is asked for last")
 def hold(vm: Vm) -> str:
     """The MCU sends a pulse of 40 ms."""
-    return _is_cut(vm, _press(vm, "hold"))
+    return is_cut(vm, press(vm, "hold"))
 
 
 @check("a hold powers off with somebody logged in")
 def hold_in_session(vm: Vm) -> str:
     """polkit asks for another permission then."""
     _log_in(vm)
-    return _is_cut(vm, _press(vm, "hold"))
+    return is_cut(vm, press(vm, "hold"))
 
 
 @check("a hold powers off while something inhibits shutdowns")
 def hold_inhibited(vm: Vm) -> str:
     """After a hold the case cuts the power in any case, so a1d must not wait."""
     vm.run("systemd-run -q systemd-inhibit --what=shutdown --mode=block sleep infinity", check=True)
-    return _is_cut(vm, _press(vm, "hold"))
+    return is_cut(vm, press(vm, "hold"))
 
 
 @check("a hold powers off while every third transfer hangs, and the cut is asked for all the same")
@@ -140,19 +143,19 @@ def hold_while_bus_hangs(vm: Vm) -> str:
     """A time-out takes 0.3 s. The hook has 2 s for four transfers and the waits between them."""
     vm.set_case("fault_every", 3)
     vm.set_case("fault", "timeout")
-    return _is_cut(vm, _press(vm, "hold"), 1.5)
+    return is_cut(vm, press(vm, "hold"), 1.5)
 
 
 @check("systemctl poweroff cuts the power")
 def poweroff(vm: Vm) -> str:
     """Without a press of the button."""
-    return _is_cut(vm, _command(vm, "systemctl poweroff"))
+    return is_cut(vm, _command(vm, "systemctl poweroff"))
 
 
 @check("systemctl halt cuts the power")
 def halt(vm: Vm) -> str:
     """Without a press of the button."""
-    return _is_cut(vm, _command(vm, "systemctl halt"))
+    return is_cut(vm, _command(vm, "systemctl halt"))
 
 
 @check("systemctl poweroff cuts the power with every second transfer failing and no readable configuration")
@@ -162,7 +165,7 @@ def poweroff_in_trouble(vm: Vm) -> str:
     vm.run("rm /run/a1d/stop.json", check=True)
     vm.set_case("fault_every", 2)
     vm.set_case("fault", "nak")
-    return _is_cut(vm, _command(vm, "systemctl poweroff"), HOOK_RETRIES_MAX_S)
+    return is_cut(vm, _command(vm, "systemctl poweroff"), HOOK_RETRIES_MAX_S)
 
 
 @check("systemctl reboot does not cut the power; a press at boot, before a1d listens, is lost and does nothing later")
@@ -171,7 +174,7 @@ def reboot(vm: Vm) -> str:
     boots = vm.boots
     vm.put(EARLY, EARLY_TEXT)
     vm.run("systemctl enable -q hil-early", check=True)
-    _reboots(vm, _command(vm, "systemctl reboot"))
+    reboots(vm, _command(vm, "systemctl reboot"))
     pressed = vm.run("systemctl show -p ActiveState --value hil-early; systemctl disable -q hil-early", check=True)
     assert pressed.stdout == "active\n", pressed.stdout
     wait_listening(vm)
@@ -217,6 +220,6 @@ def overlay_on_etc(vm: Vm) -> str:
     beneath = "-p PrivateMounts=yes -p RuntimeDirectory=a1d-root"
     vm.run(f"systemd-run -q --wait {beneath} sh -e /root/link-beneath", check=True)
     try:
-        return _is_cut(vm, _command(vm, "systemctl poweroff"))
+        return is_cut(vm, _command(vm, "systemctl poweroff"))
     finally:
         vm.run(_NIXOS_NO_MORE, check=True)

@@ -62,15 +62,9 @@ check_places() {
         fi
     done
     [ -z "$DESTDIR" ] || return 0
-    account=$(getent passwd a1d) || return 0
     if grep -qx 'passwd a1d' "$OPT/$MADE" 2>/dev/null; then return 0; fi
-    uid=$(echo "$account" | cut -d: -f3)
-    case $(echo "$account" | cut -d: -f6-) in
-        /home/* | /root*) ;;
-        */nologin | */false) if [ "$uid" -lt 1000 ]; then return 0; fi ;;
-    esac
-    fail "there is an account a1d that is somebody's ($account), and the service would run as it: remove it, or" \
-        "rename it and its group: sudo usermod --login OTHER a1d; sudo groupmod --new-name OTHER a1d"
+    said=$(say_if_account_is_somebodys)
+    [ -z "$said" ] || fail "$said"
 }
 
 check_python() {

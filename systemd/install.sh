@@ -40,6 +40,8 @@ COMMANDS="a1d a1d-ctl a1d-mqtt" # linked from BINDIR
 say() { printf 'a1d: %s\n' "$*"; }
 fail() { printf 'a1d: %s\n' "$*" >&2; exit 1; }
 # shellcheck source=/dev/null
+. "$SOURCE/systemd/account.sh"
+# shellcheck source=/dev/null
 . "$SOURCE/systemd/install-checks.sh"
 systemd_runs() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
 

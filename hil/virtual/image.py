@@ -64,8 +64,7 @@ _PATHS_LEFT_OUT = (
 # generators and early services that take half of an emulated boot. The two touched files say that the first boot has
 # nothing to update.
 _SET_UP = r"""
-groupadd --system i2c
-groupadd --system gpio
+for group in i2c gpio; do getent group $group || groupadd --system $group; done
 mkdir -p /mnt/share /var/log/journal /etc/systemd/system-generators
 systemctl enable a1d-hil.service mnt-share.mount
 systemctl mask \
@@ -108,13 +107,24 @@ def build(suite: str, say: Callable[[str], None] = print) -> Path:
     return builder.image
 
 
+def build_from(directory: Path, suite: str, say: Callable[[str], None] = print) -> Path:
+    """The directory with a new image of ``directory``/root, which became ``suite`` in some other way.
+
+    BuildError if it has not the kernel that ``suite`` has now.
+    """
+    build(suite, say)
+    builder = _Builder(suite, directory, say, cache(suite) / "toolchain")
+    builder.rebuild()
+    return builder.image
+
+
 class _Builder:
-    def __init__(self, suite: str, directory: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, suite: str, directory: Path, say: Callable[[str], None], toolchain: Path | None = None) -> None:
         self._suite = suite
         self._directory = directory
         self._say = say
         self._root = directory / "root"
-        self._toolchain = directory / "toolchain"
+        self._toolchain = toolchain or directory / "toolchain"
         made_of = (suite, GUEST, _UNPACK_HEADERS, _PACKAGES, _LGPIO, _PATHS_LEFT_OUT)
         self._root_key = _digest(repr(made_of).encode())
         files = [
@@ -156,6 +166,13 @@ class _Builder:
             if old != self.image and time.time() - old.stat().st_mtime > _KEEP_IMAGES_S:
                 shutil.rmtree(old)
         self._say(f"{self._suite}: built in {time.monotonic() - started:.0f} s")
+
+    def rebuild(self) -> None:
+        kernel = next((self._toolchain / "lib/modules").iterdir()).name
+        if not (self._root / "lib/modules" / kernel).is_dir():
+            raise BuildError(f"{self._root} has not the kernel {kernel}")
+        _remove_tree(self.image)
+        self._step("disk", lambda: self._make_disk(kernel))
 
     def _step(self, name: str, do: Callable[[], None]) -> None:
         started = time.monotonic()

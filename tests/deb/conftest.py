@@ -10,10 +10,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.deb.chroot import ROOT, SUITES, Chroot, bootstrap, missing
+from hil import debs as hil_debs
+from hil.chroot import ROOT, Chroot
+from hil.installed_disk import source_files
+from hil.release_upgrade import Upgraded, upgrade
+from tests.deb.chroot import SUITES, bootstrap, missing
 
 
 @pytest.fixture(scope="session")
@@ -34,29 +39,60 @@ def place() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+class Made(NamedTuple):
+    """Each when it is ready. All are made at the same time, because most of it is waiting."""
+
+    systems: dict[str, Future[Path]]
+    once: Future[Path]
+    again: Future[Path]
+    upgraded: Future[Upgraded]
+
+
 @pytest.fixture(scope="session")
-def made(place: Path) -> Iterator[dict[str, Future[Path]]]:
-    """Both systems, and the packages built twice, all at the same time."""
-    with ThreadPoolExecutor(2) as pool:
-        futures = {suite: pool.submit(bootstrap, suite, place) for suite in SUITES}
-        futures |= {name: pool.submit(build, place / name, name) for name in ("once", "again")}
-        yield futures
+def made(place: Path, request: pytest.FixtureRequest) -> Iterator[Made]:
+    """Both systems and the packages; and, if a test wants them, the packages once more and an upgraded system."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    with ThreadPoolExecutor(4) as pool:
+        systems = {suite: pool.submit(bootstrap, suite, place) for suite in SUITES}
+        # Where make hil-virtual looks for them too.
+        once = pool.submit(lambda: hil_debs.built(source_files()))
+        made = Made(systems, once, Future(), Future())
+        if "again" in wanted:
+            made = made._replace(again=pool.submit(build_again, place / "again"))
+        if "upgraded" in wanted:
+            made = made._replace(
+                upgraded=pool.submit(lambda: upgrade(systems["bookworm"].result(), once.result(), place))
+            )
+        yield made
 
 
-def build(place: Path, name: str) -> Path:
-    """A second time as somebody else would: another umask, language, time zone."""
-    environ = {**os.environ, "PYTHON": sys.executable}
-    if name == "again":
-        environ |= {"LC_ALL": "POSIX", "TZ": "Pacific/Apia", "TMPDIR": tempfile.mkdtemp(dir=place.parent)}
-    command = ["sh", "-c", 'umask "$1"; exec sh debian/build.sh "$2"', "sh", "077" if name == "again" else "022"]
-    subprocess.run([*command, str(place)], env=environ, cwd=ROOT, check=True)
+@pytest.fixture
+def again(made: Made) -> Path:
+    """The directory with the packages, built a second time."""
+    return made.again.result()
+
+
+@pytest.fixture
+def upgraded(made: Made) -> Upgraded:
+    """A system that was brought from one release to the next."""
+    return made.upgraded.result()
+
+
+def build_again(place: Path) -> Path:
+    """As somebody else would: another umask, language, time zone."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    scratch = tempfile.mkdtemp(dir=place.parent)
+    environ = {**os.environ, "PYTHON": sys.executable, "LC_ALL": "POSIX", "TZ": "Pacific/Apia", "TMPDIR": scratch}
+    command = ["sh", "-c", 'umask 077; exec sh debian/build.sh "$1"', "sh", str(place)]
+    subprocess.run(command, env=environ, cwd=ROOT, check=True)
     return place
 
 
 @pytest.fixture(scope="session")
-def debs(made: dict[str, Future[Path]]) -> Path:
+def debs(made: Made) -> Path:
     """The directory with the packages."""
-    return made["once"].result()
+    return made.once.result()
 
 
 @pytest.fixture(params=SUITES)
@@ -65,14 +101,12 @@ def suite(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def fresh(
-    made: dict[str, Future[Path]], debs: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Chroot]]:
+def fresh(made: Made, debs: Path) -> Iterator[Callable[[str], Chroot]]:
     """Makes a fresh system of a suite."""
     places: list[Path] = []
 
     def make(suite: str) -> Chroot:
-        base = made[suite].result()
+        base = made.systems[suite].result()
         places.append(Path(tempfile.mkdtemp(dir=base.parent)))
         return Chroot(base, places[-1], debs)
 

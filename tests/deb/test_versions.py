@@ -1,8 +1,10 @@
-"""The places that a release changes say the same version."""
+"""What the packages, the sources and the page for packagers say is the same."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,19 @@ def test_a_package_that_is_built_here_needs_what_pyproject_says() -> None:
     floors = dict(re.findall(r'^    "(\w+)>=([\d.]+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
     for name, package in {"smbus2": "smbus2", "sdnotify": "sdnotify", "gpiod": "libgpiod"}.items():
         assert f"python3-{package} (>= {floors[name]})" in control
+
+
+def test_the_page_for_packagers_names_every_file_and_no_other(tmp_path: Path) -> None:
+    environ = {**os.environ, "DESTDIR": str(tmp_path), "PREFIX": "/usr"}
+    subprocess.run(["sh", "systemd/install.sh", "install-files"], cwd=ROOT, env=environ, check=True)
+    installed = {f"/{path.relative_to(tmp_path)}" for path in tmp_path.rglob("*") if not path.is_dir()}
+    table = (ROOT / "docs/packaging.md").read_text().split("| file | what | needs |")[1].split("\n\n")[0]
+    named: set[str] = set()
+    for row in table.splitlines()[2:]:
+        directory = Path()
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            directory = Path(name).parent if name.startswith("/") else directory
+            named.add(str(directory / name))
+    by_wheel = {path for path in named if path.startswith("/usr/bin/")}
+    assert installed - named == set()
+    assert named - installed - by_wheel == {"/run/a1d"}
