@@ -85,7 +85,10 @@ def _from_inside(text: str, number: int) -> Callable[[Vm | None], Outcome]:
         )
         if not done.stdout:
             return Outcome(text, "FAILED", f"no result: {done.stderr[-300:]}", 0)
-        return Outcome(**json.loads(done.stdout))
+        outcome = Outcome(**json.loads(done.stdout))
+        if outcome.check != text:
+            return Outcome(text, "FAILED", "the sources were changed while the suite began: run it again", 0)
+        return outcome
 
     return try_it
 
