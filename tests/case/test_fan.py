@@ -763,3 +763,26 @@ def test_a_bus_that_cannot_even_be_closed_is_opened_anew(world: World, monkeypat
     world.fan.target_percent = 30
     world.run(1)
     assert world.fan.confirmed_percent == 30
+
+
+def test_a_problem_that_lasts_is_said_once_and_so_is_its_end(world: World) -> None:
+    world.settle(20)
+    world.faults.add(BusFault.NO_ANSWER)
+    world.fan.target_percent = 30
+    world.run(10)
+    assert [str(problem) for problem in world.fan.take_problems()] == [str(world.fan.error)]
+    world.faults.clear()
+    world.run(10)
+    assert world.fan.take_problems() == [None]
+
+
+def test_of_problems_that_nobody_takes_the_last_32_are_kept(world: World) -> None:
+    world.settle(20)
+    for target in range(30, 70):
+        world.fan.target_percent = target
+        fail_polls(world, 3)
+        world.faults.clear()
+        world.run(2)
+    problems = world.fan.take_problems()
+    assert len(problems) == 32
+    assert problems[-1] is None
