@@ -176,6 +176,13 @@ def test_a_leap_asks_for_a_second_look_and_jitter_does_not() -> None:
         assert not loop.controller.saw_leap
 
 
+def test_a_leap_that_would_not_count_for_much_more_needs_no_second_look() -> None:
+    loop = Loop()
+    loop.run(30, 45.0)
+    loop.tick(62.0)
+    assert not loop.controller.saw_leap
+
+
 def test_a_short_spike_moves_nothing_and_what_lasts_does() -> None:
     loop = Loop()
     loop.run(60, 42.0)
