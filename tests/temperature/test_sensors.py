@@ -16,7 +16,7 @@ from pytest_mock import MockerFixture
 from a1d.config.settings import Config, SensorConfig
 from a1d.errors import SensorError
 from a1d.temperature.file_reader import DirectReader
-from a1d.temperature.judge import parse_celsius
+from a1d.temperature.judge import Judge, parse_celsius
 from a1d.temperature.reading import MISSED_MAX, Reading
 from a1d.temperature.sensors import Sensor, open_sensors, read_all
 
@@ -230,6 +230,23 @@ def test_nothing_is_opened_before_the_first_read(sysfs: Sysfs) -> None:
 def test_a_reading_as_the_debug_log_says_it() -> None:
     assert str(Reading("cpu", 45.04, 1.0)) == "reading: cpu: 45.0 C, ok"
     assert str(Reading("cpu", 45.04, 1.0, "no answer", 1)) == "reading: cpu: 45.0 C, no answer"
+
+
+@pytest.mark.parametrize(
+    ("raws", "expected"),
+    [
+        ([b"45000\n", b"150000\n"], "150 C cannot be true"),
+        ([b"nonsense without any end\n"], "not a temperature: 'nonsense without any'"),
+        ([b"64500\n", b"0\n"], "says exactly 0 C, as a sensor does that measures nothing"),
+        ([b"45000\n", b"45000\n"], "has not changed at all for 10m"),
+    ],
+)
+def test_what_is_wrong_with_a_temperature_is_said(raws: list[bytes], expected: str) -> None:
+    judge = Judge(600.0)
+    with pytest.raises(SensorError) as raised:
+        for number, raw in enumerate(raws):
+            judge.celsius(raw, 1000.0 + number * 600.0)
+    assert str(raised.value) == expected
 
 
 # -- over time ----------------------------------------------------------------------------------------
