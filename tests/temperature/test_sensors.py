@@ -203,6 +203,12 @@ def test_an_error_says_which_zones_there_are_or_which_file_and_why(sysfs: Sysfs,
     assert sensor.error == f"{file}: No such file or directory"
 
 
+def test_a_type_that_is_no_text_does_not_hide_the_others(sysfs: Sysfs, open_sensor: Opener) -> None:
+    (sysfs.zone(0, "odd", "1\n").parent / "type").write_bytes(b"\xff\xfe\n")
+    sysfs.zone(1, "cpu-thermal", "45000\n")
+    assert taken(open_sensor(CPU), 0.0) == 45
+
+
 def test_a_file_that_cannot_even_be_closed_is_no_error(
     sysfs: Sysfs, open_sensor: Opener, mocker: MockerFixture
 ) -> None:
