@@ -16,7 +16,7 @@ from pytest_mock import MockerFixture
 from a1d.config.settings import Config, SensorConfig
 from a1d.errors import SensorError
 from a1d.temperature.file_reader import DirectReader
-from a1d.temperature.judge import Judge, parse_celsius
+from a1d.temperature.judge import Judge, parse_celsius, read_line
 from a1d.temperature.reading import MISSED_MAX, Reading
 from a1d.temperature.sensors import Sensor, open_sensors, read_all
 
@@ -207,6 +207,10 @@ def test_a_type_that_is_no_text_does_not_hide_the_others(sysfs: Sysfs, open_sens
     (sysfs.zone(0, "odd", "1\n").parent / "type").write_bytes(b"\xff\xfe\n")
     sysfs.zone(1, "cpu-thermal", "45000\n")
     assert taken(open_sensor(CPU), 0.0) == 45
+
+
+def test_a_line_that_cannot_be_read_is_empty(tmp_path: Path) -> None:
+    assert read_line(str(tmp_path)) == read_line(str(tmp_path / "none")) == ""
 
 
 def test_a_file_that_cannot_even_be_closed_is_no_error(
