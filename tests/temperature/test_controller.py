@@ -342,6 +342,21 @@ def test_a_lease_that_waits_for_a_temperature_ends_by_time_too_and_yields_to_an_
     assert not loop.run(11, 50.0).manual
 
 
+@pytest.mark.parametrize(
+    ("for_s", "until_celsius", "expected"),
+    [
+        (None, None, "until 'a1d-ctl fan auto'"),
+        (90.0, None, "for 1m30s"),
+        (None, 45.5, "until 45.5 C"),
+        (90.0, 45.0, "until 45 C or for 1m30s"),
+    ],
+)
+def test_what_ends_a_lease_is_said(for_s: float | None, until_celsius: float | None, expected: str) -> None:
+    loop = Loop()
+    loop.hold(20, for_s, until_celsius)
+    assert loop.controller.lease and loop.controller.lease.waits_for(START_S) == expected
+
+
 def test_a_lease_in_the_middle_of_a_hold_starts_the_hold_anew() -> None:
     loop = Loop(duty=50)
     loop.run(HOLD_S - 1, 40.0)
