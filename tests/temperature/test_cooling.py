@@ -117,7 +117,6 @@ def test_a_step_that_changes_nothing_is_said_after_four_minutes(before: int, aft
     ("before", "after", "temp", "moves_to"),
     [
         (0, 49, 65.0, 65.0),
-        (60, 80, 65.0, 65.0),
         (0, 60, 50.0, 50.0),
         (0, 60, 65.0, 64.5),
         (0, 60, 65.0, 70.0),
