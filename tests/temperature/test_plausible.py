@@ -145,6 +145,17 @@ def test_what_is_known_follows_a_rise_by_3_degrees_a_second(fall_to: float, is_b
     assert (plausibility.doubt(fall_to, TICK_S) is None) == is_believed
 
 
+@pytest.mark.parametrize(("fall_to", "is_believed"), [(49.1, True), (48.9, False)])
+def test_what_is_known_follows_a_fall_by_10_degrees_a_second(fall_to: float, is_believed: bool) -> None:
+    plausibility = after(*[84.0] * 20, 60.0)  # half a second: 79 C is known
+    assert (plausibility.doubt(fall_to, TICK_S) is None) == is_believed
+
+
+@pytest.mark.parametrize(("before", "then", "is_believed"), [(4.9, 0.0, True), (5.1, 0.0, False), (1.0, 0.126, True)])
+def test_frost_is_believed_from_5_degrees_down(before: float, then: float, is_believed: bool) -> None:
+    assert (after(before).doubt(then, TICK_S) is None) == is_believed
+
+
 def test_after_a_gap_nothing_is_compared_with_what_was_before() -> None:
     plausibility = after(*[64.5] * 20)
     plausibility.forget()
