@@ -89,6 +89,14 @@ def test_nor_is_it_while_the_target_is_nearly_held() -> None:
     assert duty <= 90
 
 
+def test_a_pause_counts_for_10_s_at_most() -> None:
+    def after_pauses_of(pause_s: float) -> int:
+        one = law()
+        return [one.duty_percent(k * pause_s, TARGET + 9, TARGET + 9) for k in range(100)][-1]
+
+    assert after_pauses_of(1000.0) == after_pauses_of(10.0) > after_pauses_of(5.0)
+
+
 def test_a_lone_leap_counts_as_critical_at_most() -> None:
     one, other = law(), law()
     for k in range(20):
