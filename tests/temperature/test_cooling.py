@@ -71,6 +71,14 @@ def test_a_reload_goes_on_counting_unless_another_temperature_is_critical_now() 
     assert watch.run(10, 100, 84.0) is not None
 
 
+@pytest.mark.parametrize(("below_for_s", "is_said"), [(30, True), (42, False)])
+def test_what_was_above_critical_outweighs_40_s_of_a_degree_below_and_no_more(below_for_s: int, is_said: bool) -> None:
+    watch = Watch()
+    watch.run(15, 100, 84.0)
+    watch.run(below_for_s, 100, 79.0)
+    assert (watch.run(62 - 15 - below_for_s, 100, 84.0) is not None) == is_said
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -135,6 +143,20 @@ def test_a_step_out_of_what_was_not_steady_proves_nothing() -> None:
     watch.run(120, 0, 64.4)
     watch.run(120, 0, 66.0)
     assert watch.run(600, 100, 65.45) is None, "as warm as on average before"
+
+
+@pytest.mark.parametrize(("before", "is_said"), [((64.6, 65.4), True), ((64.3, 65.7), False)])
+def test_within_a_degree_is_steady(before: tuple[float, float], is_said: bool) -> None:
+    watch = Watch()
+    for temp in before:
+        watch.run(120, 0, temp)
+    assert (watch.run(300, 100, 65.0) is not None) == is_said
+
+
+def test_after_less_than_three_steady_minutes_a_step_proves_nothing() -> None:
+    watch = Watch()
+    watch.run(150, 0, 65.0)
+    assert watch.run(600, 100, 65.0) is None
 
 
 def test_a_step_that_was_soon_taken_back_for_the_most_part_proves_nothing() -> None:
