@@ -89,6 +89,13 @@ def test_nor_is_it_while_the_target_is_nearly_held() -> None:
     assert duty <= 90
 
 
+def test_it_looks_at_a_mean_of_about_10_s() -> None:
+    one = law(50)
+    one.duty_percent(0.0, TARGET, TARGET)
+    duties = [one.duty_percent(k / 2, TARGET + 10, TARGET + 10) for k in range(1, 21)]
+    assert (duties[0], duties[-1]) == (55, 65), "two thirds of the way after 10 s"
+
+
 def test_a_pause_counts_for_10_s_at_most() -> None:
     def after_pauses_of(pause_s: float) -> int:
         one = law()
