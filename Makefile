@@ -37,7 +37,7 @@ $(HA)/.made: pyproject.toml
 	touch $@
 
 MUTANTS := $(VENV)/.mutants
-mutants: $(MUTANTS)  ## would the tests notice a slip? About half an hour; ONLY='a1d.case.fan*' for one module
+mutants: $(MUTANTS)  ## would the tests notice a slip? Hours; ONLY='a1d.case.fan*' for one module
 	rm -rf mutants
 	CI=1 $(BIN)/mutmut run $(if $(ONLY),'$(ONLY)')
 	@$(BIN)/mutmut results

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import selectors
+import socket
+from collections.abc import Callable
+
 import pytest
+from pytest_mock import MockerFixture
 
 from a1d.loop import Loop
 from tests.virtual import VirtualClock
@@ -52,6 +57,17 @@ def test_a_late_tick_keeps_the_grid_as_long_as_the_next_is_still_to_come(
     assert rig.loop.wake_s == next_s
 
 
+def test_it_waits_until_the_next_thing_is_due_and_no_longer(rig: Rig, mocker: MockerFixture) -> None:
+    select = mocker.patch.object(rig.loop.selector, "select", return_value=[])
+    waits_s = []
+    for now_s, fan_due_s in ((1000.0, 1000.25), (1000.125, 1000.25), (1000.25, 1003.0), (1000.25, 1003.0)):
+        rig.loop.fan_due_s = fan_due_s
+        rig.run_at(now_s)
+        waits_s.append(select.call_args.args[0])
+    rig.run_at(1009.0)
+    assert [*waits_s, select.call_args.args[0]] == [0.0, 0.125, 0.25, 0.25, 0.0]
+
+
 def test_the_fan_is_polled_when_due_and_says_when_next(rig: Rig) -> None:
     rig.run_at(1000.0)
     rig.loop.fan_due_s = 1000.125
@@ -76,3 +92,30 @@ def test_a_tick_can_be_asked_for_sooner_and_is_never_put_off(rig: Rig, within_s:
     rig.clock.now_s = 1000.125
     rig.loop.tick_soon(within_s)
     assert rig.loop.wake_s == next_s
+
+
+def test_where_there_is_time_for_one_of_two_they_take_turns_and_an_urgent_one_goes_first(rig: Rig) -> None:
+    served: list[str] = []
+
+    def serve(name: str) -> Callable[[], None]:
+        def take_all_the_time() -> None:
+            served.append(name)
+            rig.clock.now_s = rig.loop.wake_s
+
+        return take_all_the_time
+
+    first, second = serve("first"), serve("second")
+    one, other = socket.socketpair()
+    with one, other:
+        for end in (one, other):
+            end.send(b"stays unread")
+        rig.loop.selector.register(one, selectors.EVENT_READ, first)
+        rig.loop.selector.register(other, selectors.EVENT_READ, second)
+        for _ in range(4):
+            rig.loop.run_once()
+        assert served in (["first", "second"] * 2, ["second", "first"] * 2)
+        for urgent in (first, second):
+            rig.loop.urgent = {urgent}
+            for _ in range(3):
+                rig.loop.run_once()
+    assert served[4:] == ["first"] * 3 + ["second"] * 3

@@ -39,7 +39,6 @@ class CoolingCheck:
     def __init__(self, config: Config) -> None:
         self._sensors: dict[str, _SensorCheck] = {}
         self._duty_percent: int | None = None
-        self._looked_s = -math.inf
         self._found: str | None = None
         self.configure(config)
 

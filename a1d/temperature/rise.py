@@ -26,15 +26,14 @@ class Rise:
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque()  # at_s and temperature, both rising: the first is the lowest
         self._last_s = -math.inf
-        self._last_celsius = self._rising_celsius = math.inf
-        self.is_leap = False  # whether the last reading waits for a second one that would count for much more
+        self._last_celsius = math.inf
 
     def configure(self, rise_s: float, critical_celsius: float) -> None:
         """Take settings and keep the memory. ``rise_s`` 0: every reading counts at once and in full."""
         self._rise_s = rise_s
         self._slack_none_celsius = critical_celsius - _SLACK_NONE_BELOW_CELSIUS
         self._rising_celsius = self._last_celsius  # in full, until the next reading
-        self.is_leap = False
+        self.is_leap = False  # whether the last reading waits for a second one that would count for much more
 
     def forget(self) -> None:
         """The next reading counts at once and in full."""
@@ -65,8 +64,7 @@ class Rise:
         if confirmed_celsius > rising_celsius:
             rising_celsius = max(rising_celsius, self._less_slack(confirmed_celsius))
         self._rising_celsius = rising_celsius
-        from_celsius = rising_celsius + _LEAP_CELSIUS
-        self.is_leap = temp_celsius > from_celsius and self._less_slack(temp_celsius) > from_celsius
+        self.is_leap = self._less_slack(temp_celsius) > rising_celsius + _LEAP_CELSIUS
         return rising_celsius
 
     def _less_slack(self, confirmed_celsius: float) -> float:

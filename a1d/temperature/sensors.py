@@ -147,7 +147,7 @@ def open_sensors(
     return sensors
 
 
-def read_all(sensors: Sequence[Sensor], now_s: float, *, gap: bool = False) -> list[Reading]:
+def read_all(sensors: Sequence[Sensor], now_s: float, *, gap: bool) -> list[Reading]:
     """The newest reading of each sensor that has ever had one. ``gap`` as in ``Sensor.read``."""
     return [reading for sensor in sensors if (reading := sensor.read(now_s, gap=gap)) is not None]
 

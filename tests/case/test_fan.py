@@ -763,3 +763,48 @@ def test_a_bus_that_cannot_even_be_closed_is_opened_anew(world: World, monkeypat
     world.fan.target_percent = 30
     world.run(1)
     assert world.fan.confirmed_percent == 30
+
+
+def test_a_problem_that_lasts_is_said_once_and_so_is_its_end(world: World) -> None:
+    world.settle(20)
+    world.faults.add(BusFault.NO_ANSWER)
+    world.fan.target_percent = 30
+    world.run(10)
+    assert [str(problem) for problem in world.fan.take_problems()] == [str(world.fan.error)]
+    world.faults.clear()
+    world.run(10)
+    assert world.fan.take_problems() == [None]
+
+
+def test_of_problems_that_nobody_takes_the_last_32_are_kept(world: World) -> None:
+    world.settle(20)
+    for target in range(30, 70):
+        world.fan.target_percent = target
+        fail_polls(world, 3)
+        world.faults.clear()
+        world.run(2)
+    problems = world.fan.take_problems()
+    assert len(problems) == 32
+    assert problems[-1] is None
+
+
+def test_nobody_has_called_for_5_s_is_overdue_and_less_is_not(world: World) -> None:
+    world.settle(20)
+    world.fan.target_percent = 30
+    due_s = world.fan.due_s
+    world.clock.now_s = due_s + 4.9
+    assert not world.fan.is_overdue
+    world.clock.now_s = due_s + 5.1
+    assert world.fan.is_overdue
+    world.run(2)
+    assert not world.fan.is_overdue
+
+
+def test_at_full_speed_the_duty_is_looked_at_every_5_s(world: World) -> None:
+    world.settle(100)
+    world.run(REFRESH_S)
+    world.sent.clear()
+    world.run(30)
+    reads_s = [transfer.start_s for transfer in world.sent]
+    assert not world.writes
+    assert [later - earlier for earlier, later in pairwise(reads_s)] == pytest.approx([5.0] * 5)

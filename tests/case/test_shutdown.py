@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from a1d.case.bus import CaseBus, open_case
 from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
 from a1d.case.stop_program import read_stop_settings
-from a1d.case.stop_settings import StopSettings
+from a1d.case.stop_settings import StopSettings, write_stop_settings
 from a1d.config.settings import Config
 from a1d.errors import StopError
 from a1d.log import Log
@@ -162,3 +163,22 @@ def test_an_error_without_a_number_is_said_in_its_own_words(monkeypatch: pytest.
 
     monkeypatch.setattr(shutdown, "write_stop_settings", fail)
     assert str(save_stop_settings("/run/a1d", Config())).startswith("/run/a1d: odd; expected a directory")
+
+
+def test_whatever_the_umask_nobody_else_may_write_what_is_left_not_even_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    fchmod = os.fchmod
+
+    def note(fd: int, mode: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(fd).st_mode))
+        fchmod(fd, mode)
+
+    monkeypatch.setattr(os, "fchmod", note)
+    before = os.umask(0)
+    try:
+        write_stop_settings(str(tmp_path), StopSettings())
+    finally:
+        os.umask(before)
+    assert modes == [0o644]

@@ -37,6 +37,7 @@ SLIPS: dict[str, str | bytes] = {
     "unknown key, flow": "case: {bus: 3, protocol: 'legacy'}\nfan: {hodl: 5s}\n",
     "unknown key, JSON": '{"case": {"protocol": "legacy", "bus": 3}, "fan": {"hodl": "5s"}}',
     "value on the next line": "case:\n  protocol:\n    legacy\n  bus: 3\nfan: {hodl: 5s\n",
+    "value after a comment": "case:\n  protocol: # an old one\n    legacy\n  bus: 3\nfan: {hodl: 5s\n",
     "block scalar": "case:\n  protocol: >-\n    legacy\n  bus: 3\nfan: {hodl: 5s}\n",
     "not YAML": "fan: {hodl: 5s\ncase:\n  protocol: legacy # no closing brace\n  bus: 3\n",
     "old line ends": "case:\r  # an old case\r  protocol: legacy\r  bus: 3\rfan: {hodl: 5s\r",

@@ -16,7 +16,7 @@ from a1d.config.settings import Config, SensorConfig
 from a1d.temperature import reason
 from a1d.temperature.controller import Controller
 from a1d.temperature.curve import Curve, curve_of
-from a1d.temperature.decision import Decision
+from a1d.temperature.decision import Critical, Decision
 from a1d.temperature.reading import MISSED_MAX, Reading, gap_s, read_interval_s
 from a1d.temperature.sensors import ZoneSensor
 from tests.virtual import PROMPT_FAN
@@ -342,6 +342,21 @@ def test_a_lease_that_waits_for_a_temperature_ends_by_time_too_and_yields_to_an_
     assert not loop.run(11, 50.0).manual
 
 
+@pytest.mark.parametrize(
+    ("for_s", "until_celsius", "expected"),
+    [
+        (None, None, "until 'a1d-ctl fan auto'"),
+        (90.0, None, "for 1m30s"),
+        (None, 45.5, "until 45.5 C"),
+        (90.0, 45.0, "until 45 C or for 1m30s"),
+    ],
+)
+def test_what_ends_a_lease_is_said(for_s: float | None, until_celsius: float | None, expected: str) -> None:
+    loop = Loop()
+    loop.hold(20, for_s, until_celsius)
+    assert loop.controller.lease and loop.controller.lease.waits_for(START_S) == expected
+
+
 def test_a_lease_in_the_middle_of_a_hold_starts_the_hold_anew() -> None:
     loop = Loop(duty=50)
     loop.run(HOLD_S - 1, 40.0)
@@ -402,6 +417,14 @@ def test_a_spell_that_is_not_calm_starts_the_wait_for_the_lease_anew() -> None:
     loop.tick(77.0)
     assert loop.run(HOLD_S, 60.0).duty_percent >= 40
     assert loop.tick(60.0).duty_percent == 0
+
+
+def test_what_was_critical_is_known_until_the_emergency_is_over() -> None:
+    loop = Loop(TWO)
+    assert loop.tick(60.0, 60.0).critical is None
+    assert loop.tick(60.0, 81.0).critical == Critical("nvme", 81.0, 75.0)
+    assert loop.run(HOLD_S, 60.0, 60.0).critical == Critical("nvme", 81.0, 75.0, is_over=True)
+    assert loop.run(2 * TICK_S, 60.0, 60.0).critical is None
 
 
 @given(st.lists(st.tuples(st.floats(40, 79.9), st.integers(1, 19)), min_size=1, max_size=20))
@@ -508,7 +531,29 @@ def test_a_sensor_that_a_reload_adds_may_miss_two_readings_as_any_other() -> Non
     assert decisions[-1].untrusted == ("nvme",)
 
 
+def test_a_reload_keeps_the_calm_of_a_rise() -> None:
+    config = with_fan(rise_s=20.0)
+    loop = Loop(config)
+    loop.run(30, 45.0)
+    loop.reload(config)
+    assert loop.tick(75.0).duty_percent == 0, "a lone leap moves nothing"
+
+
 # -- what cannot be trusted counts as hot ----------------------------------------------------------
+
+
+def test_a_reading_that_is_too_old_does_not_let_the_fan_slow() -> None:
+    loop = Loop(with_fan(failsafe_percent=60), 90)
+    old = Reading("cpu", 40.0, START_S)
+    for tick in range(round(3 * HOLD_S / TICK_S)):
+        decision = loop.controller.step(START_S + tick * TICK_S, [old])
+    assert (decision.duty_percent, decision.untrusted) == (90, ("cpu",))
+
+
+def test_a_stale_sensor_and_one_that_was_never_heard_are_both_named() -> None:
+    loop = Loop(TWO)
+    loop.tick(40.0, None)
+    assert set(loop.run(30, None, None).untrusted) == {"cpu", "nvme"}
 
 
 @given(duties, st.integers(30, 100), st.sampled_from([DEFAULT, replace(DEFAULT, interval_s=2.0)]), temps)
@@ -517,7 +562,7 @@ def test_the_third_missed_reading_is_failsafe_or_faster_and_the_second_is_nothin
 ) -> None:
     loop = Loop(with_fan(base, failsafe_percent=failsafe), start)
     before = loop.tick(temp).duty_percent
-    for _ in range(MISSED_MAX - 1):
+    for _ in range(2):
         decision = loop.tick(None)
         assert (decision.duty_percent, decision.untrusted) == (before, ())
     for _ in range(30):
@@ -644,6 +689,10 @@ def test_the_longest_tick_interval_is_no_gap(late_s: float) -> None:
     loop = Loop(replace(DEFAULT, interval_s=5.0), 50)
     seen = [loop.tick(40.0, after_s=5.0 + late_s).duty_percent for _ in range(5)]
     assert seen[-1] == 0
+
+
+def test_a_pause_of_more_than_two_ticks_and_5_s_is_a_gap() -> None:
+    assert [gap_s(replace(DEFAULT, interval_s=tick_s)) for tick_s in (0.5, 2.0, 5.0)] == [5.0, 5.0, 10.0]
 
 
 # -- any sequence of events ------------------------------------------------------------------------

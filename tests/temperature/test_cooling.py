@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,28 @@ def test_readings_that_scatter_around_critical_do_not_hide_it() -> None:
     watch = Watch()
     said = [watch.tick(100, temp) for _ in range(60) for temp in (81.5, 79.5, 82.0)]
     assert said[-1] is not None
+    assert "stays at 81 C" in said[-1], "their mean"
+
+
+def test_a_reload_goes_on_counting_unless_another_temperature_is_critical_now() -> None:
+    watch = Watch()
+    watch.run(55, 100, 84.0)
+    watch.check.configure(CONFIG)
+    assert watch.run(10, 100, 84.0) is not None
+    watch.check.configure(CONFIG)
+    assert watch.tick(100, 84.0) is not None
+    cpu, nvme = CONFIG.sensors
+    watch.check.configure(replace(CONFIG, sensors=(replace(cpu, critical_celsius=82.0), nvme)))
+    assert watch.run(55, 100, 84.0) is None
+    assert watch.run(10, 100, 84.0) is not None
+
+
+@pytest.mark.parametrize(("below_for_s", "is_said"), [(30, True), (42, False)])
+def test_what_was_above_critical_outweighs_40_s_of_a_degree_below_and_no_more(below_for_s: int, is_said: bool) -> None:
+    watch = Watch()
+    watch.run(15, 100, 84.0)
+    watch.run(below_for_s, 100, 79.0)
+    assert (watch.run(62 - 15 - below_for_s, 100, 84.0) is not None) == is_said
 
 
 @pytest.mark.parametrize(
@@ -88,7 +111,7 @@ def test_one_absurd_reading_is_nothing() -> None:
     assert watch.run(120, 100, 60.0) is None
 
 
-@pytest.mark.parametrize(("before", "after"), [(0, 60), (10, 100), (100, 0)])
+@pytest.mark.parametrize(("before", "after"), [(0, 60), (10, 60), (10, 100), (100, 0)])
 def test_a_step_that_changes_nothing_is_said_after_four_minutes(before: int, after: int) -> None:
     watch = Watch()
     watch.run(240, before, 65.0)
@@ -100,7 +123,13 @@ def test_a_step_that_changes_nothing_is_said_after_four_minutes(before: int, aft
 
 @pytest.mark.parametrize(
     ("before", "after", "temp", "moves_to"),
-    [(0, 49, 65.0, 65.0), (0, 60, 50.0, 50.0), (0, 60, 65.0, 64.5), (0, 60, 65.0, 70.0), (100, 30, 65.0, 66.0)],
+    [
+        (0, 49, 65.0, 65.0),
+        (0, 60, 50.0, 50.0),
+        (0, 60, 65.0, 64.5),
+        (0, 60, 65.0, 70.0),
+        (100, 30, 65.0, 66.0),
+    ],
     ids=["too small a step", "not warm", "cools", "more heat", "warms as it must"],
 )
 def test_a_step_proves_nothing(before: int, after: int, temp: float, moves_to: float) -> None:
@@ -114,6 +143,27 @@ def test_a_step_out_of_what_was_not_steady_proves_nothing() -> None:
     watch.run(120, 0, 64.4)
     watch.run(120, 0, 66.0)
     assert watch.run(600, 100, 65.45) is None, "as warm as on average before"
+
+
+@pytest.mark.parametrize(("before", "is_said"), [((64.6, 65.4), True), ((64.3, 65.7), False)])
+def test_within_a_degree_is_steady(before: tuple[float, float], is_said: bool) -> None:
+    watch = Watch()
+    for temp in before:
+        watch.run(120, 0, temp)
+    assert (watch.run(300, 100, 65.0) is not None) == is_said
+
+
+def test_after_less_than_three_steady_minutes_a_step_proves_nothing() -> None:
+    watch = Watch()
+    watch.run(150, 0, 65.0)
+    assert watch.run(600, 100, 65.0) is None
+
+
+def test_a_step_that_was_soon_taken_back_for_the_most_part_proves_nothing() -> None:
+    watch = Watch()
+    watch.run(240, 30, 65.0)
+    watch.run(10, 90, 65.0)
+    assert watch.run(600, 50, 65.0) is None
 
 
 @pytest.mark.parametrize("stuck", [False, True])

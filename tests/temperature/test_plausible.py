@@ -48,6 +48,7 @@ def test_degrees_where_millidegrees_belong_are_doubted_always(warm: tuple[float,
     plausibility = after(*warm)
     assert believed_from(plausibility, [0.072, 0.073] * 10_000) is None
     assert "says 72" in str(plausibility.doubt(0.072, 20_000))
+    assert "says 125" in str(plausibility.doubt(0.125, 20_000))
 
 
 def test_exactly_0_from_the_start_is_doubted_until_it_moves() -> None:
@@ -64,7 +65,7 @@ def test_a_chip_that_cools_into_frost_step_by_step_is_believed() -> None:
     assert [t for n, t in enumerate(temps) if plausibility.doubt(t, n * 5.0) is not None] == []
 
 
-@pytest.mark.parametrize("fall", [1.0, 20.0, 29.0])
+@pytest.mark.parametrize("fall", [1.0, 20.0, 30.0])
 @given(warm=st.floats(31, 110))
 def test_a_fall_that_a_load_s_end_can_bring_is_believed_at_once(warm: float, fall: float) -> None:
     assert after(*[warm] * 20).doubt(warm - fall, TICK_S) is None
@@ -120,6 +121,39 @@ def test_a_new_low_value_is_believed_once_it_moves_and_a_case_can_have_cooled_to
     assert 139 <= from_s <= 146  # 64.5 - 30 - 20 at 0.1 C a second
     assert believed_from(after(*[64.5] * 20), [20.0] * 10_000) is None  # a live sensor is never so still
     assert believed_from(after(*[64.5] * 20), [14.0, 14.5] * 10_000) is None  # no room is so cold
+
+
+@pytest.mark.parametrize("begin_s", [0.0, 5000.0])
+def test_once_it_has_moved_it_may_stand_still_again(begin_s: float) -> None:
+    plausibility = Plausibility()
+    assert plausibility.doubt(64.5, begin_s) is None
+    temps = [20.0, 20.55] + [20.0] * 10_000
+    believed = [n for n, temp in enumerate(temps, 1) if plausibility.doubt(temp, begin_s + n * TICK_S) is None]
+    assert 144 <= believed[0] * TICK_S <= 146
+
+
+def test_a_low_value_after_a_long_silence_is_doubted_until_it_moves() -> None:
+    plausibility = after(64.5)
+    assert plausibility.doubt(30.0, 400.0) is not None
+    assert plausibility.doubt(30.0, 400.5) is not None
+    assert plausibility.doubt(30.55, 401.0) is None
+
+
+@pytest.mark.parametrize(("fall_to", "is_believed"), [(45.1, True), (44.9, False)])
+def test_what_is_known_follows_a_rise_by_3_degrees_a_second(fall_to: float, is_believed: bool) -> None:
+    plausibility = after(*[45.0] * 20, *[84.0] * 20)  # ten seconds: 75 C is known
+    assert (plausibility.doubt(fall_to, TICK_S) is None) == is_believed
+
+
+@pytest.mark.parametrize(("fall_to", "is_believed"), [(49.1, True), (48.9, False)])
+def test_what_is_known_follows_a_fall_by_10_degrees_a_second(fall_to: float, is_believed: bool) -> None:
+    plausibility = after(*[84.0] * 20, 60.0)  # half a second: 79 C is known
+    assert (plausibility.doubt(fall_to, TICK_S) is None) == is_believed
+
+
+@pytest.mark.parametrize(("before", "then", "is_believed"), [(4.9, 0.0, True), (5.1, 0.0, False), (1.0, 0.126, True)])
+def test_frost_is_believed_from_5_degrees_down(before: float, then: float, is_believed: bool) -> None:
+    assert (after(before).doubt(then, TICK_S) is None) == is_believed
 
 
 def test_after_a_gap_nothing_is_compared_with_what_was_before() -> None:

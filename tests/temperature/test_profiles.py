@@ -153,6 +153,17 @@ def test_an_unknown_profile_is_refused_with_the_known_ones_and_changes_nothing(p
     assert profiles.choice and profiles.choice.name == "film"
 
 
+def test_where_there_are_no_profiles_that_is_said() -> None:
+    with pytest.raises(A1dError, match=r"^there is no profile 'film'; the configuration has no profiles$"):
+        Profiles(Config()).choose("film", None)
+
+
+@pytest.mark.parametrize(("names", "expected"), [(("night", "film"), True), (("film",), False), ((), False)])
+def test_the_time_of_day_is_asked_for_where_a_profile_has_one(names: tuple[str, ...], expected: bool) -> None:
+    known = dict(CONFIG.profiles)
+    assert Profiles(Config(profiles=tuple((name, known[name]) for name in names))).uses_clock is expected
+
+
 def test_a_reload_that_removes_the_chosen_profile_ends_it_for_good(profiles: Profiles) -> None:
     profiles.choose("film", None)
     profiles.step(1.0, 0)

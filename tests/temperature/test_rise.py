@@ -14,7 +14,7 @@ from a1d.temperature.controller import Controller
 from a1d.temperature.curve import curve_of
 from a1d.temperature.decision import Decision
 from a1d.temperature.reading import Reading, gap_s
-from a1d.temperature.rise import CONFIRM_MAX_S, SLACK_CELSIUS, Rise
+from a1d.temperature.rise import SLACK_CELSIUS, Rise
 
 CRITICAL = 80.0
 DEFAULT = Config()
@@ -113,9 +113,9 @@ def test_the_same_reading_again_confirms_nothing() -> None:
 
 
 def test_a_sensor_that_is_read_rarely_needs_no_second_reading() -> None:
-    assert feed(rise(), 45.0, 85.0, every_s=CONFIRM_MAX_S) == 45.0
-    assert feed(rise(rise_s=2.0), 45.0, 85.0, every_s=CONFIRM_MAX_S) == 45.0
-    assert feed(rise(rise_s=2.0), 45.0, 85.0, every_s=CONFIRM_MAX_S + 1) == 85.0
+    assert feed(rise(), 45.0, 85.0, every_s=6.0) == 45.0
+    assert feed(rise(rise_s=2.0), 45.0, 85.0, every_s=6.0) == 45.0
+    assert feed(rise(rise_s=2.0), 45.0, 85.0, every_s=6.1) == 85.0
 
 
 def test_what_was_forgotten_and_what_new_settings_leave_behind_calms_nothing() -> None:
@@ -174,6 +174,16 @@ def test_a_leap_asks_for_a_second_look_and_jitter_does_not() -> None:
     for temp in (73.0, 74.0, 72.5, 74.5):
         loop.tick(temp)
         assert not loop.controller.saw_leap
+
+
+def test_a_leap_that_would_not_count_for_much_more_needs_no_second_look() -> None:
+    loop = Loop()
+    loop.run(30, 45.0)
+    loop.tick(62.0)
+    assert not loop.controller.saw_leap
+    loop.run(30, 45.0)
+    loop.tick(64.5)  # the second one of these would count for 54.5 C
+    assert loop.controller.saw_leap
 
 
 def test_a_short_spike_moves_nothing_and_what_lasts_does() -> None:

@@ -16,8 +16,8 @@ from pytest_mock import MockerFixture
 from a1d.config.settings import Config, SensorConfig
 from a1d.errors import SensorError
 from a1d.temperature.file_reader import DirectReader
-from a1d.temperature.judge import parse_celsius
-from a1d.temperature.reading import MISSED_MAX
+from a1d.temperature.judge import Judge, parse_celsius, read_line
+from a1d.temperature.reading import MISSED_MAX, Reading
 from a1d.temperature.sensors import Sensor, open_sensors, read_all
 
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")
@@ -187,10 +187,76 @@ def test_an_error_names_the_file_that_could_not_be_read(sysfs: Sysfs, open_senso
     assert "temp1_input" in str(sensor.error)
 
 
+def test_an_error_says_which_zones_there_are_or_which_file_and_why(sysfs: Sysfs, open_sensor: Opener) -> None:
+    sensor = open_sensor(CPU)
+    sensor.read(0.0)
+    assert sensor.error == "no thermal zone of type 'cpu-thermal'; found none"
+    sysfs.zone(0, "gpu-thermal", "1\n")
+    sysfs.zone(1, "pmic-thermal", "1\n")
+    sensor.read(0.5)
+    assert sensor.error == "no thermal zone of type 'cpu-thermal'; found gpu-thermal, pmic-thermal"
+    file = sysfs.zone(2, "cpu-thermal", "hot\n")
+    sensor.read(1.0)
+    assert sensor.error == f"{file}: not a temperature: 'hot'"
+    file.unlink()
+    sensor.read(1.5)
+    assert sensor.error == f"{file}: No such file or directory"
+
+
+def test_a_type_that_is_no_text_does_not_hide_the_others(sysfs: Sysfs, open_sensor: Opener) -> None:
+    (sysfs.zone(0, "odd", "1\n").parent / "type").write_bytes(b"\xff\xfe\n")
+    sysfs.zone(1, "cpu-thermal", "45000\n")
+    assert taken(open_sensor(CPU), 0.0) == 45
+
+
+def test_a_line_that_cannot_be_read_is_empty(tmp_path: Path) -> None:
+    assert read_line(str(tmp_path)) == read_line(str(tmp_path / "none")) == ""
+
+
+def test_a_file_that_cannot_even_be_closed_is_no_error(
+    sysfs: Sysfs, open_sensor: Opener, mocker: MockerFixture
+) -> None:
+    sysfs.zone(0, "cpu-thermal", "45000\n")
+    sensor = open_sensor(CPU)
+    sensor.read(0.0)
+    close = os.close
+
+    def fail(fd: int) -> None:
+        close(fd)
+        raise OSError(errno.EIO, "gone")
+
+    mocker.patch.object(os, "close", fail)
+    sensor.close()
+    mocker.stopall()
+    assert taken(sensor, 1.0) == 45
+
+
 def test_nothing_is_opened_before_the_first_read(sysfs: Sysfs) -> None:
     sensors = open_all(sysfs, CPU, NVME)
-    assert read_all(sensors, 1.0) == []
+    assert read_all(sensors, 1.0, gap=False) == []
     assert [sensor.last for sensor in sensors] == [None, None]
+
+
+def test_a_reading_as_the_debug_log_says_it() -> None:
+    assert str(Reading("cpu", 45.04, 1.0)) == "reading: cpu: 45.0 C, ok"
+    assert str(Reading("cpu", 45.04, 1.0, "no answer", 1)) == "reading: cpu: 45.0 C, no answer"
+
+
+@pytest.mark.parametrize(
+    ("raws", "expected"),
+    [
+        ([b"45000\n", b"150000\n"], "150 C cannot be true"),
+        ([b"nonsense without any end\n"], "not a temperature: 'nonsense without any'"),
+        ([b"64500\n", b"0\n"], "says exactly 0 C, as a sensor does that measures nothing"),
+        ([b"45000\n", b"45000\n"], "has not changed at all for 10m"),
+    ],
+)
+def test_what_is_wrong_with_a_temperature_is_said(raws: list[bytes], expected: str) -> None:
+    judge = Judge(600.0)
+    with pytest.raises(SensorError) as raised:
+        for number, raw in enumerate(raws):
+            judge.celsius(raw, 1000.0 + number * 600.0)
+    assert str(raised.value) == expected
 
 
 # -- over time ----------------------------------------------------------------------------------------
@@ -215,7 +281,7 @@ def test_a_zone_that_goes_and_returns_elsewhere_is_found_again(sysfs: Sysfs, ope
     for tick in range(1, 9):
         reading = sensor.read(tick / 2)
         assert reading is not None
-        assert (reading.temp_celsius, reading.at_s) == (45, 0.0)
+        assert (reading.temp_celsius, reading.at_s, reading.missed) == (45, 0.0, tick)
         assert reading.error == sensor.error is not None
     sysfs.zone(3, "cpu-thermal", "61000\n")
     assert taken(sensor, 5.0) == 61
@@ -293,7 +359,7 @@ def test_a_value_that_stands_still_for_too_long_is_broken_until_it_moves(sysfs: 
 def test_a_zone_has_such_a_limit_by_default(sysfs: Sysfs, open_sensor: Opener) -> None:
     sysfs.zone(0, "cpu-thermal", "45000\n")
     sensor = open_sensor(CPU)
-    assert any(taken(sensor, float(second)) is None for second in range(3600))
+    assert [taken(sensor, float(second)) is None for second in range(1900)].index(True) == 1800
 
 
 @pytest.mark.parametrize("config", [NVME, SensorConfig(name="cpu", zone="cpu-thermal", frozen_s=0.0)])
@@ -326,6 +392,7 @@ def test_a_zone_that_was_gone_for_long_may_return_with_the_value_it_had(
     remove(file)
     gone = mocker.patch.object(os, "pread", side_effect=OSError(errno.ENODEV, "gone"))
     assert taken(sensor, 1.0) is None
+    assert sensor.error == f"{file}: gone"
     mocker.stop(gone)
     for second in range(2, 700):
         assert taken(sensor, float(second)) is None

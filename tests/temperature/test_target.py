@@ -80,6 +80,42 @@ def test_what_was_beyond_full_speed_is_not_gathered() -> None:
     assert duty <= 75, "2 % for each of 17 C above the target were enough for the rest"
 
 
+def test_nor_is_it_while_the_target_is_nearly_held() -> None:
+    one = law()
+    for k in range(9000):
+        one.duty_percent(k * 10.0, TARGET + 0.9, TARGET + 0.9)
+    for k in range(90_000, 90_060):
+        duty = one.duty_percent(k, TARGET - 7, TARGET - 7)
+    assert duty <= 90
+
+
+def test_it_looks_at_a_mean_of_about_10_s() -> None:
+    one = law(50)
+    one.duty_percent(0.0, TARGET, TARGET)
+    duties = [one.duty_percent(k / 2, TARGET + 10, TARGET + 10) for k in range(1, 21)]
+    assert (duties[0], duties[-1]) == (55, 65), "two thirds of the way after 10 s"
+
+
+def test_a_pause_counts_for_10_s_at_most() -> None:
+    def after_pauses_of(pause_s: float) -> int:
+        one = law()
+        return [one.duty_percent(k * pause_s, TARGET + 9, TARGET + 9) for k in range(100)][-1]
+
+    assert after_pauses_of(1000.0) == after_pauses_of(10.0) > after_pauses_of(5.0)
+
+
+def test_a_lone_leap_counts_as_critical_at_most() -> None:
+    one, other = law(), law()
+    for k in range(20):
+        assert one.duty_percent(k, 125.0, 70.0) == other.duty_percent(k, CRITICAL, 70.0)
+
+
+@pytest.mark.parametrize(("below_critical", "expected"), [(6.0, 35), (4.0, 50), (2.0, 75), (1.0, 88)])
+def test_near_critical_it_is_on_the_straight_line_at_least(below_critical: float, expected: int) -> None:
+    temp = CRITICAL - below_critical
+    assert law().duty_percent(0.0, temp, temp) == expected
+
+
 def test_after_a_long_cool_spell_it_rises_without_delay() -> None:
     one = law()
     for k in range(36_000):
@@ -144,3 +180,11 @@ def test_a_reload_that_changes_something_else_keeps_what_the_law_has_learned() -
     controller.configure(replace(CONFIG, fan=replace(CONFIG.fan, hold_s=0.0)))
     assert before == 100
     assert controller.step(10_000.5, [Reading("cpu", 68.0, 10_000.5)]).duty_percent == 100
+
+
+def test_a_reload_that_changes_the_target_takes_it() -> None:
+    controller = Controller(CONFIG, 0.0, 0)
+    assert controller.step(0.0, [Reading("cpu", 60.0, 0.0)]).duty_percent > 0
+    controller = Controller(CONFIG, 0.0, 0)
+    controller.configure(replace(CONFIG, fan=replace(CONFIG.fan, target_celsius=70.0)))
+    assert controller.step(0.0, [Reading("cpu", 60.0, 0.0)]).duty_percent == 0
