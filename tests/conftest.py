@@ -24,11 +24,13 @@ settings.register_profile(
 settings.load_profile("a1d")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For pytest-xdist: a file's tests stay together and share what they set up; long ones stand apart, and begin."""
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
-            name = item.nodeid if "long" in item.keywords else item.nodeid.partition("::")[0]
+            # Not by item.nodeid, to which xdist appends the group: pytest keeps what it was when it was first asked for.
+            name = f"{item.path}::{item.name}" if "long" in item.keywords else str(item.path)
             item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=lambda item: "long" not in item.keywords)
 
