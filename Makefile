@@ -23,7 +23,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP)
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Home Assistant's own MQTT integration on a1d-mqtt. It wants a Python of its own; tests/home_assistant says more.
 HA := .venv-home-assistant

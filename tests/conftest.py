@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,15 +25,23 @@ settings.register_profile(
 settings.load_profile("a1d")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For pytest-xdist: a file's tests stay together and share what they set up; long ones stand apart, and begin."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            # Not by item.nodeid, to which xdist appends the group: pytest keeps what it was when it was first asked for.
-            name = f"{item.path}::{item.name}" if "long" in item.keywords else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(name))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones begin, so that at the end no worker waits for another."""
     items.sort(key=lambda item: "long" not in item.keywords)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """With ``--dist loadfile`` a file's tests stay with one worker, save for what is cut into parts."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc, unused-ignore]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if re.search(r"part \d+ of \d+\]$", nodeid) else str(super()._split_scope(nodeid))
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture

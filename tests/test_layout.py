@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,10 +164,3 @@ def test_an_init_file_is_empty(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(MODULES) - {"a1d"}))
 def test_a_module_is_short_enough_to_be_read_at_once(name: str) -> None:
     assert MODULES[name].read_text(encoding="utf-8").count("\n") <= LINES_MAX
-
-
-@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="only where several workers share the tests")
-def test_the_tests_of_a_file_stay_with_one_worker(request: pytest.FixtureRequest) -> None:
-    """Some would see each other's processes."""
-    if request.config.getoption("loadgroup"):
-        assert request.node.nodeid.endswith(f"@{__file__}")
