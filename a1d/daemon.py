@@ -48,7 +48,7 @@ class Daemon:
         local_minute: Callable[[], int] = local_minute,
     ) -> None:
         self.clock = clock
-        self.started_s = self._ticked_s = clock()
+        self.started_s = clock()
         self.log = log or Log()
         self.health = Health(self.log, self.started_s)
         self.controller: Controller | None = None  # until the fan's present duty is known
@@ -58,8 +58,6 @@ class Daemon:
         self._hardware = hardware
         self._run_dir = run_dir
         self._local_minute = local_minute
-        self._notifier = Notifier(self.started_s)
-        self.publisher = Publisher(self._notifier)
         try:
             loaded = load().wait()
         except ConfigError as error:
@@ -68,9 +66,12 @@ class Daemon:
             loaded = after_error(error, run_dir)
             self.health.report("configuration", f"using built-in defaults, because\n{error}")
         self._use(loaded)
+        self._ticked_s = clock()  # nobody ticks while the configuration is read
+        self._notifier = notifier = Notifier(self._ticked_s)
+        self.publisher = Publisher(notifier)
         self.profiles = Profiles(self.config)
         self.loop = Loop(clock, self.config.interval_s, self._tick, self._poll_fan)
-        self._reloader = Reloader(load, self.loop.selector, self._notifier.reloading, self._end_reload)
+        self._reloader = Reloader(load, self.loop.selector, notifier.reloading, self._end_reload, loaded.retry_at_s)
         self.health.report("run directory", save_stop_settings(run_dir, self.config))
         self._event_log = EventLog(self.log)
         self.actions = Actions(hardware.power, self._event_log)
@@ -205,7 +206,7 @@ class Daemon:
         self._notifier.reloaded()
 
     def _use(self, loaded: Loaded) -> None:
-        self.config, self.warnings = loaded
+        self.config, self.warnings = loaded.config, loaded.warnings
         self.log.debugging = self.config.log_level == "debug"
         for warning in self.warnings:
             self.log.warning(f"configuration: {warning}")

@@ -13,11 +13,15 @@ class A1dError(Exception):
 class ConfigError(A1dError, ValueError):
     """The configuration cannot be used. ``problems`` holds every reason, one line of text each.
 
-    ``protocol`` and ``bus`` are what it seems to say of the case all the same (None: nothing).
+    ``protocol`` and ``bus`` are what it seems to say of the case all the same (None: nothing). ``is_unread``: it may
+    be good, but could not be read just now.
     """
 
-    def __init__(self, problems: list[str], protocol: str | None = None, bus: int | None = None) -> None:
+    def __init__(
+        self, problems: list[str], protocol: str | None = None, bus: int | None = None, *, is_unread: bool = False
+    ) -> None:
         self.problems = problems
+        self.is_unread = is_unread
         self.protocol = protocol
         self.bus = bus
         super().__init__("\n".join(problems))

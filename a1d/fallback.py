@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,8 @@ from a1d.errors import ConfigError
 def after_error(error: ConfigError, run_dir: str) -> Loaded:
     """As ``config_after_error``, with what an earlier start left in the run directory, and with its warnings."""
     config = config_after_error(error, read_known(run_dir))
-    return Loaded(config, warnings_of(config))
+    # A file that could not be read may be good: it is tried again, soon at first.
+    return Loaded(config, warnings_of(config), -math.inf if error.is_unread else math.inf)
 
 
 def config_after_error(error: ConfigError, known: Mapping[str, Any]) -> Config:

@@ -7,7 +7,6 @@ import fcntl
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
 from a1d.config.load import Load
@@ -22,7 +21,7 @@ def serve_case(load: Load, config: str | None = None, run_dir: str | None = None
     run_dir = run_dir or service_run_dir()
 
     def make_daemon() -> Daemon:
-        if sys.stderr.isatty() and "NOTIFY_SOCKET" not in os.environ:
+        if os.isatty(2) and "NOTIFY_SOCKET" not in os.environ:
             from a1d.by_hand import say_what_starts
 
             say_what_starts(config, run_dir)

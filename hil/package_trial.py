@@ -65,11 +65,15 @@ def _upgrade_while_hot(vm: Vm) -> float:
     vm.run(f"until {is_fast}; do sleep 1; done", timeout=120, check=True)
     before = len(_duties_written(vm))
     vm.run(f"dpkg -i {_DEBS}/a1d_*.deb", timeout=600, check=True)
-    duties = [int(vm.get(f"{CASE}/duty")), *_duties_written(vm)[before:]]
+    written = _duties_written(vm)
+    assert len(written) > before, "no duty was written meanwhile, or the module remembers no more"
+    duties = [int(vm.get(f"{CASE}/duty")), *written[before:]]
     assert min(duties) >= HOT_PERCENT, f"the fan went down to {min(duties)} % meanwhile"
-    times = "systemctl show -P InactiveEnterTimestampMonotonic -P ActiveEnterTimestampMonotonic a1d"
-    stopped_us, started_us = sorted(map(int, vm.run(times, check=True).stdout.split()))
-    assert stopped_us, "it was not restarted"
+    stopped_us, started_us = (
+        int(vm.run(f"systemctl show -P {which}EnterTimestampMonotonic a1d", check=True).stdout)
+        for which in ("Inactive", "Active")
+    )
+    assert 0 < stopped_us < started_us, "it was not restarted"
     return (started_us - stopped_us) / 1e6
 
 

@@ -284,17 +284,33 @@ def test_as_a_service_it_does_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_it_says_which_settings_it_takes_if_none_were_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, is_there: bool
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, is_there: bool
 ) -> None:
     path = tmp_path / "config.yaml"
     monkeypatch.setattr(by_hand, "CONFIG_PATH", str(path))
     if is_there:
         path.touch()
     by_hand.say_what_starts(None, "/run/\x1b[2Ja1d")
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     settings = str(path) if is_there else f"the built-in settings ({path} is not there)"
     assert f"with {settings} and /run/\\x1b[2Ja1d;" in said
     assert len(said.splitlines()) == 2
+
+
+def test_without_standard_error_it_starts_all_the_same(tmp_path: Path) -> None:
+    """A log that nobody can read must not stop the fan."""
+    path = tmp_path / "config.yaml"
+    path.write_text("case: {bus: 98}\n")
+    command = f'exec "$0" -m a1d --config {path} --run-dir {tmp_path}/run 2>&-'
+    with subprocess.Popen(["sh", "-c", command, sys.executable]) as daemon:
+        try:
+            deadline_s = time.monotonic() + 10
+            while not (tmp_path / "run/control.sock").exists():
+                assert daemon.poll() is None, daemon.returncode
+                assert time.monotonic() < deadline_s
+                time.sleep(0.02)
+        finally:
+            daemon.terminate()
 
 
 def test_of_several_run_directories_the_first_is_ours(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from a1d.config.bounded import SIZE_MAX
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 # A key at the start of a line or within braces, perhaps in quotes; a tag or an anchor may stand before its value.
-_SETTING = r"(?:^|[{{,\r])[ \t]*(?P<quote>[\"']?){}(?P=quote)[ \t]*:\s*(?:[&!]\S*\s+)?[\"']?{}"
+_SETTING = r"(?:^|[{{,\r])[ \t]*(?P<quote>[\"']?){}(?P=quote)[ \t]*:\s*(?:[&!]\S{{0,64}}\s+)?[\"']?{}"
 _LEGACY, _REGISTER, _BUS = (
     re.compile(_SETTING.format(key, value), re.MULTILINE | re.IGNORECASE)
     for key, value in (("protocol", "l"), ("protocol", "r"), ("bus", r"(?P<bus>\d{1,2})\b"))

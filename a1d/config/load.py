@@ -1,12 +1,14 @@
 """How the daemon gets its configuration: a process of its own reads the file (dump.py), answers in JSON, and ends.
 
-So YAML never comes into the daemon, and whatever happens while the file is read, the fan is driven meanwhile.
+So YAML never comes into the daemon, and the fan is driven while the file is parsed. The daemon reads the file's bytes
+itself: there a disk that hangs holds up the loop.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import select
@@ -18,13 +20,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from a1d import __version__
-from a1d.config.bounded import read_bounded
+from a1d.config.bounded import SIZE_MAX, read_bounded
 from a1d.config.settings import ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, SensorConfig
 from a1d.errors import ConfigError
 from a1d.paths import CONFIG_PATH
 from a1d.spawn import spawn
 
-TIME_MAX_S = 10.0
+TIME_MAX_S = 8.0  # twice this is less than systemd gives a reload
 ANSWER_MAX = 256 * 1024  # bytes; what 16 KB of YAML can become is about 60 KB
 COMMAND = (sys.executable, "-P", "-s", "-m", "a1d.config.dump")
 _PIECE = 65536
@@ -32,10 +34,11 @@ _COMMENTS = re.compile(rb"(?: *(?:#[ -~]*)?\n)*")
 
 
 class Loaded(NamedTuple):
-    """A configuration, and what it is warned of."""
+    """A configuration, what it is warned of, and when the file is to be read again if nobody asks."""
 
     config: Config
     warnings: Sequence[str] = ()
+    retry_at_s: float = math.inf
 
     def wait(self) -> Loaded:
         """At once."""
@@ -76,8 +79,8 @@ class ConfigLoader:
         try:
             data = read_bounded(path)
         except OSError as error:
-            raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-        if _COMMENTS.fullmatch(data):
+            raise ConfigError([f"{path}: cannot be read: {error.strerror}"], is_unread=True) from error
+        if len(data) <= SIZE_MAX and _COMMENTS.fullmatch(data):
             return Loaded(Config())
         if self._last is not None and not self._last.has_ended():
             raise failure(path, data, "is not started, because an earlier one does not end")
@@ -157,7 +160,7 @@ class ConfigProcess:
         return True
 
     def _result(self) -> Loaded:
-        """What it said, now that it has said all: it is ending, or has nothing more to live for."""
+        """What it said, now that it has closed its output. That happens when it ends, so it is gone at once."""
         with contextlib.suppress(OSError):
             os.kill(self._pid, signal.SIGKILL)
         try:
@@ -167,7 +170,7 @@ class ConfigProcess:
         self._pid = 0
         if code:
             how = f"failed with exit code {code}" if code > 0 else f"was ended by signal {-code}"
-            raise failure(self._name, self._data, how)
+            raise failure(self._name, self._data, how, f"this may say why: a1d --check {self._name}")
         try:
             outcome = parse_answer(self._answer)
         except ValueError as error:
@@ -188,7 +191,7 @@ def parse_answer(raw: bytes) -> Loaded | ConfigError:
             return Loaded(_config(answer["config"]), [str(each) for each in answer["warnings"]])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError("gave an answer that is no configuration") from None
-    raise ValueError(f"is of a1d {version!s:.20}, and this is {__version__}: restart it (systemctl restart a1d)")
+    raise ValueError(f"is of a1d {version!s:.20}, and this is {__version__}: systemctl restart a1d")
 
 
 def _config(plain: dict[str, Any]) -> Config:
@@ -215,9 +218,11 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def failure(name: str, data: bytes, how: str) -> ConfigError:
+def failure(name: str, data: bytes, how: str, advice: str = "have it read again: a1d-ctl reload") -> ConfigError:
     """The error for a file that nobody could read, with what it seems to say of the case."""
-    from a1d.config.guess import guess_case  # nobody needs it while all is well
+    case: tuple[str | None, int | None] = (None, None)
+    with contextlib.suppress(ImportError):  # a1d's files are just being replaced
+        from a1d.config.guess import guess_case  # nobody needs it while all is well
 
-    text = f"{name}: not read: the process that reads it {how}; what is wrong may be said by: a1d --check {name}"
-    return ConfigError([text], *guess_case(data))
+        case = guess_case(data)
+    return ConfigError([f"{name}: not read: the process that reads it {how}; {advice}"], *case, is_unread=True)

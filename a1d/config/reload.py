@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from selectors import EVENT_READ, BaseSelector
 
 from a1d.config.load import TIME_MAX_S, ConfigProcess, Load, Loaded
 from a1d.errors import A1dError, ConfigError
+
+_RETRY_MIN_S, _RETRY_MAX_S = 1.0, 3600.0
 
 Then = Callable[[A1dError | None], None]
 """Called when a reload is done: with None, or with why the old configuration stays."""
@@ -21,6 +24,7 @@ class Reloader:
         selector: BaseSelector,
         begin: Callable[[], None],
         end: Callable[[Loaded | ConfigError], None],
+        retry_at_s: float,
     ) -> None:
         self._load = load
         self._selector = selector
@@ -31,6 +35,8 @@ class Reloader:
         self._asked: list[Then] = []  # who waits for the reading that runs
         self._again = False  # somebody has asked since it began, and the file may have changed before that
         self._asked_again: list[Then] = []
+        self._retry_at_s = retry_at_s  # when to read a file again that could not be read, if nobody asks
+        self._retry_s = _RETRY_MIN_S
 
     def ask(self, now_s: float, then: Then | None = None) -> None:
         """Read the file as it is now, or later."""
@@ -44,9 +50,13 @@ class Reloader:
         """End what takes too long; begin what was asked for meanwhile. ``gap``: nobody could do anything lately."""
         if gap:
             self._since_s = now_s
+        if now_s >= self._retry_at_s:
+            self._retry_at_s = now_s + self._retry_s
+            self._retry_s = min(2 * self._retry_s, _RETRY_MAX_S)
+            self._again = True
         if self._process is not None and now_s - self._since_s >= TIME_MAX_S:
             self._finish(self._process.late())
-        if self._process is None and self._again:
+        elif self._process is None and self._again:  # not in the tick that killed one, which takes a moment to die
             self._start(now_s)
 
     def close(self) -> None:
@@ -83,6 +93,8 @@ class Reloader:
 
     def _finish(self, outcome: Loaded | ConfigError) -> None:
         self._forget_process()
+        if isinstance(outcome, Loaded) or not outcome.is_unread:
+            self._retry_at_s = math.inf
         self._end(outcome)
         self._tell(outcome if isinstance(outcome, ConfigError) else None)
 

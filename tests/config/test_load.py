@@ -18,6 +18,7 @@ from pytest_mock import MockerFixture
 
 from a1d import __version__
 from a1d.config import load
+from a1d.config.bounded import SIZE_MAX
 from a1d.config.dump import answer
 from a1d.config.load import ANSWER_MAX, ConfigLoader, ConfigProcess, Loaded, parse_answer
 from a1d.config.printer import print_config
@@ -95,9 +96,9 @@ def test_the_longest_answers_fit() -> None:
 def test_a_process_reads_the_file_and_its_warnings(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("fan: {hold: 0}\nbutton: {hold: [/bin/echo, 'a b', ö]}\n")
-    config, warnings = loaded_from(path)
-    assert config == parse_config(path.read_text())
-    assert warnings == warnings_of(config) != []
+    loaded = loaded_from(path)
+    assert loaded.config == parse_config(path.read_text())
+    assert loaded.warnings == warnings_of(loaded.config) != []
 
 
 def test_a_bad_file_s_problems_come_as_the_reader_says_them(tmp_path: Path) -> None:
@@ -125,6 +126,19 @@ def test_no_file_and_only_comments_start_no_process(
     assert ConfigLoader(None)() == Loaded(Config())
     spawn.assert_not_called()
     assert warnings_of(Config()) == []
+
+
+def test_a_file_that_is_too_long_is_never_only_comments(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("#\n" * (SIZE_MAX // 2) + "\n" + "interval: 1s\n")
+    with pytest.raises(ConfigError, match="larger than 16 KiB"):
+        loaded_from(path)
+
+
+def test_an_error_is_one_even_while_a1d_itself_is_being_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "a1d.config.guess", None)
+    error = load.failure("config.yaml", b"case: {protocol: legacy}", "crashed")
+    assert (error.protocol, error.is_unread) == (None, True)
 
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
@@ -157,7 +171,7 @@ BROKEN = {
     "leaves a section out": (WHOLE + "del answer['config']['case']; print(json.dumps(answer))", "no configuration"),
     "adds a setting": (WHOLE + "answer['config']['x'] = 1; print(json.dumps(answer))", "no configuration"),
     "leaves the warnings out": (WHOLE + "del answer['warnings']; print(json.dumps(answer))", "no configuration"),
-    "is of another version": (WHOLE + "answer['version'] = '9'; print(json.dumps(answer))", r"a1d 9, .* restart it"),
+    "is of another version": (WHOLE + "answer['version'] = '9'; print(json.dumps(answer))", r"a1d 9, .* restart a1d"),
     "has problems without words": (f"print(json.dumps({{'version': {__version__!r}, 'problems': 1}}))", "no config"),
     "says too much": ("while True: sys.stdout.write('x' * 9999)", "more than 256 KiB"),
     "says all and lives on": ("os.close(0); os.close(1); time.sleep(60)", "signal 9"),
@@ -175,7 +189,7 @@ def test_a_process_that_does_anything_else_is_an_error_that_says_what_and_knows_
         loaded_from(path, *program(code))
     (problem,) = caught.value.problems
     assert problem.startswith(f"{path}: not read: the process that reads it ")
-    assert problem.endswith(f"a1d --check {path}")
+    assert problem.endswith((f"a1d --check {path}", "a1d-ctl reload"))
     assert (caught.value.protocol, caught.value.bus) == ("legacy", 3)
 
 
