@@ -126,8 +126,12 @@ class Loop:
         self._bridge.publish_fan()
 
     def _renew_s(self) -> float:
-        """When to put off the end of what was set over MQTT: never while nobody is there to set something else."""
-        return self._lease.due_s if self._online and not self._home_assistant_gone else float("inf")
+        """When to put off the end of what was set over MQTT: never while nobody is there to set something else.
+
+        Nor while there is no daemon to ask: what is due and cannot be done must not end the wait.
+        """
+        is_there = self._online and not self._home_assistant_gone and self._bridge.status is not None
+        return self._lease.due_s if is_there else float("inf")
 
     def _renew(self, now_s: float) -> None:
         self._lease.postpone(now_s)
