@@ -38,7 +38,8 @@ class Loop:
         self._daemon_retry = Retry(1.0, 10.0)
         self._broker_retry = Retry(1.0, 60.0)
         self._online = False  # whether the broker has taken us
-        self._home_assistant_gone = False  # whether it has said so; it need not be there at all
+        self._home_assistant_gone = False  # it has said so, or the broker was lost; it need not be there at all
+        self._home_assistant_heard = False  # whether it has ever said anything
         self._announced = True  # whether Home Assistant, started anew, has been told all
         self._announce_s = float("-inf")  # not before
         self._ignored_said_s = float("-inf")
@@ -47,12 +48,22 @@ class Loop:
         """What the broker hands over."""
         if topic in broker_topics:
             self._announced &= payload != b"online"
-            if payload in (b"online", b"offline"):
-                self._home_assistant_gone = payload == b"offline"
+            self._hear_home_assistant(payload, retained)
             return
         complaint = self._commands.receive(topic, payload, retained=retained)
         if complaint is not None:
             self._say_ignored(complaint, time.monotonic())
+        else:  # whoever commands is there, even if its "online" was missed
+            self._home_assistant_gone = False
+
+    def _hear_home_assistant(self, payload: bytes, retained: bool) -> None:
+        if payload not in (b"online", b"offline"):
+            return
+        self._home_assistant_heard = True
+        if payload == b"offline":
+            self._home_assistant_gone = True
+        elif not retained:  # a broker that was restarted remembers an "online" of one that is dead by now
+            self._home_assistant_gone = False
 
     def _say_ignored(self, complaint: str, now_s: float) -> None:
         if now_s - self._ignored_said_s >= _IGNORED_SAID_S:
@@ -176,6 +187,8 @@ class Loop:
 
     def _lost(self, broker: Broker, error: BrokerError) -> None:
         self._online = False
+        # It may have died with the broker, and then nobody says "offline".
+        self._home_assistant_gone |= self._home_assistant_heard
         self._commands.forget()
         if self._broker_retry.failed(time.monotonic(), str(error)):
             self._log.warning(f"{error}; trying again until it works")

@@ -188,3 +188,33 @@ def test_what_was_set_is_put_off_while_nobody_has_gone(trial: Trial) -> None:
     assert not trial.is_renewed()
     trial.broker.hears(HOME_ASSISTANT, b"online")
     trial.wait_renewed()
+
+
+def test_whoever_commands_is_there(trial: Trial) -> None:
+    trial.broker.hears(HOME_ASSISTANT, b"offline")
+    assert not trial.is_renewed()
+    trial.broker.hears(TOPICS.set_percentage, b"60", retained=True)
+    trial.broker.hears(TOPICS.set_percentage, b"hot")
+    assert not trial.is_renewed(), "neither is anybody's command"
+    trial.command()
+    trial.wait_renewed()
+
+
+@pytest.mark.parametrize("last", [b"online", b"offline"])
+@pytest.mark.parametrize("again", ["online", "a command"])
+def test_home_assistant_is_gone_with_the_broker_until_it_is_heard_again(trial: Trial, last: bytes, again: str) -> None:
+    trial.broker.hears(HOME_ASSISTANT, last)
+    trial.broker.lose()
+    assert not trial.is_renewed()
+    trial.broker.hears(HOME_ASSISTANT, b"online", retained=True)
+    assert not trial.is_renewed(), "the broker remembers it, whoever has died meanwhile"
+    if again == "online":
+        trial.broker.hears(HOME_ASSISTANT, b"online")
+    else:
+        trial.command()
+    trial.wait_renewed()
+
+
+def test_a_broker_without_home_assistant_is_enough(trial: Trial) -> None:
+    trial.broker.lose()
+    trial.wait_renewed()
