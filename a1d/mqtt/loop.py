@@ -151,6 +151,8 @@ class Loop:
             if renewal is not None:
                 self._call(renewal)
                 self._lease.renewed(time.monotonic())
+            else:
+                self._log.info("what was set over MQTT is no longer held: it has been changed elsewhere, or has ended")
         except (A1dError, ValueError) as error:
             self._log.warning(f"what was set over MQTT is not renewed: {error}")
 

@@ -218,3 +218,14 @@ def test_home_assistant_is_gone_with_the_broker_until_it_is_heard_again(trial: T
 def test_a_broker_without_home_assistant_is_enough(trial: Trial) -> None:
     trial.broker.lose()
     trial.wait_renewed()
+
+
+def test_what_is_no_longer_held_is_said_once(trial: Trial) -> None:
+    trial.wait_renewed()
+    text = "what was set over MQTT is no longer held"
+    assert not any(text in line for line in trial.said)
+    trial.found = status(mode="automatic", manual_percent=None, manual_remaining_s=None, manual_until_celsius=None)
+    assert not trial.is_renewed()
+    assert [line for line in trial.said if text in line] == [
+        f"a1d: {text}: it has been changed elsewhere, or has ended"
+    ]
