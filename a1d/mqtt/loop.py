@@ -1,4 +1,8 @@
-"""The loop of a1d-mqtt: the daemon on one side, the broker on the other, and neither ever waits for the other."""
+"""The loop of a1d-mqtt: the daemon on one side, the broker on the other.
+
+It waits for both at once. Two things hold up the rest: a call to the daemon, 2 s at most each, and a connection to the
+broker while it is made (``Broker.connect``).
+"""
 
 from __future__ import annotations
 
