@@ -48,6 +48,8 @@ class Reloader:
 
     def tick(self, now_s: float, *, gap: bool) -> None:
         """End what takes too long; begin what was asked for meanwhile. ``gap``: nobody could do anything lately."""
+        if self._process is None and not self._again and now_s < self._retry_at_s:
+            return
         if gap:
             self._since_s = now_s
         if now_s >= self._retry_at_s:

@@ -36,7 +36,8 @@ class Notifier:
         if not self._ready and (under_control or now_s >= self._ready_max_s):
             self._ready = True
             self._send("READY=1")
-        self._flush()
+        if self._unsent:
+            self._flush()
         # Three times as often as systemd asks for.
         if self._watchdog_s > 0 and now_s - self._pinged_s >= self._watchdog_s / 3 and is_alive():
             self._pinged_s = now_s

@@ -64,7 +64,8 @@ class Rise:
         if confirmed_celsius > rising_celsius:
             rising_celsius = max(rising_celsius, self._less_slack(confirmed_celsius))
         self._rising_celsius = rising_celsius
-        self.is_leap = self._less_slack(temp_celsius) > rising_celsius + _LEAP_CELSIUS
+        from_celsius = rising_celsius + _LEAP_CELSIUS  # asked first: mostly that spares the call
+        self.is_leap = temp_celsius > from_celsius and self._less_slack(temp_celsius) > from_celsius
         return rising_celsius
 
     def _less_slack(self, confirmed_celsius: float) -> float:
