@@ -102,8 +102,8 @@ class Rig:
         """The daemon's; 0 if there is none. As systemd's MainPID, without the cost of asking for it."""
         with contextlib.suppress(OSError):  # nothing of the service runs, or what ran has just ended
             for pid in (CGROUP / "cgroup.procs").read_text().split():
-                _python, _, program = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").rpartition(b"\0")
-                if program.endswith(b"/bin/a1d"):  # not the programs that systemd runs after it
+                python_and_program = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:2]
+                if python_and_program[-1].endswith(b"/bin/a1d"):  # not the programs that systemd runs after it
                     return int(pid)
         return 0
 
@@ -137,7 +137,9 @@ class Rig:
         """What each check begins with: a fan that follows promptly, all else by default, service up, cool, no fault."""
         self.write_config(PROMPT_FAN)
         self.out(f"systemctl start {SERVICE}")  # if it is just starting, this waits: a signal would end it
-        os.kill(self.pid(), signal.SIGHUP)
+        pid = self.pid()
+        assert pid, "a1d does not run"  # and a signal to process 0 would go to the checks themselves
+        os.kill(pid, signal.SIGHUP)
 
     # -- the case, as far as the rig can reach it ------------------------------------------------------------
 
