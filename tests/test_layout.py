@@ -24,6 +24,7 @@ PURE = [
     "a1d.mqtt.bridge",
     "a1d.mqtt.commands",
     "a1d.mqtt.lease",
+    "a1d.mqtt.presence",
     "a1d.mqtt.retry",
     "a1d.mqtt.states",
     "a1d.mqtt.topics",

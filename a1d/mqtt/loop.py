@@ -19,6 +19,7 @@ from a1d.mqtt.broker import Broker, BrokerError
 from a1d.mqtt.commands import Call, Commands
 from a1d.mqtt.lease import Lease
 from a1d.mqtt.monitor import Monitor
+from a1d.mqtt.presence import Presence
 from a1d.mqtt.retry import Retry
 from a1d.mqtt.states import SHAPE, Status
 
@@ -42,8 +43,7 @@ class Loop:
         self._daemon_retry = Retry(1.0, 10.0)
         self._broker_retry = Retry(1.0, 60.0)
         self._online = False  # whether the broker has taken us
-        self._home_assistant_gone = False  # it has said so, or the broker was lost; it need not be there at all
-        self._home_assistant_heard = False  # whether it has ever said anything
+        self._home_assistant = Presence()
         self._announced = True  # whether Home Assistant, started anew, has been told all
         self._announce_s = float("-inf")  # not before
         self._ignored_said_s = float("-inf")
@@ -52,22 +52,13 @@ class Loop:
         """What the broker hands over."""
         if topic in broker_topics:
             self._announced &= payload != b"online"
-            self._hear_home_assistant(payload, retained)
+            self._home_assistant.hear(payload, retained=retained)
             return
         complaint = self._commands.receive(topic, payload, retained=retained)
         if complaint is not None:
             self._say_ignored(complaint, time.monotonic())
-        else:  # whoever commands is there, even if its "online" was missed
-            self._home_assistant_gone = False
-
-    def _hear_home_assistant(self, payload: bytes, retained: bool) -> None:
-        if payload not in (b"online", b"offline"):
-            return
-        self._home_assistant_heard = True
-        if payload == b"offline":
-            self._home_assistant_gone = True
-        elif not retained:  # a broker that was restarted remembers an "online" of one that is dead by now
-            self._home_assistant_gone = False
+        else:
+            self._home_assistant.somebody_commands()
 
     def _say_ignored(self, complaint: str, now_s: float) -> None:
         if now_s - self._ignored_said_s >= _IGNORED_SAID_S:
@@ -141,11 +132,8 @@ class Loop:
         self._bridge.publish_fan()
 
     def _renew_s(self) -> float:
-        """When to put off the end of what was set over MQTT: never while nobody is there to set something else.
-
-        Nor while there is no daemon to ask: what is due and cannot be done must not end the wait.
-        """
-        is_there = self._online and not self._home_assistant_gone and self._bridge.status is not None
+        """When to put off the end of what was set over MQTT: not while nobody, or no daemon, is there to be asked."""
+        is_there = self._online and not self._home_assistant.is_gone and self._bridge.status is not None
         return self._lease.due_s if is_there else float("inf")
 
     def _renew(self, now_s: float) -> None:
@@ -193,8 +181,7 @@ class Loop:
 
     def _lost(self, broker: Broker, error: BrokerError) -> None:
         self._online = False
-        # It may have died with the broker, and then nobody says "offline".
-        self._home_assistant_gone |= self._home_assistant_heard
+        self._home_assistant.broker_lost()
         self._commands.forget()
         if self._broker_retry.failed(time.monotonic(), str(error)):
             self._log.warning(f"{error}; trying again until it works")
