@@ -134,8 +134,10 @@ def frozen_sensor(rig: Rig) -> str:
 
 @check("an older case (legacy protocol): the duty follows, nothing is read, nothing else is written")
 def legacy(rig: Rig) -> str:
+    rig.out(f"systemctl stop {SERVICE}")  # it would speak the other protocol until it has read the configuration
     rig.protocol("legacy")
-    rig.configure(PROMPT_FAN + "case: {protocol: legacy}\n")
+    rig.write_config(PROMPT_FAN + "case: {protocol: legacy}\n")
+    rig.out(f"systemctl start {SERVICE}")
     begin_s = rig.now_s()
     for celsius, duty in ((52, 16), (62, 52), (70, 100)):
         rig.heat_to(celsius)
