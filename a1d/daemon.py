@@ -30,7 +30,7 @@ from a1d.temperature.controller import Controller
 from a1d.temperature.cooling import CoolingCheck
 from a1d.temperature.decision import Decision
 from a1d.temperature.profiles import Profiles
-from a1d.temperature.reading import gap_s
+from a1d.temperature.reading import GAP_MIN_S, gap_s
 from a1d.temperature.sensors import Sensor, missing, open_sensors, read_all
 
 
@@ -123,7 +123,7 @@ class Daemon:
 
     def _tick(self, now_s: float) -> None:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
-        gap = passed_s > gap_s(self.config)
+        gap = passed_s > GAP_MIN_S and passed_s > gap_s(self.config)
         if gap:
             self.log.info(f"{format_duration(round(passed_s))} without a tick: the machine slept, or a1d was stopped")
         self._reloader.tick(now_s, gap=gap)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # A sensor may miss two of its readings; with the third it counts as hot.
 MISSED_MAX = 3
-_GAP_MIN_S = 5.0
+GAP_MIN_S = 5.0
 
 
 class Reading(NamedTuple):
@@ -40,4 +40,4 @@ def age_max_s(config: Config, sensor: SensorConfig) -> float:
 
 def gap_s(config: Config) -> float:
     """A pause between two ticks longer than this, seconds, is a gap: the machine slept or a1d was stopped."""
-    return max(_GAP_MIN_S, 2 * config.interval_s)
+    return max(GAP_MIN_S, 2 * config.interval_s)
