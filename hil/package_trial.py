@@ -90,7 +90,8 @@ def _duties_written(vm: Vm) -> list[int]:
 def _purge(vm: Vm, before: set[str]) -> None:
     vm.set_case("temp_millicelsius", 45000)
     vm.run("a1d-ctl fan set 0", check=True)
-    said = vm.run("dpkg --purge a1d", timeout=600, check=True).stdout
+    # On Debian 12 there is a1d-gpiod besides.
+    said = vm.run("dpkg --purge $(dpkg-query -W -f '${Package} ' 'a1d*')", timeout=600, check=True).stdout
     duty = int(vm.get(f"{CASE}/duty"))
     assert duty >= 50, f"nobody looks after the fan, and it is left at {duty} %: {said[-300:]}"
     left = set(vm.run(_LEFT, check=True).stdout.splitlines()) - before
