@@ -31,7 +31,7 @@ from a1d.temperature.cooling import CoolingCheck
 from a1d.temperature.decision import Decision
 from a1d.temperature.profiles import Profiles
 from a1d.temperature.reading import GAP_MIN_S, gap_s
-from a1d.temperature.sensors import Sensor, missing, open_sensors, read_all
+from a1d.temperature.sensors import Sensors
 
 
 class Daemon:
@@ -78,7 +78,7 @@ class Daemon:
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self._event_log)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
-        self.sensors = self._open_sensors()
+        self.sensors = Sensors(self.config, hardware.sysfs, hardware.open_file_reader, self.log.info)
         self._cooling = CoolingCheck(self.config)
         self.server = self._open_server()
 
@@ -115,8 +115,7 @@ class Daemon:
         if self.server is not None:
             self.server.close()
             self.server = None
-        for sensor in self.sensors:
-            sensor.close()
+        self.sensors.close()
         self.fan.close()
         self._notifier.close()
         self.loop.selector.close()
@@ -149,8 +148,8 @@ class Daemon:
         elif is_new:
             self.controller.configure(self.profiles.config)
             self.log.info(f"profile: {self.profiles.name or 'none'}")
-        readings = read_all(self.sensors, now_s, gap=gap)
-        self.decision = self.controller.step(now_s, readings, gap=gap, **missing(self.sensors))
+        readings = self.sensors.read(now_s, gap=gap)
+        self.decision = self.controller.step(now_s, readings, gap=gap, **self.sensors.missing())
         self.health.report("cooling", self._cooling.step(now_s, self.fan.confirmed_percent, readings, gap))
         if self.controller.saw_leap:
             self.loop.tick_soon(self.config.interval_s / 2)
@@ -218,11 +217,11 @@ class Daemon:
         self.loop.interval_s = config.interval_s
         self.health.report("configuration", None)
         reread_group()
-        if config.sensors != old.sensors or config.interval_s != old.interval_s:
-            for sensor in self.sensors:
-                sensor.close()
+        before = self.sensors.all
+        self.sensors.configure(config)
+        for sensor in before:
+            if sensor not in self.sensors.all:
                 self.health.forget(f"sensor {sensor.name}")
-            self.sensors = self._open_sensors()
         self._cooling.configure(config)
         reread_time_zone()
         self.profiles.configure(config)
@@ -245,6 +244,3 @@ class Daemon:
         control = methods(self.status, self.profiles, *steer, set_profile=self.set_profile)
         service = Service([control, *self._hardware.interfaces()], INFO, self.log)
         return open_server(self._run_dir, service, self.loop.selector, self.clock, self.health.report)
-
-    def _open_sensors(self) -> list[Sensor]:
-        return open_sensors(self.config, self._hardware.sysfs, self._hardware.open_file_reader, self.log.info)

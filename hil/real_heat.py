@@ -10,7 +10,7 @@ from a1d.config.settings import Config, SensorConfig
 from a1d.paths import CONFIG_PATH
 from a1d.temperature.drives import find_hwmon
 from a1d.temperature.file_reader import DirectReader
-from a1d.temperature.sensors import open_sensors
+from a1d.temperature.sensors import Sensors
 
 HOT_CELSIUS = 75.0
 # Below the owner's own critical temperature, so that the fan is at full speed before that is reached.
@@ -34,7 +34,7 @@ class RealHeat:
         """Why the fan must not be changed now: too hot, or a sensor cannot be read. Empty if it may be changed."""
         config = dataclasses.replace(self._config, sensors=(*self._config.sensors, *self._more()))
         # Opened again each time, so that no value is reused after an error or counts as frozen.
-        for sensor in open_sensors(config, self._sysfs, DirectReader, lambda _note: None):
+        for sensor in Sensors(config, self._sysfs, DirectReader, lambda _note: None).all:
             reading = sensor.read(0.0)
             sensor.close()
             if sensor.error or reading is None:

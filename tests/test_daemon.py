@@ -578,7 +578,7 @@ def test_a_gap_in_the_ticks_is_told_to_sensors_and_controller_alike(
     rig.run(5)
     told: list[tuple[str, bool]] = []
     assert rig.daemon.controller is not None
-    step, read = rig.daemon.controller.step, rig.daemon.sensors[0].read
+    step, read = rig.daemon.controller.step, rig.daemon.sensors.all[0].read
 
     def note_step(now_s: float, readings: Sequence[Reading], *, gap: bool, **_rest: object) -> Decision:
         told.append(("step", gap))
@@ -589,7 +589,7 @@ def test_a_gap_in_the_ticks_is_told_to_sensors_and_controller_alike(
         return read(now_s, gap=gap)
 
     monkeypatch.setattr(rig.daemon.controller, "step", note_step)
-    monkeypatch.setattr(rig.daemon.sensors[0], "read", note_read)
+    monkeypatch.setattr(rig.daemon.sensors.all[0], "read", note_read)
     for pause_s, gap in ((0.5, False), (4.9, False), (5.1, True)):
         rig.clock.sleep(pause_s)
         rig.daemon.loop.run_once()

@@ -66,7 +66,7 @@ class Health:
     def check(self, parts: Parts, bus: int, now_s: float) -> None:
         """Report the problems that the parts know of, if any of them has changed. ``bus`` is the I2C bus's number."""
         self._now_s = now_s
-        button, sensors, decision = parts.button, parts.sensors, parts.decision
+        button, sensors, decision = parts.button, parts.sensors.all, parts.decision
         for problem in parts.fan.take_problems():  # also what has come and gone since the last time
             self.report("fan", str(describe_bus_error(problem, bus)) if isinstance(problem, OSError) else problem)
         if parts.fan.remark:

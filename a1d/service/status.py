@@ -19,7 +19,7 @@ from a1d.temperature.controller import Controller
 from a1d.temperature.decision import Decision
 from a1d.temperature.profiles import Profiles
 from a1d.temperature.reading import Reading
-from a1d.temperature.sensors import Sensor
+from a1d.temperature.sensors import Sensor, Sensors
 
 _INTERVAL_S = 0.95  # a second: ticks come late, and then early again
 
@@ -33,7 +33,7 @@ class Parts(Protocol):
     actions: Actions
     button: ButtonWatcher
     fan: Fan
-    sensors: list[Sensor]
+    sensors: Sensors
     controller: Controller | None
     decision: Decision | None
     warnings: Sequence[str]  # what is odd in the configuration
@@ -44,7 +44,7 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
     """The Status type of org.a1d.control."""
     decision, fan, button = parts.decision, parts.fan, parts.button
     lease = parts.controller.lease if parts.controller else None
-    hottest = hottest_of(parts.sensors)
+    hottest = hottest_of(parts.sensors.all)
     return {
         "version": __version__,
         "simulated": parts.simulated,
@@ -64,7 +64,7 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
         "profiles": parts.profiles.names,
         "reason": decision.reason if decision else "starting: the case has not answered yet",
         "temp_celsius": hottest.temp_celsius if hottest else None,
-        "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors],
+        "sensors": [_sensor(sensor, now_s) for sensor in parts.sensors.all],
         "button": {
             "watching": button.source is not None,
             "double_presses": button.counts[Gesture.DOUBLE_PRESS],
@@ -79,7 +79,7 @@ def status_of(parts: Parts, now_s: float) -> Parameters:
 
 def summary_of(parts: Parts) -> str:
     """One line for ``systemctl status``."""
-    hottest, decision, health = hottest_of(parts.sensors), parts.decision, parts.health
+    hottest, decision, health = hottest_of(parts.sensors.all), parts.decision, parts.health
     temp = f"{hottest.sensor} {hottest.temp_celsius:.0f} C" if hottest else "no temperature"
     wrong = f" ({', '.join(health.names)})" if health.names else ""
     if decision is None:

@@ -13,7 +13,7 @@ from a1d.temperature import reason
 from a1d.temperature.curve import curve_of
 from a1d.temperature.decision import Critical, Decision, Why
 from a1d.temperature.lease import Lease
-from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s
+from a1d.temperature.reading import MISSED_MAX, Reading, age_max_s, silence_max_s
 from a1d.temperature.rise import Rise
 from a1d.temperature.target import TargetLaw, target_laws
 
@@ -50,7 +50,7 @@ class Controller:
         ages_max_s = {sensor.name: age_max_s(config, sensor) for sensor in config.sensors}
         if ages_max_s != self._ages_max_s:
             self._ages_max_s, self._silent_s = ages_max_s, self._last_s
-        self._silence_max_s = (MISSED_MAX - 0.5) * config.interval_s
+        self._silences_max_s = {sensor.name: silence_max_s(config, sensor) for sensor in config.sensors}
         if self._lease:
             self.set_manual(self._lease.asked_percent, self._lease.until_s, self._lease.until_celsius)
         self._cool_since_s = None
@@ -148,9 +148,10 @@ class Controller:
             if reading.missed >= MISSED_MAX
             or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._ages_max_s[reading.sensor])
         ]
-        if len(readings) < self._expected and not now_s - self._silent_s < self._silence_max_s:
+        if len(readings) < self._expected:
             heard = [*self._absent, *(reading.sensor for reading in readings)]
-            untrusted += [name for name in self._curves if name not in heard]
+            silent_s = now_s - self._silent_s
+            untrusted += [n for n, max_s in self._silences_max_s.items() if n not in heard and not silent_s < max_s]
         return tuple(untrusted)
 
     def _rising_celsius(self, reading: Reading) -> float:

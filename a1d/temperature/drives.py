@@ -18,15 +18,12 @@ from a1d.temperature.reading import MISSED_MAX, Reading
 
 if TYPE_CHECKING:
     from a1d.config.settings import SensorConfig
-    from a1d.temperature.file_reader import Answer, FileReader
+    from a1d.temperature.file_reader import Answer, FileReader, Request
 
 LOOK_AGAIN_S = 4.0
 DRIVES_MAX = 16
 # A drive that is lost is tried this often, an optional one no more often than it would be read.
 RETRY_S = 4.0
-# How long the first reading, and the first after a gap, may take before the loop goes on without it. A fan that is
-# still unsure would go to failsafe for a moment.
-_FIRST_WAIT_S = 0.25
 _NOTE_PAUSE_S = 60.0
 
 
@@ -45,7 +42,7 @@ class Drive:
         self.name_path = os.path.join(os.path.dirname(path), "name")
         self.judge = Judge(frozen_s)
         self.due_s = -math.inf
-        self.asked_s: float | None = None
+        self.request: Request | None = None  # one that has no answer yet
         self.missed = 0
         self.error: str | None = None
         self.is_silent = False  # whether there was no answer at all, rather than a wrong one
@@ -57,10 +54,9 @@ class Drive:
         """Whether it has missed too many readings in a row to be trusted."""
         return self.missed >= MISSED_MAX
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: Answer, asked_s: float) -> None:
         """What the file says, asked for at ``asked_s``."""
-        assert self.asked_s is not None
-        asked_s, self.asked_s = self.asked_s, None
+        self.request = None
         try:
             if isinstance(answer, OSError):
                 self.judge.missed()
@@ -80,7 +76,7 @@ class DriveSensor:
     def __init__(
         self, config: SensorConfig, sysfs: str, reader: FileReader, pause_s: float, note: Callable[[str], None]
     ) -> None:
-        """``reader`` may be shared, and is closed with the sensor; ``note`` takes a line for the log."""
+        """``reader`` may be shared; ``note`` takes a line for the log."""
         self.name = config.name
         self.last: Reading | None = None
         self.error: str | None = None
@@ -102,36 +98,29 @@ class DriveSensor:
         """As in ``Sensor``."""
         if now_s < self._next_s and not gap:
             return self.last
-        is_first = self._look_s == -math.inf
         if now_s >= self._look_s or gap:
             self._look(now_s)
         for drive in self._drives.values():
             if gap:
                 drive.judge.forget()
-                self._reader.poll(now_s)
-                self._reader.take(drive.path)  # from before
-                drive.asked_s = None
-            if drive.asked_s is None and (now_s >= drive.due_s or gap):
-                drive.asked_s = now_s
+                drive.request = None  # its answer may be from before
+            if drive.request is None and (now_s >= drive.due_s or gap):
                 drive.due_s = now_s + self._pause_s
-                self._reader.ask(drive.path, now_s)
-        if is_first or gap:
-            self._reader.wait(_FIRST_WAIT_S, now_s)
+                drive.request = self._reader.ask(drive.path, now_s)
         self._reader.poll(now_s)
         for drive in self._drives.values():
-            if drive.asked_s is not None and (answer := self._reader.take(drive.path)) is not None:
-                drive.take(answer)
+            if (request := drive.request) is not None and request.answer is not None:
+                drive.take(request.answer, request.asked_s)
                 if drive.error is not None:
                     self._try_again(drive, now_s)
         self._combine()
-        # Nothing to do until then; an answer that is awaited is asked for at each tick.
-        due_s = [drive.due_s if drive.asked_s is None else now_s for drive in self._drives.values()]
+        # Nothing to do until then; an answer that is awaited is looked for at each tick.
+        due_s = [drive.due_s if drive.request is None else now_s for drive in self._drives.values()]
         self._next_s = min(self._look_s, *due_s) if due_s else now_s
         return self.last
 
     def close(self) -> None:
         """As in ``Sensor``."""
-        self._reader.close()
         self._drives.clear()
         self._devices, self._look_s, self._next_s = None, -math.inf, -math.inf
 

@@ -24,25 +24,32 @@ HANGING_MAX = 4
 _RESTART_S = 1.0
 _POLLS_MIN = 3  # after a pause of the whole machine the answer gets a chance to be fetched
 _PROGRAM = os.path.splitext(read_file.__file__)[0] + ".py"
+_HANGS = "does not answer: a read hangs in the kernel"
 _ASLEEP = "the device sleeps, and is not woken to be asked"
 
 Answer = bytes | OSError
 
 
-class FileReader(Protocol):
-    """``ask`` for a file, ``poll``, and ``take`` the answer once it is there. Nothing raises."""
+class Request:
+    """A file that is to be read. ``answer`` is what it says, or the error; None while nobody knows."""
 
-    def ask(self, path: str, now_s: float) -> None:
-        """Have the file read, unless that is under way already."""
+    def __init__(self, path: str, asked_s: float) -> None:
+        self.path = path
+        self.asked_s = asked_s
+        self.answer: Answer | None = None
+
+
+class FileReader(Protocol):
+    """``ask`` for a file, and ``poll`` until the request has an answer, which it gets in any case. Nothing raises."""
+
+    def ask(self, path: str, now_s: float) -> Request:
+        """Have the file read."""
 
     def poll(self, now_s: float) -> None:
         """Fetch the answers that have come."""
 
     def wait(self, seconds: float, now_s: float) -> None:
         """As ``poll``, once all answers are there or ``seconds`` have passed."""
-
-    def take(self, path: str) -> Answer | None:
-        """What the file says, or the error; None if the answer is not there yet. Each answer is given once."""
 
     def close(self) -> None:
         """Forget what was asked and end the process; ``ask`` starts another."""
@@ -51,12 +58,11 @@ class FileReader(Protocol):
 class DirectReader:
     """Reads at once and itself: for files that cannot hang."""
 
-    def __init__(self) -> None:
-        self._answers: dict[str, Answer] = {}
-
-    def ask(self, path: str, now_s: float) -> None:
+    def ask(self, path: str, now_s: float) -> Request:
         """As in ``FileReader``."""
-        self._answers[path] = _decode(path, read_file.answer(os.fsencode(path)))
+        request = Request(path, now_s)
+        request.answer = _decode(read_file.answer(os.fsencode(path)))
+        return request
 
     def poll(self, now_s: float) -> None:
         """As in ``FileReader``."""
@@ -64,13 +70,8 @@ class DirectReader:
     def wait(self, seconds: float, now_s: float) -> None:
         """As in ``FileReader``."""
 
-    def take(self, path: str) -> Answer | None:
-        """As in ``FileReader``."""
-        return self._answers.pop(path, None)
-
     def close(self) -> None:
         """As in ``FileReader``."""
-        self._answers.clear()
 
 
 class ReaderProcess:
@@ -80,24 +81,18 @@ class ReaderProcess:
         self._socket: socket.socket | None = None
         self._pid = 0
         self._started_s = float("-inf")
-        self._asked: list[str] = []  # in the order in which they will be answered
+        self._asked: list[Request] = []  # in the order in which they will be answered
         self._waiting_since_s = 0.0  # for the first of them
         self._polls = 0  # since then
-        self._answers: dict[str, Answer] = {}
         self._hanging: dict[int, str] = {}  # processes that were killed, and what they hang in
         self._ending: set[int] = set()
 
-    def ask(self, path: str, now_s: float) -> None:
+    def ask(self, path: str, now_s: float) -> Request:
         """As in ``FileReader``."""
-        if path in self._asked:
-            return
+        request = Request(path, now_s)
         self._reap()
-        if path in self._hanging.values():
-            self._answers[path] = OSError(errno.ETIMEDOUT, "does not answer: a read hangs in the kernel")
-        elif len(self._hanging) >= HANGING_MAX:
-            self._answers[path] = OSError(errno.ETIMEDOUT, f"not read: {HANGING_MAX} other reads hang in the kernel")
-        else:
-            self._send(path, now_s)
+        self._ask(request, now_s)
+        return request
 
     def poll(self, now_s: float) -> None:
         """As in ``FileReader``."""
@@ -112,8 +107,7 @@ class ReaderProcess:
             if not data:
                 self._give_up(OSError(errno.EPIPE, "not read: the process that reads it has ended"))
                 return
-            path = self._asked.pop(0)
-            self._answers[path] = _decode(path, data)
+            self._asked.pop(0).answer = _decode(data)
             self._waiting_since_s, self._polls = now_s, 0
         if self._asked and now_s - self._waiting_since_s >= HANGS_S and self._polls >= _POLLS_MIN:
             self._leave_behind(now_s)
@@ -125,36 +119,40 @@ class ReaderProcess:
                 break
             self.poll(now_s)
 
-    def take(self, path: str) -> Answer | None:
-        """As in ``FileReader``."""
-        return self._answers.pop(path, None)
-
     def close(self) -> None:
         """As in ``FileReader``."""
         self._end()
         self._asked.clear()
-        self._answers.clear()
         self._started_s = float("-inf")
         self._reap()
 
-    def _send(self, path: str, now_s: float) -> None:
+    def _ask(self, request: Request, now_s: float) -> None:
+        if request.path in self._hanging.values():
+            request.answer = OSError(errno.ETIMEDOUT, _HANGS)
+        elif len(self._hanging) >= HANGING_MAX:
+            request.answer = OSError(errno.ETIMEDOUT, f"not read: {HANGING_MAX} other reads hang in the kernel")
+        elif self._socket is None and now_s - self._started_s < _RESTART_S:
+            request.answer = OSError(errno.EAGAIN, "not read: the process that reads it has ended a moment ago")
+        else:
+            self._send(request, now_s)
+
+    def _send(self, request: Request, now_s: float) -> None:
         try:
             if self._socket is None:
-                if now_s - self._started_s < _RESTART_S:
-                    return  # it keeps ending; the next tick asks again
                 self._started_s = now_s
                 self._start()
             assert self._socket is not None
-            self._socket.send(os.fsencode(path))
+            self._socket.send(os.fsencode(request.path))
         except BlockingIOError:
+            request.answer = OSError(errno.EAGAIN, "not read: too many others wait to be read")
             return
         except OSError as error:
-            self._asked.append(path)
+            self._asked.append(request)
             self._give_up(OSError(error.errno, f"not read: no process to read it ({error.strerror})"))
             return
         if not self._asked:
             self._waiting_since_s, self._polls = now_s, 0
-        self._asked.append(path)
+        self._asked.append(request)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -177,18 +175,18 @@ class ReaderProcess:
     def _leave_behind(self, now_s: float) -> None:
         """The process hangs: have another one read what this one will not come to."""
         culprit, *others = self._asked
-        self._hanging[self._pid] = culprit
+        self._hanging[self._pid] = culprit.path
         self._end()
         self._ending.discard(self._pid)
         self._asked.clear()
-        self._answers[culprit] = OSError(errno.ETIMEDOUT, "does not answer: a read hangs in the kernel")
+        culprit.answer = OSError(errno.ETIMEDOUT, _HANGS)
         self._started_s = float("-inf")
-        for path in others:
-            self.ask(path, now_s)
+        for request in others:
+            self._ask(request, now_s)
 
     def _give_up(self, error: OSError) -> None:
-        for path in self._asked:
-            self._answers[path] = error
+        for request in self._asked:
+            request.answer = error
         self._asked.clear()
         self._end()
 
@@ -212,7 +210,7 @@ class ReaderProcess:
             self._hanging.pop(pid, None)
 
 
-def _decode(path: str, data: bytes) -> Answer:
+def _decode(data: bytes) -> Answer:
     if data.startswith(b"="):
         return data[1:]
     if data == b"z":

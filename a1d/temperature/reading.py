@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 # A sensor may miss two of its readings; with the third it counts as hot.
 MISSED_MAX = 3
 GAP_MIN_S = 5.0
+_DRIVE_ANSWERS_S = 3.0  # a read that takes 2 s hangs (file_reader.py)
 
 
 class Reading(NamedTuple):
@@ -36,6 +37,14 @@ def read_interval_s(config: Config, sensor: SensorConfig) -> float:
 def age_max_s(config: Config, sensor: SensorConfig) -> float:
     """A reading of this age, seconds, is too old: three of its successors are missing."""
     return (MISSED_MAX - 0.5) * read_interval_s(config, sensor)
+
+
+def silence_max_s(config: Config, sensor: SensorConfig) -> float:
+    """How long a sensor is waited for that has not been heard yet, seconds.
+
+    A drive may be slow to answer, and is not broken for that.
+    """
+    return max((MISSED_MAX - 0.5) * config.interval_s, _DRIVE_ANSWERS_S if sensor.hwmon else 0.0)
 
 
 def gap_s(config: Config) -> float:

@@ -10,7 +10,8 @@ import contextlib
 import glob
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from a1d.errors import SensorError
@@ -18,11 +19,14 @@ from a1d.temperature.judge import Judge, read_line
 from a1d.temperature.reading import Reading, read_interval_s
 
 if TYPE_CHECKING:
-    from a1d.config.settings import Config
+    from a1d.config.settings import Config, SensorConfig
     from a1d.temperature.file_reader import FileReader
 
 # A guess (T5): the real sensor is never still, but nobody has measured how still it can be.
 _ZONE_FROZEN_S = 1800.0
+# How long the loop waits for the drives' answers at the start and after a gap: without them the fan may go to failsafe
+# for a minute.
+_FIRST_WAIT_S = 0.25
 
 
 class Sensor(Protocol):
@@ -123,38 +127,69 @@ class ZoneSensor:
             self.last = self.last._replace(error=error, missed=self.last.missed + 1)
 
 
-def open_sensors(
-    config: Config, sysfs: str, open_reader: Callable[[], FileReader], note: Callable[[str], None]
-) -> list[Sensor]:
-    """A sensor for each that is configured; nothing is opened before the first ``read``.
+class Sensors:
+    """All that are configured, as ``all``. ``read`` once a tick."""
 
-    ``open_reader`` is called if there are hwmon sensors; they share what it gives, and close it. ``note`` takes what
-    is worth a line in the log.
-    """
-    reader: FileReader | None = None
-    sensors: list[Sensor] = []
-    for sensor in config.sensors:
+    def __init__(
+        self, config: Config, sysfs: str, open_reader: Callable[[], FileReader], note: Callable[[str], None]
+    ) -> None:
+        """``open_reader`` is called if there are hwmon sensors; they share what it gives. ``note`` takes what is worth
+        a line in the log. Nothing is opened before the first ``read``."""
+        self._sysfs = sysfs
+        self._open_reader = open_reader
+        self._note = note
+        self._reader: FileReader | None = None
+        self._by_how: dict[object, Sensor] = {}  # by the settings that say how it is read
+        self._is_new = True
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take new settings. What is read as before goes on; what has kept its name keeps its last reading."""
+        before, self._by_how = self._by_how, {}
+        last = {sensor.name: sensor.last for sensor in before.values()}
+        for sensor in config.sensors:
+            how = (replace(sensor, curve=None, critical_celsius=None, offset_celsius=None), config.interval_s)
+            found = before.pop(how, None)
+            if found is None:
+                found = self._sensor(config, sensor)
+                found.last = last.get(sensor.name)
+            self._by_how[how] = found
+        for old in before.values():
+            old.close()
+        self.all = list(self._by_how.values())
+        if self._reader is not None and not any(sensor.hwmon for sensor in config.sensors):
+            self._reader.close()
+
+    def _sensor(self, config: Config, sensor: SensorConfig) -> Sensor:
         # Ticks come late, and then early again.
         pause_s = read_interval_s(config, sensor) - config.interval_s / 2
         if sensor.zone is not None:
             frozen_s = _ZONE_FROZEN_S if sensor.frozen_s is None else sensor.frozen_s
-            sensors.append(ZoneSensor(sensor.name, sysfs, sensor.zone, pause_s, frozen_s))
-            continue
+            return ZoneSensor(sensor.name, self._sysfs, sensor.zone, pause_s, frozen_s)
         from a1d.temperature.drives import DriveSensor
 
-        reader = reader or open_reader()
-        sensors.append(DriveSensor(sensor, sysfs, reader, pause_s, note))
-    return sensors
+        self._reader = self._reader or self._open_reader()
+        return DriveSensor(sensor, self._sysfs, self._reader, pause_s, self._note)
 
+    def read(self, now_s: float, *, gap: bool = False) -> list[Reading]:
+        """The newest reading of each sensor that has ever had one. ``gap`` as in ``Sensor.read``."""
+        readings = [reading for sensor in self.all if (reading := sensor.read(now_s, gap=gap)) is not None]
+        if (gap or self._is_new) and self._reader is not None:
+            self._reader.wait(_FIRST_WAIT_S, now_s)
+            readings = [reading for sensor in self.all if (reading := sensor.read(now_s)) is not None]
+        self._is_new = False
+        return readings
 
-def read_all(sensors: Sequence[Sensor], now_s: float, *, gap: bool) -> list[Reading]:
-    """The newest reading of each sensor that has ever had one. ``gap`` as in ``Sensor.read``."""
-    return [reading for sensor in sensors if (reading := sensor.read(now_s, gap=gap)) is not None]
+    def missing(self) -> dict[str, list[str]]:
+        """Which sensors are ``absent`` and which are ``lost``, by name, as the controller takes it."""
+        odd = [sensor for sensor in self.all if sensor.absent or sensor.lost]
+        if not odd:
+            return _NONE_MISSING
+        return {"absent": [s.name for s in odd if s.absent], "lost": [s.name for s in odd if s.lost]}
 
-
-def missing(sensors: Sequence[Sensor]) -> dict[str, list[str]]:
-    """Which sensors are ``absent`` and which are ``lost``, by name, as the controller takes it."""
-    odd = [sensor for sensor in sensors if sensor.absent or sensor.lost]
-    if not odd:
-        return _NONE_MISSING
-    return {"absent": [s.name for s in odd if s.absent], "lost": [s.name for s in odd if s.lost]}
+    def close(self) -> None:
+        """Close what is open."""
+        for sensor in self.all:
+            sensor.close()
+        if self._reader is not None:
+            self._reader.close()

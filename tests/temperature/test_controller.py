@@ -522,13 +522,16 @@ def test_a_reload_that_raises_the_lowest_duty_raises_a_lease_that_would_stall_th
     assert loop.tick(40.0).duty_percent == 30
 
 
-def test_a_sensor_that_a_reload_adds_may_miss_two_readings_as_any_other() -> None:
+@pytest.mark.parametrize(("zone", "patience_s"), [("board-thermal", 1.25), (None, 3.0)])
+def test_a_sensor_that_a_reload_adds_is_waited_for_and_a_drive_longer(zone: str | None, patience_s: float) -> None:
     loop = Loop()
     loop.run(60, 40.0)
-    loop.reload(TWO)
-    decisions = [loop.tick(40.0, None) for _ in range(MISSED_MAX + 1)]
-    assert [decision.untrusted for decision in decisions[: MISSED_MAX - 1]] == [()] * (MISSED_MAX - 1)
-    assert decisions[-1].untrusted == ("nvme",)
+    new = SensorConfig("nvme", zone=zone, hwmon=None if zone else "nvme")
+    loop.reload(replace(DEFAULT, sensors=(*DEFAULT.sensors, new)))
+    decisions = [loop.tick(40.0, None) for _ in range(10)]
+    waited = round(math.ceil(patience_s / TICK_S))
+    assert [decision.untrusted for decision in decisions[: waited - 1]] == [()] * (waited - 1)
+    assert decisions[waited].untrusted == ("nvme",)
 
 
 def test_a_reload_keeps_the_calm_of_a_rise() -> None:
@@ -750,8 +753,9 @@ class AnyEvents(RuleBasedStateMachine):
         duty, now_s, fan, lease = decision.duty_percent, loop.now_s, loop.config.fan, loop.controller.lease
         by_hand = decision.why[0] is reason.by_hand
 
-        heard_s = {s.name: loop.last[s.name].at_s if s.name in loop.last else START_S for s in loop.config.sensors}
-        hot = {name for name, at_s in heard_s.items() if now_s - at_s >= (MISSED_MAX - 0.5) * TICK_S}
+        silent_s = {s.name: now_s - START_S for s in loop.config.sensors if s.name not in loop.last}
+        hot = {s.name for s in loop.config.sensors if silent_s.get(s.name, 0.0) >= (3.0 if s.hwmon else 1.25)}
+        hot |= {name for name, r in loop.last.items() if now_s - r.at_s >= (MISSED_MAX - 0.5) * TICK_S}
         trusted = [(s, r) for s in loop.config.sensors if (r := loop.last.get(s.name)) and s.name not in hot]
         curves = [(curve_of(loop.config, sensor), reading.temp_celsius) for sensor, reading in trusted]
         wanted = max((curve.duty_percent(temp) for curve, temp in curves), default=0)

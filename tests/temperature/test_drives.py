@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +11,9 @@ import pytest
 
 from a1d.config.settings import Config, SensorConfig
 from a1d.temperature.drives import LOOK_AGAIN_S, RETRY_S
-from a1d.temperature.file_reader import DirectReader
+from a1d.temperature.file_reader import DirectReader, Request
 from a1d.temperature.reading import MISSED_MAX, Reading
-from a1d.temperature.sensors import Sensor, open_sensors
+from a1d.temperature.sensors import Sensor, Sensors
 from tests.temperature.test_sensors import Sysfs, remove
 from tests.virtual import PROMPT_FAN, VirtualRig
 
@@ -27,9 +27,9 @@ class CountingReader(DirectReader):
         super().__init__()
         self.asked: list[tuple[str, float]] = []
 
-    def ask(self, path: str, now_s: float) -> None:
+    def ask(self, path: str, now_s: float) -> Request:
         self.asked.append((path, now_s))
-        super().ask(path, now_s)
+        return super().ask(path, now_s)
 
 
 class Bench:
@@ -45,7 +45,7 @@ class Bench:
     def use(self, config: SensorConfig) -> None:
         self.sensor: Sensor
         root = str(self.sysfs.root)
-        (self.sensor,) = open_sensors(Config(sensors=(config,)), root, lambda: self.reader, self.notes.append)
+        (self.sensor,) = Sensors(Config(sensors=(config,)), root, lambda: self.reader, self.notes.append).all
 
     def run(self, seconds: float) -> Reading | None:
         for _ in range(round(seconds * 2)):
@@ -212,6 +212,129 @@ def test_after_a_gap_it_is_read_at_once_and_the_past_does_not_count(bench: Bench
 
 
 # -- in the daemon ---------------------------------------------------------------------------------
+
+
+class SlowReader(DirectReader):
+    """Each answer takes ``takes_s`` of the daemon's time."""
+
+    takes_s = 0.4
+    waits = 0
+    closed = 0
+
+    def __init__(self) -> None:
+        self._requests: list[Request] = []
+
+    def ask(self, path: str, now_s: float) -> Request:
+        self._requests.append(Request(path, now_s))
+        return self._requests[-1]
+
+    def poll(self, now_s: float) -> None:
+        for request in self._requests:
+            if request.answer is None and now_s - request.asked_s >= self.takes_s:
+                request.answer = super().ask(request.path, now_s).answer
+
+    def wait(self, seconds: float, now_s: float) -> None:
+        self.waits += 1
+        self.poll(now_s + seconds)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def slow_rig(
+    make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch, *drives: SensorConfig, takes_s: float = 0.4
+) -> tuple[VirtualRig, SlowReader]:
+    reader = SlowReader()
+    reader.takes_s = takes_s
+    monkeypatch.setattr("a1d.sim.case.SimulatedCase.open_file_reader", lambda _case: reader)
+    return make_rig(Config(fan=PROMPT_FAN, sensors=(*Config().sensors, *drives))), reader
+
+
+def run_without_failsafe(rig: VirtualRig, seconds: float) -> None:
+    for _ in range(round(seconds)):
+        rig.run(1)
+        assert rig.daemon.health.state == "ok"
+        assert rig.duty_percent < 100
+
+
+@pytest.mark.parametrize("takes_s", [0.4, 1.6])
+def test_a_drive_that_is_slow_to_answer_is_waited_for_at_the_start(
+    make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch, takes_s: float
+) -> None:
+    rig, _reader = slow_rig(make_rig, monkeypatch, NVME, takes_s=takes_s)
+    run_without_failsafe(rig, 10)
+    assert rig.daemon.status()["sensors"][1]["temp_celsius"]
+
+
+CHANGES = {
+    "only another sensor's curve": lambda c: replace(c, sensors=(replace(c.sensors[0], curve=((70, 50),)), NVME)),
+    "the drive's curve": lambda c: replace(c, sensors=(c.sensors[0], replace(NVME, curve=((70.0, 50.0),)))),
+    "how often it is read": lambda c: replace(c, sensors=(c.sensors[0], replace(NVME, interval_s=3.0))),
+    "whether it may be absent": lambda c: replace(c, sensors=(c.sensors[0], replace(NVME, optional=True))),
+    "the tick": lambda c: replace(c, interval_s=0.25),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_reload_does_not_make_a_drive_that_is_slow_to_answer_hot(
+    make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch, change: Callable[[Config], Config]
+) -> None:
+    rig, reader = slow_rig(make_rig, monkeypatch, NVME)
+    run_without_failsafe(rig, 10)
+    config = change(rig.daemon.config)
+    rig.read_config = lambda: config
+    rig.reload()
+    run_without_failsafe(rig, 10)
+    assert rig.daemon.config == config
+    assert reader.closed == 0, "the process that reads goes on"
+
+
+def test_a_drive_that_a_reload_brings_has_the_time_to_answer(
+    make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, _reader = slow_rig(make_rig, monkeypatch, takes_s=1.6)
+    run_without_failsafe(rig, 10)
+    rig.read_config = lambda: Config(fan=PROMPT_FAN, sensors=(*Config().sensors, NVME))
+    rig.reload()
+    run_without_failsafe(rig, 10)
+
+
+def test_what_a_reload_keeps_is_read_as_before_and_a_sensor_that_is_gone_is_closed(bench: Bench) -> None:
+    bench.sysfs.zone(0, "cpu-thermal", "45000\n")
+    bench.sysfs.hwmon(0, "nvme", "35850\n")
+    cpu = Config().sensors[0]
+    sensors = Sensors(Config(sensors=(cpu, NVME)), str(bench.sysfs.root), lambda: bench.reader, bench.notes.append)
+    sensors.read(1.0)
+    before = list(sensors.all)
+    sensors.configure(Config(sensors=(replace(cpu, critical_celsius=70.0), replace(NVME, offset_celsius=2.0))))
+    assert sensors.all == before
+    sensors.configure(Config(sensors=(replace(cpu, zone="other"), NVME)))
+    assert (sensors.all[0] is before[0], sensors.all[1] is before[1]) == (False, True)
+    assert sensors.all[0].last == before[0].last, "it is the same sensor to whoever named it"
+    sensors.close()
+
+
+def test_the_loop_waits_once_for_all_drives_at_the_start_and_after_a_gap(
+    make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long it waits is bounded by that, however many there are."""
+    rig, reader = slow_rig(make_rig, monkeypatch, *(replace(NVME, name=f"nvme{n}") for n in range(8)), takes_s=60.0)
+    rig.run(0.6)
+    assert reader.waits == 1
+    rig.run(5)
+    assert reader.waits == 1
+    rig.clock.now_s += 3600
+    rig.run(0.6)
+    assert reader.waits == 2
+
+
+def test_two_sensors_of_the_same_drives_are_both_read(
+    make_rig: Callable[..., VirtualRig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, _reader = slow_rig(make_rig, monkeypatch, replace(NVME, name="nvme0"), replace(NVME, name="nvme1"))
+    run_without_failsafe(rig, 20)
+    ages_s = [sensor["age_s"] for sensor in rig.daemon.status()["sensors"][1:]]
+    assert max(ages_s) < 3
 
 
 def use_drives(rig: VirtualRig, config: SensorConfig) -> Path:

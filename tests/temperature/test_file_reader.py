@@ -36,10 +36,9 @@ def reader() -> Iterator[ReaderProcess]:
 
 def answers(reader: ReaderProcess, now_s: float, *paths: Path) -> list[Answer | None]:
     """Ask, give it all the real time it needs, and take. ``now_s`` is the time that the reader is told."""
-    for path in paths:
-        reader.ask(str(path), now_s)
+    requests = [reader.ask(str(path), now_s) for path in paths]
     reader.wait(5, now_s)
-    return [reader.take(str(path)) for path in paths]
+    return [request.answer for request in requests]
 
 
 def hang(tmp_path: Path, name: str = "hangs") -> Path:
@@ -66,12 +65,9 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 @given(st.binary(max_size=64))
-def test_both_readers_give_what_the_file_says(tmp_path: Path, raw: bytes) -> None:
+def test_the_direct_reader_gives_what_the_file_says(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "temp").write_bytes(raw)
-    direct = DirectReader()
-    direct.ask(str(tmp_path / "temp"), 0)
-    assert direct.take(str(tmp_path / "temp")) == raw[:32]
-    assert direct.take(str(tmp_path / "temp")) is None
+    assert DirectReader().ask(str(tmp_path / "temp"), 0).answer == raw[:32]
 
 
 def test_the_process_answers_each_file_with_what_it_says_or_with_its_error(
@@ -115,15 +111,14 @@ def test_a_read_that_hangs_is_left_behind_and_the_other_files_are_read_on(
     file, other = hang(tmp_path), tmp_path / "other"
     other.write_text("45000\n")
     begin = time.monotonic()
-    reader.ask(str(file), 0)
-    reader.ask(str(other), 0)
+    hanging, again, good = (reader.ask(str(path), 0) for path in (file, file, other))
     now_s = poll_until_it_hangs(reader, 0)
     assert time.monotonic() - begin < 0.5  # nobody waits
-    found = reader.take(str(file))
-    assert isinstance(found, OSError)
-    assert "hangs in the kernel" in str(found.strerror)
+    for found in (hanging.answer, again.answer):
+        assert isinstance(found, OSError)
+        assert "hangs in the kernel" in str(found.strerror)
     reader.wait(5, now_s)
-    assert reader.take(str(other)) == b"45000\n"
+    assert good.answer == b"45000\n"
 
 
 def test_what_hung_is_read_again_once_its_process_has_ended(tmp_path: Path, reader: ReaderProcess) -> None:
@@ -170,6 +165,34 @@ def test_a_process_that_dies_is_an_error_and_then_there_is_another(tmp_path: Pat
     assert pid not in child_of(os.getpid())
 
 
+def test_whoever_asks_for_the_same_file_gets_an_answer_each(tmp_path: Path, reader: ReaderProcess) -> None:
+    (tmp_path / "temp").write_text("45000\n")
+    assert answers(reader, 0, tmp_path / "temp", tmp_path / "temp") == [b"45000\n"] * 2
+
+
+def test_each_request_has_an_answer_while_the_process_keeps_ending(
+    tmp_path: Path, reader: ReaderProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for one asks for no other, so a request without an answer would be the last."""
+    (tmp_path / "temp").write_text("45000\n")
+    monkeypatch.setattr("a1d.temperature.file_reader._PROGRAM", str(tmp_path / "no-program"))
+    for tick in range(8):
+        (found,) = answers(reader, tick / 4, tmp_path / "temp")
+        assert isinstance(found, OSError)
+    monkeypatch.undo()
+    assert answers(reader, 4, tmp_path / "temp") == [b"45000\n"]
+
+
+def test_a_request_for_which_the_socket_has_no_room_has_an_answer(tmp_path: Path, reader: ReaderProcess) -> None:
+    before = set(child_of(os.getpid()))
+    reader.ask(str(tmp_path), 0)
+    (pid,) = set(child_of(os.getpid())) - before
+    os.kill(pid, signal.SIGSTOP)
+    requests = [reader.ask(f"{tmp_path}/{'x' * 100}", 0) for _ in range(5000)]
+    assert requests[0].answer is None
+    assert "too many" in str(requests[-1].answer)
+
+
 def test_without_a_process_there_are_errors_and_no_exception(
     tmp_path: Path, reader: ReaderProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +232,7 @@ def hanging_rig(
 ) -> VirtualRig:
     """A daemon with the real reader; its drive hangs."""
     monkeypatch.setattr("a1d.sim.case.SimulatedCase.open_file_reader", lambda _case: ReaderProcess())
-    monkeypatch.setattr("a1d.temperature.drives._FIRST_WAIT_S", 0.0)  # real time, of which this test has none
+    monkeypatch.setattr("a1d.temperature.sensors._FIRST_WAIT_S", 0.0)  # real time, of which this test has none
     rig = make_rig(Config(fan=replace(PROMPT_FAN, failsafe_percent=failsafe_percent), sensors=(CPU, NVME)))
     file = Path(rig.case.sysfs, "class/hwmon/hwmon0/temp1_input")
     monkeypatch.setattr(rig.case, "_nvme", str(file.parent.parent.parent / "elsewhere"))

@@ -18,7 +18,7 @@ from a1d.errors import SensorError
 from a1d.temperature.file_reader import DirectReader
 from a1d.temperature.judge import Judge, parse_celsius, read_line
 from a1d.temperature.reading import MISSED_MAX, Reading
-from a1d.temperature.sensors import Sensor, open_sensors, read_all
+from a1d.temperature.sensors import Sensor, Sensors
 
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")
 NVME = SensorConfig(name="nvme", hwmon="nvme")
@@ -63,15 +63,15 @@ def open_sensor(sysfs: Sysfs) -> Iterator[Callable[[SensorConfig], Sensor]]:
     with ExitStack() as stack:
 
         def make(config: SensorConfig) -> Sensor:
-            (sensor,) = open_all(sysfs, config)
+            (sensor,) = open_all(sysfs, config).all
             stack.callback(sensor.close)
             return sensor
 
         yield make
 
 
-def open_all(sysfs: Sysfs, *configs: SensorConfig) -> list[Sensor]:
-    return open_sensors(Config(sensors=configs), str(sysfs.root), DirectReader, lambda _note: None)
+def open_all(sysfs: Sysfs, *configs: SensorConfig) -> Sensors:
+    return Sensors(Config(sensors=configs), str(sysfs.root), DirectReader, lambda _note: None)
 
 
 Opener = Callable[[SensorConfig], Sensor]
@@ -233,8 +233,8 @@ def test_a_file_that_cannot_even_be_closed_is_no_error(
 
 def test_nothing_is_opened_before_the_first_read(sysfs: Sysfs) -> None:
     sensors = open_all(sysfs, CPU, NVME)
-    assert read_all(sensors, 1.0, gap=False) == []
-    assert [sensor.last for sensor in sensors] == [None, None]
+    assert sensors.read(1.0) == []
+    assert [sensor.last for sensor in sensors.all] == [None, None]
 
 
 def test_a_reading_as_the_debug_log_says_it() -> None:
@@ -299,7 +299,7 @@ def test_a_zone_that_goes_and_returns_elsewhere_is_found_again(sysfs: Sysfs, ope
 def test_a_reading_is_what_the_file_said_when_it_was_taken(sysfs: Sysfs, texts: list[str | None]) -> None:
     """Whatever the file says, or does not, the last good value keeps its age, and descriptors are not lost."""
     file = sysfs.zone(0, "cpu-thermal", "45000\n")
-    (sensor,) = open_all(sysfs, CPU)
+    (sensor,) = open_all(sysfs, CPU).all
     before = len(os.listdir("/proc/self/fd"))
     good: tuple[float, float] | None = None
     for tick, text in enumerate(texts):
