@@ -149,7 +149,8 @@ class Daemon:
             self.controller.configure(self.profiles.config)
             self.log.info(f"profile: {self.profiles.name or 'none'}")
         readings = self.sensors.read(now_s, gap=gap)
-        self.decision = self.controller.step(now_s, readings, gap=gap, **self.sensors.missing())
+        absent, lost = self.sensors.absent, self.sensors.lost
+        self.decision = self.controller.step(now_s, readings, gap=gap, absent=absent, lost=lost)
         self.health.report("cooling", self._cooling.step(now_s, self.fan.confirmed_percent, readings, gap))
         if self.controller.saw_leap:
             self.loop.tick_soon(self.config.interval_s / 2)

@@ -43,10 +43,10 @@ class Loop:
 
     def run_once(self) -> None:
         """Wait for the next thing to happen and deal with it."""
-        ready = [key for key, _events in self.selector.select(max(0.0, self.wake_s - self._clock()))]
+        ready = self.selector.select(max(0.0, self.wake_s - self._clock()))
         if len(ready) > 1:
-            ready.sort(key=lambda key: (key.data not in self.urgent, self._last_turn.get(key.fd, 0)))
-        for key in ready:
+            ready.sort(key=lambda each: (each[0].data not in self.urgent, self._last_turn.get(each[0].fd, 0)))
+        for key, _events in ready:
             self._turns += 1
             self._last_turn[key.fd] = self._turns
             key.data()

@@ -90,8 +90,12 @@ def summary_of(parts: Parts) -> str:
 
 def hottest_of(sensors: Sequence[Sensor]) -> Reading | None:
     """The hottest reading that is up to date; None if there is none."""
-    readings = (sensor.last for sensor in sensors if sensor.last and not sensor.error)
-    return max(readings, key=lambda reading: reading.temp_celsius, default=None)
+    hottest: Reading | None = None
+    for sensor in sensors:
+        last = sensor.last
+        if last and not sensor.error and (hottest is None or last.temp_celsius > hottest.temp_celsius):
+            hottest = last
+    return hottest
 
 
 def _profile(profiles: Profiles, now_s: float) -> Parameters | None:

@@ -35,6 +35,8 @@ class Controller:
         self._ages_max_s: dict[str, float] = {}
         self._absent: Collection[str] = ()
         self._critical: Critical | None = None
+        # Whether a sensor's newest reading leaps and waits for a second one: worth a look before the next tick.
+        self.saw_leap = False
         self._rises: dict[str, Rise] = {}
         self._targets: dict[str, TargetLaw] = {}
         self.configure(config)
@@ -59,11 +61,6 @@ class Controller:
     def lease(self) -> Lease | None:
         """The manual setting in force, if any."""
         return self._lease
-
-    @property
-    def saw_leap(self) -> bool:
-        """Whether a sensor's newest reading leaps and waits for a second one: worth a look before the next tick."""
-        return True in [rise.is_leap for rise in self._rises.values()]
 
     @property
     def is_emergency(self) -> bool:
@@ -119,7 +116,7 @@ class Controller:
             self._rises[name].forget()
         if lease and len(trusted) == self._expected and not lost and lease.is_cool(trusted):
             lease = self._lease = None
-        rising = [self._rising_celsius(reading) for reading in trusted]
+        rising = self._rising(trusted)
         untrusted += tuple(name for name in lost if name not in untrusted)
         critical = self._update_emergency(now_s, trusted, rising, bool(untrusted))
         if lease and not self._emergency:
@@ -142,46 +139,47 @@ class Controller:
 
     def _untrusted(self, now_s: float, readings: Sequence[Reading]) -> tuple[str, ...]:
         """Sensors whose last good reading is too old, or that have not been heard of for as long."""
-        untrusted = [
-            reading.sensor
-            for reading in readings
-            if reading.missed >= MISSED_MAX
-            or not (self._fresh_s <= reading.at_s and now_s - reading.at_s < self._ages_max_s[reading.sensor])
-        ]
+        untrusted = []
+        for sensor, _temp_celsius, at_s, _error, missed in readings:
+            is_recent = self._fresh_s <= at_s and now_s - at_s < self._ages_max_s[sensor]
+            if missed >= MISSED_MAX or not is_recent:
+                untrusted.append(sensor)
         if len(readings) < self._expected:
             heard = [*self._absent, *(reading.sensor for reading in readings)]
             silent_s = now_s - self._silent_s
             untrusted += [n for n, max_s in self._silences_max_s.items() if n not in heard and not silent_s < max_s]
         return tuple(untrusted)
 
-    def _rising_celsius(self, reading: Reading) -> float:
-        """How hot the sensor counts as for speeding up. A lost reading takes the calm away until there are new ones."""
-        rise = self._rises[reading.sensor]
-        if reading.error is None:
-            return rise.update(reading.temp_celsius, reading.at_s)
-        rise.forget()
-        return reading.temp_celsius
+    def _rising(self, trusted: Sequence[Reading]) -> list[float]:
+        """How hot each counts as for speeding up. A lost reading takes the calm away until there are new ones."""
+        self.saw_leap = False
+        rising = []
+        for reading in trusted:
+            rise = self._rises[reading.sensor]
+            if reading.error is None:
+                rising.append(rise.update(reading.temp_celsius, reading.at_s))
+                self.saw_leap = self.saw_leap or rise.is_leap
+            else:
+                rise.forget()
+                rising.append(reading.temp_celsius)
+        return rising
 
     def _update_emergency(
         self, now_s: float, trusted: Sequence[Reading], rising: Sequence[float], emergency: bool
     ) -> Reading | None:
         """An emergency beats a manual setting until it has been calm for the hold time. The critical reading."""
-        calm = not emergency and len(trusted) == self._expected
         critical = None
         for reading, rising_celsius in zip(trusted, rising, strict=True):
-            critical_celsius = self._curves[reading.sensor].critical_celsius
-            if not rising_celsius < critical_celsius:
+            if not rising_celsius < self._curves[reading.sensor].critical_celsius:
                 critical = reading
-            if reading.error or not reading.temp_celsius < critical_celsius - self._fan.hysteresis_celsius:
-                calm = False
         if emergency or critical:
             self._emergency, self._calm_since_s = True, None
-        elif not calm:
-            self._calm_since_s = None
         elif self._emergency:
-            if self._calm_since_s is None:
+            if not self._is_calm(trusted):
+                self._calm_since_s = None
+            elif self._calm_since_s is None:
                 self._calm_since_s = now_s
-            if now_s - self._calm_since_s >= self._fan.hold_s:
+            if self._calm_since_s is not None and now_s - self._calm_since_s >= self._fan.hold_s:
                 self._emergency, self._calm_since_s = False, None
         if critical:
             name = critical.sensor
@@ -189,6 +187,14 @@ class Controller:
         elif self._critical:
             self._critical = self._critical._replace(is_over=True) if self._emergency else None
         return critical
+
+    def _is_calm(self, trusted: Sequence[Reading]) -> bool:
+        """Whether every sensor is heard, and cooler than critical by the hysteresis."""
+        return len(trusted) == self._expected and all(
+            not reading.error
+            and reading.temp_celsius < self._curves[reading.sensor].critical_celsius - self._fan.hysteresis_celsius
+            for reading in trusted
+        )
 
     def _automatic(self, now_s: float, basis: reason.Basis, rising: Sequence[float]) -> Why:
         """Follow the curve or hold the target: up calmly, down after hysteresis and hold. The reason's parts."""

@@ -15,7 +15,7 @@ from a1d.temperature.curve import curve_of
 from a1d.temperature.reading import Reading
 
 _MEAN_S = 10.0
-_LOOK_S = 0.9  # it takes minutes, so not every tick is worth a look
+_LOOK_S = 1.9  # it takes minutes, so not every tick is worth a look
 _CRITICAL_FOR_S = 60.0
 # Readings scatter. It counts as critical while what they were above it outweighs what they were below since it began;
 # but no more than this is remembered, in degrees times seconds.

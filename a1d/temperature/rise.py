@@ -52,6 +52,13 @@ class Rise:
         if at_s == self._last_s:
             return self._rising_celsius
         recent = self._recent
+        if recent and temp_celsius <= recent[0][1]:
+            # The lowest of all, as nearly every reading of a steady temperature: what is below would say the same.
+            recent.clear()
+            recent.append((at_s, temp_celsius))
+            self._last_s, self._last_celsius, self.is_leap = at_s, temp_celsius, False
+            self._rising_celsius = temp_celsius
+            return temp_celsius
         while recent and recent[0][0] < at_s - self._rise_s - 1e-6:
             recent.popleft()
         while recent and recent[-1][1] >= temp_celsius:

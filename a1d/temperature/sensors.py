@@ -65,9 +65,6 @@ def find_zone(sysfs: str, zone_type: str) -> str:
     raise SensorError(f"no thermal zone of type {zone_type!r}; found {', '.join(found) or 'none'}")
 
 
-_NONE_MISSING: dict[str, list[str]] = {"absent": [], "lost": []}
-
-
 class ZoneSensor:
     """A thermal zone, found by its type."""
 
@@ -141,6 +138,8 @@ class Sensors:
         self._reader: FileReader | None = None
         self._by_how: dict[object, Sensor] = {}  # by the settings that say how it is read
         self._is_new = True
+        self.absent: list[str] = []  # by name, at the last read
+        self.lost: list[str] = []
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -173,19 +172,25 @@ class Sensors:
 
     def read(self, now_s: float, *, gap: bool = False) -> list[Reading]:
         """The newest reading of each sensor that has ever had one. ``gap`` as in ``Sensor.read``."""
-        readings = [reading for sensor in self.all if (reading := sensor.read(now_s, gap=gap)) is not None]
+        readings = self._read(now_s, gap)
         if (gap or self._is_new) and self._reader is not None:
             self._reader.wait(_FIRST_WAIT_S, now_s)
-            readings = [reading for sensor in self.all if (reading := sensor.read(now_s)) is not None]
+            readings = self._read(now_s, False)
         self._is_new = False
         return readings
 
-    def missing(self) -> dict[str, list[str]]:
-        """Which sensors are ``absent`` and which are ``lost``, by name, as the controller takes it."""
-        odd = [sensor for sensor in self.all if sensor.absent or sensor.lost]
-        if not odd:
-            return _NONE_MISSING
-        return {"absent": [s.name for s in odd if s.absent], "lost": [s.name for s in odd if s.lost]}
+    def _read(self, now_s: float, gap: bool) -> list[Reading]:
+        readings: list[Reading] = []
+        self.absent, self.lost = [], []
+        for sensor in self.all:
+            reading = sensor.read(now_s, gap=gap)
+            if reading is not None:
+                readings.append(reading)
+            if sensor.absent:
+                self.absent.append(sensor.name)
+            if sensor.lost:
+                self.lost.append(sensor.name)
+        return readings
 
     def close(self) -> None:
         """Close what is open."""

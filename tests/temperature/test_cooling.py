@@ -42,7 +42,7 @@ class Watch:
 def test_a_minute_at_critical_at_full_speed_is_said_and_ends_once_it_is_cooler() -> None:
     watch = Watch()
     assert watch.run(60, 100, 84.0) is None
-    said = watch.run(2, 100, 84.0)
+    said = watch.run(4, 100, 84.0)
     assert (
         said
         == "the fan runs at 100 % and cpu stays at 84 C: is the fan stuck or unplugged, the inlet blocked, the pad off?"
@@ -76,7 +76,7 @@ def test_what_was_above_critical_outweighs_40_s_of_a_degree_below_and_no_more(be
     watch = Watch()
     watch.run(15, 100, 84.0)
     watch.run(below_for_s, 100, 79.0)
-    assert (watch.run(62 - 15 - below_for_s, 100, 84.0) is not None) == is_said
+    assert (watch.run(64 - 15 - below_for_s, 100, 84.0) is not None) == is_said
 
 
 @pytest.mark.parametrize(
