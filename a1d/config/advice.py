@@ -120,7 +120,8 @@ def _gesture(found: object, expected: str) -> str | None:
     close = _name(found, expected)
     if close or not text:
         return close
-    return f"write a command as a list: [{', '.join(printable(text, 40).split())}]"
+    program, *arguments = text.split()
+    return f"write a command as a list: [{printable(program, 40)}{', ...' if arguments else ''}]"
 
 
 def _name(found: object, expected: str) -> str | None:
