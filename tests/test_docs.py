@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ import a1d.client.parser
 import a1d.commands
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
+from a1d.sim.mcu import BusFault
+from tests.virtual import VirtualRig
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -134,6 +137,26 @@ def test_readme_names_targets_of_make_that_exist() -> None:
 def test_readme_has_a_configuration_that_a1d_takes() -> None:
     (block,) = re.findall(r"(?s)```yaml\n(.*?)```", README)
     assert parse_config(block, "README.md") != Config()
+
+
+@pytest.mark.parametrize("after_s", [0.1, 1.0, 2.5, 4.9, 30.0, 59.9])
+def test_readme_says_how_soon_a_case_that_no_longer_answers_is_noticed(
+    make_rig: Callable[..., VirtualRig], after_s: float
+) -> None:
+    """Whenever the fault begins. At a lower duty it takes until the next refresh."""
+    before, line = re.search(r"(.*)\n(.* sim fault no-answer on .*)", README).groups()  # type: ignore[union-attr]
+    percent, said = (
+        re.search(r"fan set (\d+)$", before),
+        re.search(r"at (\d+) % status says so within (\w+) seconds", line),
+    )
+    assert percent and said and percent[1] == said[1]
+    rig = make_rig(Config())
+    rig.run(5)
+    rig.daemon.set_manual(int(percent[1]), None)
+    rig.run(after_s)
+    rig.case.bus_faults.add(BusFault.NO_ANSWER)
+    rig.run({"five": 5, "ten": 10}[said[2]])
+    assert rig.daemon.status()["health"]["state"] == "degraded"
 
 
 @pytest.mark.parametrize(("document", "link"), LINKS)
