@@ -234,6 +234,13 @@ def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> No
     assert calm.fan_percent == 0
 
 
+def test_a_temperature_that_it_is_cooler_than_is_refused_at_once(run: Ctl, calm: VirtualRig) -> None:
+    started_s = calm.clock.now_s
+    assert run.at(calm, "fan", "set", 60, "--until", "90C") == 1
+    assert re.fullmatch(r"a1d-ctl: it is 4[45]\.\d C already, so nothing is held until 90 C\n", run.err)
+    assert (run.out, calm.clock.now_s) == ("", started_s)
+
+
 @pytest.mark.parametrize("word", ["44", "44C", "44c", "44.0C"])
 def test_a_duty_may_end_by_temperature(run: Ctl, calm: VirtualRig, word: str) -> None:
     assert run.at(calm, "fan", "set", 60, "--until", word, "--for", "15m") == 0
