@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import shlex
+import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +127,58 @@ def test_readme_calls_its_programs_as_they_want_to_be(call: str, capsys: pytest.
         PARSERS[program]().parse_args(words)
     except SystemExit as end:
         assert end.code == 0, capsys.readouterr().err
+
+
+# The words of a command; what a pattern stands for is not looked at.
+WORDS = sorted(
+    {
+        (str(path.relative_to(ROOT)), word)
+        for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        for command in (
+            *re.findall(r"`((?:sudo|sh|cat|ls|a1d|a1d-ctl|\.venv/\S+) [^`\n]+)`", path.read_text()),
+            *"".join(re.findall(r"(?s)```(?:sh|ini|yaml)\n(.*?)```", path.read_text())).splitlines(),
+        )
+        for word in re.findall(r"(?<![\w/:.$*])/?[\w.-]+(?:/[\w.@-]+)+(?![\w/*])", command.partition("# ")[0])
+    }
+)
+# Made by make run and make deb; somebody's server.
+MADE = (".venv/bin/", "./a1d", "dist/", "SERVER/")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that ``make install`` places, but the programs."""
+    root = tmp_path_factory.mktemp("installed")
+    command = ["sh", str(ROOT / "systemd/install.sh"), "install-files"]
+    subprocess.run(command, env={**os.environ, "DESTDIR": str(root)}, check=True, capture_output=True)
+    return root
+
+
+def is_there(word: str, installed: Path) -> bool:
+    """Whether it is in the repository or installed, or is none of what a1d brings."""
+    if not word.startswith("/"):
+        return (ROOT / word).exists() or word.startswith(MADE)
+    if not word.startswith(("/opt/a1d/", "/usr/")):
+        return True
+    programs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    directory, _, name = word.rpartition("/")
+    if directory in ("/opt/a1d/bin", "/usr/bin", "/usr/local/bin") and name in programs:
+        return True
+    if word.startswith("/opt/a1d/share/doc/a1d/"):
+        return (ROOT / word.removeprefix("/opt/a1d/share/doc/a1d/")).exists()
+    return os.path.lexists(installed / word[1:]) or word == "/usr/local/bin"
+
+
+def test_a_file_that_is_not_there_would_be_found(installed: Path) -> None:
+    assert len(WORDS) > 30
+    assert is_there("a1d/doctor/other-daemons.sh", installed) and is_there("/usr/local/bin/a1d-ctl", installed)
+    for word in ("systemd/other-daemons.sh", "/opt/a1d/bin/a1d-fan", "/usr/lib/systemd/system/a1d-fan.service"):
+        assert not is_there(word, installed)
+
+
+@pytest.mark.parametrize(("document", "word"), WORDS)
+def test_a_file_in_a_command_exists(document: str, word: str, installed: Path) -> None:
+    assert is_there(word, installed), f"{document}: {word}"
 
 
 def test_readme_names_targets_of_make_that_exist() -> None:
