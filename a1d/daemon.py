@@ -11,7 +11,7 @@ from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
 from a1d.clocks import boot_clock, local_minute, reread_time_zone
 from a1d.config.load import Load, Loaded
-from a1d.config.reload import DEFAULTS_BECAUSE, DEFAULTS_STAY, Reloader, Then
+from a1d.config.reload import DEFAULTS_BECAUSE, DEFAULTS_STAY, OLD_STAYS, Reloader, Then
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
@@ -200,7 +200,7 @@ class Daemon:
             self.log.info("reload: done")
         else:
             on_defaults = self.health.text("configuration") is not None
-            self.log.error(f"reload: {DEFAULTS_STAY if on_defaults else 'the old configuration stays'}:\n{outcome}")
+            self.log.error(f"{DEFAULTS_STAY if on_defaults else OLD_STAYS}\n{outcome}")
             if on_defaults:
                 self.health.report("configuration", f"{DEFAULTS_BECAUSE}\n{outcome}")
         self._notifier.reloaded()

@@ -9,7 +9,8 @@ from selectors import EVENT_READ, BaseSelector
 from a1d.config.load import TIME_MAX_S, ConfigProcess, Load, Loaded
 from a1d.errors import A1dError, ConfigError
 
-DEFAULTS_BECAUSE, DEFAULTS_STAY = "using built-in defaults, because", "the built-in defaults stay"
+DEFAULTS_BECAUSE = "using built-in defaults, because"
+DEFAULTS_STAY, OLD_STAYS = "reload: the built-in defaults stay:", "reload: the old configuration stays:"
 _RETRY_MIN_S, _RETRY_MAX_S = 1.0, 3600.0
 
 Then = Callable[[A1dError | None], None]
