@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import tomllib
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 import a1d.client.parser
 import a1d.commands
 from a1d.config.reader import parse_config
-from a1d.config.settings import Config
+from a1d.config.settings import Config, key_of
 from a1d.sim.mcu import BusFault
 from tests.virtual import VirtualRig
 
@@ -74,6 +75,50 @@ def test_no_text_for_the_user_names_a_row_of_hardware_md(path: Path) -> None:
     if path.name == "settings.py" and path.parent.name == "config":
         return  # for whoever reads the code; print_config leaves them out, which the next test shows
     assert [text for text in strings_of(path.read_text()) if ROW.search(text)] == []
+
+
+SETTINGS = {
+    key_of(field): {key_of(each) for each in fields(field.default)}
+    for field in fields(Config)
+    if is_dataclass(field.default)
+}
+
+
+def test_a_setting_that_the_manual_names_exists() -> None:
+    """``fan.hold``, not ``fan.hold_s``."""
+    text = (ROOT / "docs/pages/man/a1d.yaml.5.scd").read_text().replace("\\_", "_")
+    named = re.findall(rf"\b({'|'.join(SETTINGS)})\.(?!yaml)([a-z_]+)", text)
+    assert len(named) > 8
+    assert [(section, name) for section, name in named if name not in SETTINGS[section]] == []
+
+
+def test_a_sensor_s_name_has_no_default_that_it_does_not_have() -> None:
+    text = (ROOT / "docs/pages/man/a1d.yaml.5.scd").read_text()
+    (name,) = re.findall(r"^\*name\*\n(?:\t.*\n|\n)*", text, re.MULTILINE)
+    assert "zone's or hwmon name" in name and "Default" not in name
+    assert parse_config("sensors: [{zone: cpu-thermal}]").sensors[0].name == "cpu-thermal"
+
+
+def test_design_draws_modules_that_exist() -> None:
+    drawing = (ROOT / "docs/design.md").read_text().split("```")[1]
+    drawn = re.findall(r"\b([a-z]+/[a-z_]+)\b", drawing)
+    assert len(drawn) > 15
+    packages = {path.name for path in (ROOT / "a1d").iterdir() if path.is_dir()}
+    modules = [name for name in drawn if name.partition("/")[0] in packages]
+    assert len(modules) > 12
+    assert [name for name in modules if not (ROOT / f"a1d/{name}.py").exists()] == []
+
+
+def test_whoever_is_told_to_check_a_configuration_is_told_which() -> None:
+    scripts = [path for place in ("debian", "systemd", "a1d") for path in (ROOT / place).rglob("*") if path.is_file()]
+    said = [
+        (path, end)
+        for path in scripts
+        if path.suffix != ".pyc"
+        for end in re.findall(r": a1d --check(.?.?)", path.read_text())
+    ]
+    assert len(said) > 1
+    assert [path for path, end in said if not re.match(r" [/{]", end)] == []
 
 
 def test_neither_do_the_texts_that_are_made_from_the_settings() -> None:

@@ -107,7 +107,7 @@ def _fan_set(options: argparse.Namespace) -> int:
 
 def _fan_auto(options: argparse.Namespace) -> None:
     _call(options, "ResumeAutomatic")
-    print("the curve decides")
+    print("automatic control again")
 
 
 def _profile(options: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ class Steering:
             return self._set_fan(1 if key == "+" else -1)
         if key == "a":
             self._asked = None
-            return Request(f"{CONTROL}ResumeAutomatic", "the curve decides")
+            return Request(f"{CONTROL}ResumeAutomatic", "automatic control again")
         return self._play(key) if model.status["simulated"] else None
 
     def answered(self, request: Request, reply: Reply) -> str:

@@ -428,7 +428,10 @@ def test_the_simulated_case_can_be_played_with(run: Ctl, calm: VirtualRig) -> No
 
 def test_playing_with_the_simulated_case_says_what_is_now_so(run: Ctl, calm: VirtualRig) -> None:
     for words, said in [
-        ("press double", "the button was pressed twice: 'a1d-ctl status' counts it, and nothing reboots"),
+        (
+            "press double",
+            "the button was pressed twice: 'a1d-ctl status' counts it. Nothing reboots, but a command of yours runs",
+        ),
         ("load 12.5", "the chip gets 12.5 W of heat, until 'a1d-ctl sim load auto'"),
         ("load auto", f"the chip gets much and little heat in turns, {LOAD_WATTS:g} W just now"),
         ("fault no-answer on", "the fault no-answer is on; 'a1d-ctl sim fault no-answer off' ends it"),
