@@ -17,6 +17,7 @@ MODULES = {
 LINES_MAX = 250
 PURE = [
     "a1d.button.pulses",
+    "a1d.config.parse_duration",
     "a1d.config.settings",
     "a1d.doctor.air",
     "a1d.doctor.trial",

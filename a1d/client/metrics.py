@@ -11,8 +11,9 @@ import sys
 import time
 
 from a1d.client import words
+from a1d.client.errors import NoDaemonError
 from a1d.client.varlink import call
-from a1d.errors import A1dError, NoDaemonError
+from a1d.errors import A1dError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

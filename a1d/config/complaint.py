@@ -27,12 +27,11 @@ def complaint(where: str, expected: str, found: object, written: str | None) -> 
 
     Everybody may read it, so it shows no argument of a gesture's command.
     """
-    if where.startswith(tuple(f"{command}." for command in _COMMANDS)) or (
-        where in _COMMANDS and not isinstance(found, str)
-    ):
+    is_argument = where.startswith(tuple(f"{command}." for command in _COMMANDS))
+    if is_argument or (where in _COMMANDS and isinstance(found, dict)):
         shown = _make_of(found)
-    elif where in _COMMANDS and len(str(found).split()) > 1:
-        shown = f"'{printable(str(found).split()[0], _FOUND_MAX)} ...'"
+    elif where in _COMMANDS and isinstance(found, str) and len(found.split()) > 1:
+        shown = f"'{printable(found.split()[0], _FOUND_MAX)} ...'"
     else:
         shown = show(found) if written is None else written
     advice = advice_for(found, expected)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from a1d.client import words
+from a1d.client.errors import RefusedError
 from a1d.client.varlink import call
 from a1d.doctor import checkup
 from a1d.doctor.air import STEPS_PERCENT, Load, judge
@@ -18,7 +19,7 @@ from a1d.doctor.result import FAIL, Result
 from a1d.doctor.system import System
 from a1d.doctor.trial import StoppedError, refusal, try_fan
 from a1d.duration import format_duration
-from a1d.errors import A1dError, RefusedError
+from a1d.errors import A1dError
 
 _WAIT_MAX_S = 5.0
 # The case follows in minutes (T6); the simulated one ten times as fast.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from a1d.client import words
-from a1d.errors import RefusedError
+from a1d.client.errors import RefusedError
 from a1d.view.pages import fault_of
 
 TYPE_CHECKING = False

@@ -31,9 +31,9 @@ from hypothesis import strategies as st
 from a1d import __version__
 from a1d.client import hold, varlink
 from a1d.client import main as ctl
+from a1d.client.errors import NoDaemonError
 from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
-from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
 from a1d.sim.heat import LOAD_WATTS
 from a1d.sim.mcu import BusFault
