@@ -44,7 +44,6 @@ PURE = [
     "a1d.view.curve_svg",
     "a1d.view.curves",
     "a1d.view.frame",
-    "a1d.view.frame_svg",
     "a1d.view.history",
     "a1d.view.keys",
     "a1d.view.model",

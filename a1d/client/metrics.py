@@ -35,7 +35,6 @@ _SECONDS, _COUNT = (0, 1e9), (0, 1e18)
 _SHAPE = words.STATUS | {
     "uptime_s": _SECONDS,
     "bus_errors": _COUNT,
-    "sensors": [{"name": str, "temp_celsius?": (-300, 1000), "age_s?": _SECONDS, "error?": str}],
 }
 _STATES = ("ok", "degraded", "failsafe")
 
