@@ -19,7 +19,7 @@ from a1d.errors import A1dError, ConfigError
 from a1d.paths import CONFIG_PATH
 
 _JOURNAL_LINES = 200
-_PRESSED = re.compile(r"(button: (?:double press|hold): [^ \n]+) [^\n]*")
+_PRESSED = re.compile(r"(button: (?:double press|hold): [^ \n]+) (?!\(it comes and goes)[^\n]*")
 _SECTION_MAX = 64 * 1024  # characters
 _HEAD = """\
 Report of a1d. READ THIS FILE BEFORE YOU SEND IT.
