@@ -42,7 +42,7 @@ class Actions:
     @property
     def error(self) -> str | None:
         """What has failed and not worked since."""
-        return "; ".join(self._errors.values()) or None
+        return "; ".join(self._errors.values()) if self._errors else None
 
     def keep_only(self, wanted: Collection[str | tuple[str, ...]]) -> None:
         """What no gesture does any more is not tried again, and its failure is no problem. What runs goes on."""

@@ -123,16 +123,16 @@ class Fan:
 
     def _next(self) -> tuple[float, Callable[[CaseBus], None]]:
         """When the next transfer is due, and which. A duty that may have kicked is verified before all else."""
-        verify_s = self._written_s + SETTLE_S
-        changing_s = self._written_s - self._unverified_s
         if self._pending is not None and (
-            self._may_stand or self._pending == self.target_percent or changing_s > _UNVERIFIED_MAX_S
+            self._may_stand
+            or self._pending == self.target_percent
+            or self._written_s - self._unverified_s > _UNVERIFIED_MAX_S
         ):
-            return verify_s, self._verify
+            return self._written_s + SETTLE_S, self._verify
         if self._pending is not None or self.confirmed_percent != self.target_percent:
             return self._free_s, self._write
         if not self._identified and self.readable:
-            return verify_s, self._identify
+            return self._written_s + SETTLE_S, self._identify
         refresh_s = self._written_s + self.refresh_s
         if not self.readable or self._checked_s >= refresh_s:
             return refresh_s, self._write

@@ -67,7 +67,8 @@ class Server:
         """Once a tick: get on with closing what strangers left, and look for callers again."""
         if self._discarder.is_busy:
             self._discarder.tick()
-        self._listen(not self._discarder.is_full)
+        if not self._is_listening:
+            self._listen(not self._discarder.is_full)
 
     def _listen(self, is_listening: bool) -> None:
         """Look for callers, or let them wait in line until the next tick: too much waits to be closed, or there is no

@@ -117,7 +117,8 @@ class Controller:
         if lease and len(trusted) == self._expected and not lost and lease.is_cool(trusted):
             lease = self._lease = None
         rising = self._rising(trusted)
-        untrusted += tuple(name for name in lost if name not in untrusted)
+        if lost:
+            untrusted += tuple(name for name in lost if name not in untrusted)
         critical = self._update_emergency(now_s, trusted, rising, bool(untrusted))
         if lease and not self._emergency:
             self._duty, self._cool_since_s = lease.duty_percent, None
