@@ -83,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="import_from",
         metavar="FILE",
         nargs="+",
-        help="print a configuration from another daemon's files, such as /etc/argononed.conf",
+        help="print a configuration from another daemon's files, such as /etc/argononed.conf ('-': standard input)",
     )
     parser.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     parser.add_argument("--simulate", action="store_true", help="run on a simulated case and show it")
