@@ -9,6 +9,7 @@ import sys
 
 from a1d import __version__
 from a1d.clocks import boot_clock
+from a1d.config.bounded import read_bounded
 from a1d.config.load import ConfigLoader, Loaded
 from a1d.config.settings import Config
 from a1d.daemon import Daemon
@@ -102,6 +103,11 @@ def _read(path: str | None) -> Config:
 
 
 def _simulate(options: Options) -> int:
+    if options.config is not None:
+        try:
+            read_bounded(options.config)
+        except OSError as error:  # the service goes on without it; here somebody is there to mend it
+            raise ConfigError([f"{options.config}: cannot be read: {error.strerror}"]) from error
     run_dir = options.run_dir or simulation_run_dir()
     if (code := _simulate_with_view(run_dir)) is not None:
         return code
