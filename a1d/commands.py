@@ -9,6 +9,7 @@ import sys
 
 from a1d import __version__
 from a1d.clocks import boot_clock
+from a1d.config.bounded import read_bounded
 from a1d.config.load import ConfigLoader, Loaded
 from a1d.config.settings import Config
 from a1d.daemon import Daemon
@@ -86,7 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="import_from",
         metavar="FILE",
         nargs="+",
-        help="print a configuration from another daemon's files, such as /etc/argononed.conf",
+        help="print a configuration from another daemon's files, such as /etc/argononed.conf ('-': standard input)",
     )
     what.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     simulate = "run on a simulated case and show it; the button's commands, if --config has any, really run"
@@ -106,6 +107,11 @@ def _read(path: str | None) -> Config:
 
 
 def _simulate(options: Options) -> int:
+    if options.config is not None:
+        try:
+            read_bounded(options.config)
+        except OSError as error:  # the service goes on without it; here somebody is there to mend it
+            raise ConfigError([f"{options.config}: cannot be read: {error.strerror}"]) from error
     run_dir = options.run_dir or simulation_run_dir()
     if (code := _simulate_with_view(run_dir)) is not None:
         return code

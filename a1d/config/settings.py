@@ -234,9 +234,9 @@ class Config:
     )
     sensors: tuple[SensorConfig, ...] = _section(
         (SensorConfig(name="cpu", zone="cpu-thermal"),),
-        "The temperatures to watch; the fan gets the highest demand. For NVMe drives add:\n"
+        "The temperatures to watch; the fan gets the highest demand. If you have an NVMe drive, add:\n"
         "  - name: nvme\n"
-        "    hwmon: nvme\n"
+        "    hwmon: nvme  # a drive that is missing counts as hot, unless you add optional: true\n"
         "    curve: {55: 20, 70: 100}",
     )
     case: CaseConfig = _section(CaseConfig(), "The case's controller.")
