@@ -6,7 +6,8 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from a1d.config.bounded import read_bounded
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import paho.mqtt.client as paho
 
 _KEEPALIVE_S = 30  # a broker says that we are gone after one and a half of it
+_TURN_MAX_S = 0.2
 _PACKETS_MAX = 64  # read before it is the daemon's turn again
 _PACKET_MAX = 1 << 20  # bytes; nothing that we ask for is nearly as long
 _REFUSALS = {
@@ -147,6 +149,25 @@ class Broker:
         self._unsettled = [each for each in self._unsettled if not each.is_published()]
         return not self._unsettled
 
+    def subscribe(self, filters: Iterable[str]) -> None:
+        """What is retained there comes at once, again for each call."""
+        self._client.subscribe([(each, 0) for each in filters])
+
+    def talk(self, done: Callable[[], bool], deadline_s: float) -> None:
+        """Until ``done()``. BrokerError if that takes longer, or the connection is lost."""
+        while not done():
+            left_s = deadline_s - time.monotonic()
+            connection = self.socket()
+            if left_s <= 0 or connection is None:
+                raise BrokerError(f"the broker at {self.where} does not answer")
+            writers = [connection] if self.wants_write() else []
+            readable, writable, _ = select.select([connection], writers, [], min(left_s, _TURN_MAX_S))
+            if writable:
+                self.write()
+            if readable:
+                self.read()
+            self.tend()
+
     def leave(self) -> None:
         """Say goodbye: then the last will is not published. What is not settled may be lost."""
         self._client.disconnect()
@@ -162,7 +183,7 @@ class Broker:
 
     # -- what paho calls -----------------------------------------------------------------------------
 
-    def _connected(self, client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any = None) -> None:
+    def _connected(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any = None) -> None:
         code = getattr(reason, "value", reason)
         if code != 0:
             self._refusal = _REFUSALS.get(code, f"reason {code}")
@@ -171,7 +192,7 @@ class Broker:
         if not self._listens:
             return
         commands = self._topics.commands if self._settings.steering else ()
-        client.subscribe([(topic, 0) for topic in (*self._topics.home_assistant, *commands)])
+        self.subscribe((*self._topics.home_assistant, *commands))
 
     def _received(self, _client: Any, _userdata: Any, message: Any) -> None:
         try:

@@ -14,7 +14,7 @@ from a1d.client import words
 from a1d.client.varlink import call
 from a1d.errors import A1dError, NoDaemonError
 from a1d.log import Log
-from a1d.mqtt.bridge import Bridge, Message
+from a1d.mqtt.bridge import Bridge
 from a1d.mqtt.broker import Broker, BrokerError
 from a1d.mqtt.commands import Call, Commands
 from a1d.mqtt.lease import Lease
@@ -196,7 +196,7 @@ class Loop:
         try:
             for message in self._bridge.messages(now_s):
                 broker.publish(message, sure=True)
-            _talk(broker, broker.is_settled, now_s + _GOODBYE_MAX_S)
+            broker.talk(broker.is_settled, now_s + _GOODBYE_MAX_S)
             broker.leave()
         except BrokerError:
             pass  # then it publishes our last will, which says the same
@@ -220,30 +220,3 @@ class Loop:
             broker.write()
         if connection in readable:
             broker.read()
-
-
-def forget(broker: Broker, topics: list[str], wait_max_s: float) -> None:
-    """Take everything retained off the broker, so that Home Assistant removes the device. BrokerError if it cannot."""
-    deadline_s = time.monotonic() + wait_max_s
-    broker.connect()
-    _talk(broker, lambda: broker.is_connected, deadline_s)
-    for topic in topics:
-        broker.publish(Message(topic, ""), sure=True)
-    _talk(broker, broker.is_settled, deadline_s)
-    broker.leave()
-
-
-def _talk(broker: Broker, done: Callable[[], bool], deadline_s: float) -> None:
-    """Until ``done()``. BrokerError if that takes too long, or the connection is lost."""
-    while not done():
-        left_s = deadline_s - time.monotonic()
-        connection = broker.socket()
-        if left_s <= 0 or connection is None:
-            raise BrokerError(f"the broker at {broker.where} does not answer")
-        writers = [connection] if broker.wants_write() else []
-        readable, writable, _ = select.select([connection], writers, [], min(left_s, _TURN_MAX_S))
-        if writable:
-            broker.write()
-        if readable:
-            broker.read()
-        broker.tend()

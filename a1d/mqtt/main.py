@@ -11,22 +11,21 @@ import sys
 
 from a1d import __version__
 from a1d.client import words
-from a1d.client.varlink import SOCKET_VARIABLE, call, find_socket
+from a1d.client.varlink import SOCKET_VARIABLE, find_socket
 from a1d.config.bounded import read_bounded
 from a1d.errors import A1dError, ConfigError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge
 from a1d.mqtt.broker import Broker
 from a1d.mqtt.commands import Commands
+from a1d.mqtt.forget import forget
 from a1d.mqtt.lease import Lease
-from a1d.mqtt.loop import Loop, forget
+from a1d.mqtt.loop import Loop
 from a1d.mqtt.settings import CONFIG_PATH, MqttConfig, read_settings
-from a1d.mqtt.states import SHAPE
 from a1d.mqtt.topics import Device, Topics
 
 EX_CONFIG = 78  # sysexits.h
 _MACHINE_ID = "/etc/machine-id"
-_FORGET_MAX_S = 10.0
 
 
 def main() -> int:
@@ -48,7 +47,7 @@ def main() -> int:
 
             print(print_config(settings), end="", flush=True)
         elif options.forget:
-            _forget(settings, options.socket or find_socket())
+            _forget(settings)
         else:
             _serve(settings, options.socket or find_socket(), log)
         return 0
@@ -137,16 +136,14 @@ def _serve(settings: MqttConfig, path: str, log: Log) -> None:
             signal.set_wakeup_fd(-1)
 
 
-def _forget(settings: MqttConfig, path: str) -> None:
-    topics, bridge, device_id = _make(settings)
-    try:  # for the topics of its sensors
-        status = call(path, "org.a1d.control.GetStatus", wait_max_s=2.0).get("status")
-        bridge.take(words.check(status, SHAPE, "status"))
-    except (A1dError, ValueError):
-        pass
-    broker = Broker(settings, topics, device_id, lambda *_: None, suffix="-forget")
-    forget(broker, bridge.topics_used(), _FORGET_MAX_S)
-    print(f"{topics.root} is off the broker at {broker.where}; a1d-mqtt, if it still runs, puts it there again")
+def _forget(settings: MqttConfig) -> None:
+    topics, _, device_id = _make(settings)
+    where, count = forget(settings, topics, device_id)
+    if count:
+        what = f"{count} retained topics are cleared; a1d-mqtt, if it still runs, puts them there again"
+        print(f"{topics.root} is off the broker at {where}: {what}")
+    else:
+        print(f"nothing of {topics.root} was found on the broker at {where}: it is off, or the user may not read there")
 
 
 if __name__ == "__main__":

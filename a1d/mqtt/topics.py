@@ -51,6 +51,12 @@ class Topics:
         """Those on which somebody else publishes in order to steer."""
         return (self.set_fan, self.set_percentage, self.set_preset, self.resume)
 
+    @property
+    def always_retained(self) -> tuple[str, ...]:
+        """What is retained whatever sensors there are, the document first: without it Home Assistant drops the rest."""
+        fan = (self.fan_state, self.fan_percentage, self.fan_preset)
+        return (self.discovery, *fan, self.duty, self.problem, self.problem_attributes, self.availability)
+
     def temperature(self, slug: str) -> str:
         """Of the sensor with that ``slug``."""
         return f"{self.root}/temperature/{slug}"

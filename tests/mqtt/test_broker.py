@@ -274,17 +274,49 @@ def test_read_only_listens_to_no_command(begin: Begin, somebody: Somebody, daemo
     assert json.loads(somebody.now[DISCOVERY])["components"]["fan"] == {"platform": "fan"}
 
 
-def test_forgotten_it_leaves_nothing_on_the_broker(begin: Begin, mosquitto: Mosquitto, somebody: Somebody) -> None:
+@pytest.mark.parametrize("runs", [True, False], ids=["the daemon runs", "the daemon is gone"])
+def test_forgotten_it_leaves_nothing_on_the_broker(
+    begin: Begin, mosquitto: Mosquitto, somebody: Somebody, daemon: SimulatedDaemon, runs: bool
+) -> None:
     bridge = begin()
     somebody.wait(f"{ROOT}/availability", "online")
     bridge.end()
+    somebody.say(f"{ROOT}/temperature/renamed_long_ago", "50", retain=True)
+    somebody.say(f"{ROOT}er/duty", "40", retain=True)  # another machine's
+    if not runs:
+        daemon.close()
     done = bridge.run("--forget")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "10 retained topics are cleared" in done.stdout
     somebody.wait(DISCOVERY, "")
     late = Somebody(mosquitto.port)
     time.sleep(0.5)
-    assert [each for each in late.log if each[0].startswith(("a1d/", "homeassistant/"))] == []
+    assert [each[0] for each in late.log if each[0].startswith(("a1d/", "homeassistant/"))] == [f"{ROOT}er/duty"]
     late.close()
+    done = bridge.run("--forget")
+    assert (done.returncode, done.stdout.partition(" on the")[0]) == (0, "nothing of a1d/test was found")
+
+
+def test_what_cannot_be_cleared_is_not_said_to_be(here: Path) -> None:
+    """mosquitto acknowledges what a user may not publish, and drops it."""
+    subprocess.run(["mosquitto_passwd", "-b", "-c", here / "passwords", "pi", "secret"], check=True)
+    (here / "acl").write_text("topic read #\nuser pi\ntopic readwrite #\n")
+    for name in ("passwords", "acl"):
+        (here / name).chmod(0o644)
+    broker = Mosquitto(here, "allow_anonymous true", f"password_file {here}/passwords", f"acl_file {here}/acl")
+    broker.start()
+    try:
+        somebody = Somebody(broker.port, user="pi", password="secret")
+        somebody.say(f"{ROOT}/duty", "40", retain=True)
+        (here / "mqtt.yaml").write_text(f"broker: 127.0.0.1\nport: {broker.port}\nid: test\n")
+        command = [sys.executable, "-m", "a1d.mqtt.main", "--config", str(here / "mqtt.yaml"), "--forget"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "still has 1 retained topics, such as a1d/test/duty: stop a1d-mqtt first, and see" in done.stderr
+        assert somebody.now[f"{ROOT}/duty"] == "40"
+        somebody.close()
+    finally:
+        broker.stop()
 
 
 def test_without_a_broker_forgetting_fails_with_a_sentence(begin: Begin, mosquitto: Mosquitto) -> None:
