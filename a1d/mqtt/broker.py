@@ -58,6 +58,8 @@ class Broker:
         suffix: str = "",
     ) -> None:
         self.where = f"{settings.broker}:{settings.port_number}"
+        self.what = f"{topics.root}, {'the fan may be set' if settings.steering else 'read only'}"
+        self.device_id = device_id
         self.is_connected = False
         self._settings = settings
         self._topics = topics

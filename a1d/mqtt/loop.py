@@ -40,9 +40,9 @@ class Loop:
         self._lease = lease
         self._log = log
         self._monitor: Monitor | None = None
-        self._daemon_retry = Retry(1.0, 10.0)
-        self._broker_retry = Retry(1.0, 60.0)
-        self._online = False  # whether the broker has taken us
+        self._daemon_retry = Retry(1.0, 10.0, steady_s=15.0)
+        self._broker_retry = Retry(1.0, 60.0, steady_s=90.0)
+        self._online = self._was_online = False  # whether the broker has taken us; whether it ever has
         self._home_assistant = Presence()
         self._announced = True  # whether Home Assistant, started anew, has been told all
         self._announce_s = float("-inf")  # not before
@@ -95,8 +95,11 @@ class Loop:
         self._monitor = None
         self._bridge.daemon_gone()
         complaint = str(error).splitlines()[0]  # what follows says how to start one by hand
-        if self._daemon_retry.failed(time.monotonic(), complaint):
-            self._log.warning(complaint)
+        said = self._daemon_retry.failed(
+            time.monotonic(), complaint, "; it has done so each time soon after it answered"
+        )
+        if said:
+            self._log.warning(said)
 
     def _hear_daemon(self) -> None:
         assert self._monitor is not None
@@ -107,7 +110,7 @@ class Loop:
             return
         if status is not None:
             self._bridge.take(status)
-            if self._daemon_retry.succeeded():
+            if self._daemon_retry.succeeded(time.monotonic()):
                 self._log.info("the daemon answers again")
 
     def _steer(self, now_s: float) -> None:
@@ -172,8 +175,9 @@ class Loop:
             self._announce_s = now_s + _ANNOUNCE_S
         if not self._online:
             self._online = True
-            if self._broker_retry.succeeded():
-                self._log.info(f"connected to the broker at {broker.where}")
+        if self._broker_retry.succeeded(now_s) or not self._was_online:
+            self._was_online = True
+            self._log.info(f"connected to the broker at {broker.where}: {broker.what}")
         # While it does not take what it has been given, changes pile up nowhere: the latest is sent then.
         if not broker.wants_write():
             for message in self._bridge.messages(now_s):
@@ -183,8 +187,17 @@ class Loop:
         self._online = False
         self._home_assistant.broker_lost()
         self._commands.forget()
-        if self._broker_retry.failed(time.monotonic(), str(error)):
-            self._log.warning(f"{error}; trying again until it works")
+        # A broker has one client of each name, and lets the next one of that name drive it out without a word.
+        others = (
+            f"is another a1d-mqtt with the id {broker.device_id} connected? Give each an 'id' of its own in mqtt.yaml"
+        )
+        said = self._broker_retry.failed(
+            time.monotonic(),
+            f"{error}; trying again until it works",
+            f". It has done so each time soon after we connected: {others}",
+        )
+        if said:
+            self._log.warning(said)
 
     def _say_goodbye(self, broker: Broker) -> None:
         if self._monitor is not None:

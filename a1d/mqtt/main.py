@@ -128,9 +128,6 @@ def _serve(settings: MqttConfig, path: str, log: Log) -> None:
             signal.signal(number, lambda number, _frame: stopped.append(number))
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         try:
-            log.info(
-                f"{topics.root} on the broker at {broker.where}, {'steering' if settings.steering else 'read only'}"
-            )
             loop.run(broker, lambda: bool(stopped), ours.fileno())
         finally:
             signal.set_wakeup_fd(-1)

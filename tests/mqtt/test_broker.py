@@ -179,8 +179,26 @@ def test_a_broker_that_is_away_is_said_once_and_found_again(
     other = Somebody(mosquitto.port)
     other.wait(f"{ROOT}/availability", "online", 15)
     assert {DISCOVERY, f"{ROOT}/fan/state", f"{ROOT}/temperature/cpu"} <= other.now.keys()
-    bridge.wait_said("connected to the broker")
+    wait_until("it is said", lambda: bridge.log.count("connected to the broker") == 2)
     other.close()
+
+
+def test_two_of_one_id_drive_each_other_out_say_so_once_and_slow_down(
+    begin: Begin, here: Path, mosquitto: Mosquitto, daemon: SimulatedDaemon
+) -> None:
+    """As copies of one SD card do."""
+    bridge = begin()
+    bridge.wait_said("connected to the broker")
+    (here / "copy").mkdir()
+    with closing_bridge(Bridge(here / "copy", mosquitto.port, daemon.socket_path)) as copy:
+        said = "is another a1d-mqtt with the id test connected? Give each an 'id' of its own"
+        for each in (bridge, copy):
+            each.wait_said(said, 30)
+        time.sleep(3)
+        for each in (bridge, copy):
+            assert each.log.count(said) == 1
+            assert each.log.count("has gone away") <= 4, each.log
+            assert each.log.count("connected to the broker") <= 3, each.log
 
 
 @pytest.mark.parametrize("topic", ["homeassistant/status"])

@@ -30,7 +30,7 @@ class StubBroker(Broker):
     """``hears`` gives it a message, ``lose`` ends the connection; it can be had again at once."""
 
     def __init__(self, take: Any) -> None:
-        self.where = "nowhere:1883"
+        self.where, self.what, self.device_id = "nowhere:1883", "a1d/test", "test"
         self.is_connected = False
         self.connected_count = 0
         self._take = take

@@ -187,23 +187,45 @@ def test_a_credential_is_what_systemd_passed_or_nothing(tmp_path: Path, monkeypa
 # -- trying again --------------------------------------------------------------------------------------
 
 
+STEADY_S = 90.0
+
+
 def test_the_pause_grows_to_its_limit_and_a_success_ends_that() -> None:
-    retry, pauses_s = Retry(1.0, 60.0), []
+    retry, pauses_s = Retry(1.0, 60.0, STEADY_S), []
     for _ in range(9):
         retry.failed(100.0, "gone")
         pauses_s.append(retry.due_s - 100.0)
     assert pauses_s == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    retry.succeeded()
+    retry.succeeded(200.0)
     retry.failed(200.0, "gone")
     assert retry.due_s == 201.0
 
 
 def test_a_failure_is_news_once_and_a_success_after_it() -> None:
-    retry = Retry(1.0, 60.0)
-    assert not retry.succeeded()
-    assert [retry.failed(0.0, text) for text in ("gone", "gone", "refused", "refused")] == [True, False, True, False]
-    assert [retry.succeeded(), retry.succeeded()] == [True, False]
-    assert retry.failed(0.0, "refused")
+    retry = Retry(1.0, 60.0, STEADY_S)
+    assert not retry.succeeded(0.0)
+    said = [retry.failed(1000.0, text) for text in ("gone", "gone", "refused", "refused")]
+    assert said == ["gone", None, "refused", None]
+    assert [retry.succeeded(1001.0), retry.succeeded(1002.0)] == [True, False]
+    assert retry.failed(2000.0, "refused") == "refused"
+
+
+def test_what_never_lasts_is_said_with_a_suspicion_once_and_tried_less_and_less() -> None:
+    retry, pauses_s, now_s = Retry(1.0, 60.0, STEADY_S), [], 0.0
+    said: list[object] = []
+    for _ in range(12):
+        said.append(retry.succeeded(now_s))
+        said.append(retry.failed(now_s + 1, "gone", ": two of us?"))
+        pauses_s.append(retry.due_s - now_s - 1)
+        now_s = retry.due_s
+    assert said[:6] == [False, "gone", True, "gone", False, "gone: two of us?"]
+    assert [each for each in said[6:] if each] == []
+    assert pauses_s == [1, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
+    assert not retry.succeeded(now_s)
+    assert not retry.succeeded(now_s + STEADY_S - 1)
+    assert retry.succeeded(now_s + STEADY_S), "now it works again"
+    assert retry.failed(now_s + STEADY_S + 10, "gone", ": two of us?") == "gone"
+    assert retry.due_s == now_s + STEADY_S + 10 + 1
 
 
 def test_the_daemon_and_its_client_load_nothing_of_it() -> None:
