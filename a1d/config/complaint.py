@@ -9,11 +9,12 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from a1d.config.advice import advice_for
+from a1d.config.kinds import Kind
 from a1d.config.printable import printable
-from a1d.config.settings import ButtonConfig, CaseConfig, Config, FanConfig, ProfileConfig, key_of
+from a1d.config.settings import Config, ProfileConfig, key_of
 
 if TYPE_CHECKING:
     from a1d.config.yaml_tree import Tree
@@ -21,18 +22,29 @@ if TYPE_CHECKING:
 _FOUND_MAX = 60
 
 
-def complaint(where: str, expected: str, found: object, written: str | None) -> str:
+def complaint(where: str, kind: Kind, found: object, written: str | None) -> str:
     """One line. ``where`` is the setting (empty: the file itself), ``written`` the single word that stands there."""
     shown = show(found) if written is None else written
-    advice = advice_for(found, expected)
-    return f"{where or 'the file'}: found {shown}, expected {expected}" + (f"; {advice}" if advice else "")
+    advice = advice_for(found, kind)
+    return f"{where or 'the file'}: found {shown}, expected {kind.expected}" + (f"; {advice}" if advice else "")
 
 
-def unknown_key(path: Sequence[object], where: str, known: Sequence[str], value: object, tree: Tree) -> str:
-    """One line about a key, with this value, that its section does not know."""
+def unknown_key(
+    path: Sequence[object], where: str, known: Sequence[str], value: object, tree: Tree, *, root: type[Any]
+) -> str:
+    """One line about a key, with this value, that its section does not know. ``root``: what the file is read as."""
     key = str(path[-1])
+    if re.fullmatch(r"\d+(\.\d+)?", key):
+        point = "indent it below 'curve:', if it is a point of the curve"
+        rest = "if it is the rest of a number, write that with a point: 80.5"
+        return f"{where}: unknown key; {rest if value is None else point}"
     section = "" if len(path) == 1 else str(path[0])
-    homes = [home for home in _homes(key, value) if home != section]
+    name = key[:40].strip().lower().replace("-", "_")
+    sections = _names_of(root)
+    homes = [] if name in known else [home for home, names in sections.items() if name in names and home != section]
+    close = [] if homes else _close(name, known)
+    if not homes and not close and isinstance(value, dict) and value and value.keys() <= _keys(ProfileConfig):
+        homes = ["profiles"] if "profiles" in sections else []
     if homes == [""]:
         return f"{where}: belongs to the file itself, not under '{section}:'; begin its line in the first column"
     if homes:
@@ -41,13 +53,14 @@ def unknown_key(path: Sequence[object], where: str, known: Sequence[str], value:
             return f"{where}: belongs under {_where_to(homes, tree)}"
         shown = " or ".join(f"'{home}:'" for home in homes)
         return f"{where}: belongs under {shown}, not under '{section}:'"
-    if re.fullmatch(r"\d+", key):
-        return f"{where}: unknown key; if it is the rest of a number, write that with a point: 80.5"
-    close = difflib.get_close_matches(key[:40], known, n=1)
-    if not close:
-        close = [name for name in known if name == key[:40].strip().lower().replace("-", "_")]
-    hint = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(known)}"
+    hint = f"did you mean '{close[0]}'?" if len(close) == 1 else f"expected one of {', '.join(known)}"
     return f"{where}: unknown key, {hint}"
+
+
+def _close(name: str, known: Sequence[str]) -> list[str]:
+    """Those that may be meant: of whose words it is some, else the one that is spelled most alike."""
+    longer = [each for each in known if f"_{name}_" in f"_{each}_"]
+    return longer or difflib.get_close_matches(name, known, n=1)
 
 
 def _where_to(homes: Sequence[str], tree: Tree) -> str:
@@ -101,20 +114,17 @@ def _word(value: object) -> str:
     return str(value)[:_FOUND_MAX] if isinstance(value, str) else f"{value!s:.{_FOUND_MAX}}"
 
 
-_NAMES = {
-    "": {key_of(field) for field in dataclasses.fields(Config)},
-    "fan": {key_of(field) for field in dataclasses.fields(FanConfig)},
-    "case": {key_of(field) for field in dataclasses.fields(CaseConfig)},
-    "button": {key_of(field) for field in dataclasses.fields(ButtonConfig)},
-    "sensors": {"zone", "hwmon", "optional", "frozen", "offset_celsius"},  # the others are found elsewhere, too
-    "profiles": {"from", "to"},
-}
-_PROFILE = {key_of(field) for field in dataclasses.fields(ProfileConfig)}
+def _names_of(root: type[Any]) -> dict[str, set[str]]:
+    """The settings of each section; "" is the file itself."""
+    names = {"": _keys(root)}
+    for field in dataclasses.fields(root):
+        if dataclasses.is_dataclass(field.default):
+            names[field.name] = _keys(type(field.default))
+    if root is Config:
+        names["sensors"] = {"zone", "hwmon", "optional", "frozen", "offset_celsius"}  # the others are found elsewhere
+        names["profiles"] = {"from", "to"}
+    return names
 
 
-def _homes(key: str, value: object) -> list[str]:
-    """The sections that have a setting of this name; "" is the file itself."""
-    homes = [section for section, names in _NAMES.items() if key in names]
-    if not homes and isinstance(value, dict) and value and value.keys() <= _PROFILE:
-        return ["profiles"]
-    return homes
+def _keys(section: type[Any]) -> set[str]:
+    return {key_of(field) for field in dataclasses.fields(section)}

@@ -18,8 +18,8 @@ _ARGUMENT = re.compile(r"[^\0\ud800-\udfff]+")  # what the kernel takes as a pro
 
 
 class WrongParts(ValueError):
-    """``args``: for each wrong part of a value its key or index, what was expected there, and whether it is
-    the key that is wrong."""
+    """``args``: for each wrong part of a value its key or index, the Kind that was expected there, and whether it
+    is the key that is wrong."""
 
 
 class Kind(NamedTuple):
@@ -96,23 +96,37 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and len(value) > 0
 
 
+_argument = Kind(
+    "a text (put it in quotes)", lambda value: isinstance(value, str) and _ARGUMENT.fullmatch(value) is not None
+)
+_temperature = Kind("a temperature from -20 to 125 as the key", lambda value: _is_within(value, -20, 125))
+_duty = Kind(f"a duty from 0 to {DUTY_MAX_PERCENT}", lambda value: _is_within(value, 0, DUTY_MAX_PERCENT))
+
+
 def _labels(value: Sequence[Any]) -> tuple[str, ...]:
-    wrong = [at for at, entry in enumerate(value) if not isinstance(entry, str) or not _ARGUMENT.fullmatch(entry)]
+    wrong = [at for at, entry in enumerate(value) if not _argument.is_good(entry)]
     if wrong:
-        raise WrongParts(*((at, "a text (put it in quotes)", False) for at in wrong))
+        raise WrongParts(*((at, _argument, False) for at in wrong))
     return tuple(value)
 
 
+def _no_slower(percent: float) -> Kind:
+    return Kind(
+        f"at least {percent:g}: a fan must not slow down as it gets hotter",
+        lambda value: _is_within(value, percent, DUTY_MAX_PERCENT),
+    )
+
+
 def _points(value: dict[Any, Any]) -> tuple[tuple[float, float], ...]:
-    wrong: list[tuple[object, str, bool]] = []
+    wrong: list[tuple[object, Kind, bool]] = []
     for temp, duty in value.items():
-        if not _is_within(temp, -20, 125):
-            wrong.append((temp, "a temperature from -20 to 125 as the key", True))
-        elif not _is_within(duty, 0, DUTY_MAX_PERCENT):
-            wrong.append((temp, "a duty from 0 to 100", False))
+        if not _temperature.is_good(temp):
+            wrong.append((temp, _temperature, True))
+        elif not _duty.is_good(duty):
+            wrong.append((temp, _duty, False))
     for (_, lower), (temp, duty) in pairwise(sorted(value.items()) if not wrong else ()):
         if duty < lower:
-            wrong.append((temp, f"at least {lower:g}: a fan must not slow down as it gets hotter", False))
+            wrong.append((temp, _no_slower(lower), False))
     if wrong:
         raise WrongParts(*wrong)
     return tuple((float(temp), float(duty)) for temp, duty in sorted(value.items()))

@@ -1,16 +1,18 @@
 """What is allowed in a configuration and is surely not meant: for ``a1d --check``, never for the daemon.
 
-Some of it only the files of this machine can tell: whether a command exists.
+Some of it only the files of this machine can tell: whether a command or a sensor exists.
 """
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import re
 from collections.abc import Iterator
 
 from a1d.config.printable import printable
-from a1d.config.settings import Config
+from a1d.config.settings import Config, FanConfig
 from a1d.config.warnings import curves_of
 
 _LINE = 4
@@ -21,13 +23,16 @@ _SERVICE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 
 
-def oddities_of(config: Config, *, for_this_machine: bool = True) -> list[str]:
-    """A sentence for each. ``for_this_machine``: whether a command that does not exist here would be missing."""
+def oddities_of(config: Config, *, for_this_machine: bool = True, sysfs: str = "/sys") -> list[str]:
+    """A sentence for each. ``for_this_machine``: whether commands and sensors that do not exist here are missing."""
     found = [*_of_curves(config), *_of_sensors(config), *_of_button(config)]
     for name in ("double_press", "hold"):
         action = getattr(config.button, name)
         if isinstance(action, tuple):
             found += [f"button.{name}: {text}" for text in _of_command(action[0], for_this_machine)]
+    found += _without_effect(config)
+    if for_this_machine:
+        found += _missing(config, sysfs)
     return found
 
 
@@ -73,6 +78,50 @@ def _of_sensors(config: Config) -> Iterator[str]:
             yield f"{where}.zone: {zone} is a directory; a zone goes by its type: cat /sys/class/thermal/{zone}/type"
         if re.fullmatch(r"hwmon\d+", hwmon):
             yield f"{where}.hwmon: {hwmon} is a directory; a device goes by its name: cat /sys/class/hwmon/{hwmon}/name"
+        if re.fullmatch(r"nvme\d\w*|sd[a-z]\d*", hwmon):
+            driver = "nvme" if hwmon.startswith("nvme") else "drivetemp"
+            yield f"{where}.hwmon: {hwmon} is one drive; hwmon takes the driver's name: {driver}, for all of them"
+        before = [(other.zone, other.hwmon) for other in config.sensors[:index]]
+        if (sensor.zone, sensor.hwmon) in before:
+            watched = (
+                f"{printable(zone or hwmon)} is watched by sensors[{before.index((sensor.zone, sensor.hwmon))}] already"
+            )
+            yield f"{where}: {watched}" + (": it stands for every device of that name" if hwmon else "")
+
+
+def _missing(config: Config, sysfs: str) -> Iterator[str]:
+    """Sensors that a Pi does not have. Of any other machine nothing is said: the file is meant for another one."""
+    zones, names = _lines_of(f"{sysfs}/class/thermal/thermal_zone*/type"), _lines_of(f"{sysfs}/class/hwmon/hwmon*/name")
+    if _CPU_ZONE not in zones:
+        return
+    for index, sensor in enumerate(config.sensors):
+        key, name, there = ("zone", sensor.zone, zones) if sensor.zone else ("hwmon", sensor.hwmon, names)
+        if name not in there and not sensor.optional:
+            yield (
+                f"sensors[{index}].{key}: this machine has no {key} {printable(name or '')}, and a missing sensor "
+                f"counts as hot; it has {printable(', '.join(sorted(there)) or 'none')}"
+                + ("; optional: true lets it be absent" if key == "hwmon" else "")
+            )
+
+
+def _lines_of(pattern: str) -> set[str]:
+    """What the files say that can be read."""
+    said = set()
+    for path in glob.glob(pattern):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            said.add(file.read(64).decode("utf-8", "replace").strip())
+    return said
+
+
+def _without_effect(config: Config) -> Iterator[str]:
+    """A target that nothing holds."""
+    fan = config.fan
+    modes = {name: profile.mode or fan.mode for name, profile in config.profiles}
+    if fan.target_celsius != FanConfig().target_celsius and "target" not in {fan.mode, *modes.values()}:
+        yield "fan.target_celsius: has no effect without mode: target"
+    for name, profile in config.profiles:
+        if profile.target_celsius is not None and modes[name] != "target":
+            yield f"profiles.{name}.target_celsius: has no effect without mode: target"
 
 
 def _of_button(config: Config) -> Iterator[str]:

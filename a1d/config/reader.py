@@ -45,7 +45,7 @@ def config_of(data: bytes, name: str) -> Config:
 def parse_config(text: str, name: str = "config") -> Config:
     """The configuration in ``text``; ConfigError with every problem it has, in which ``name`` is the file."""
     tree = Tree(text)
-    reader = _Reader(tree)
+    reader = _Reader(tree, Config)
     config: Config = reader.section(Config, tree.value, ())
     reader.check_windows(config)
     shown = _shown(tree.problems + reader.problems, name)
@@ -61,7 +61,7 @@ def parse_config(text: str, name: str = "config") -> Config:
 def parse_section(section: type[Any], text: str, name: str) -> tuple[Any, list[str]]:
     """Another program's settings in ``text``, as a dataclass of the same make, and every problem they have."""
     tree = Tree(text)
-    reader = _Reader(tree)
+    reader = _Reader(tree, section)
     settings = reader.section(section, tree.value, ())
     return settings, _shown(tree.problems + reader.problems, name)
 
@@ -77,8 +77,9 @@ def _shown(problems: list[tuple[int, str]], name: str) -> list[str]:
 class _Reader:
     """Walks the dataclasses of a1d.config.settings beside a Tree and gathers the problems."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, root: type[Any]) -> None:
         self._tree = tree
+        self._root = root
         self.problems: list[tuple[int, str]] = []
         self.wrong: set[tuple[object, ...]] = set()  # settings whose value was not accepted
 
@@ -87,7 +88,8 @@ class _Reader:
         if value is None:
             value = {}
         if not isinstance(value, dict):
-            self._complain(path, f"settings such as '{next(iter(fields))}: ...'", value)
+            expected = f"settings such as '{next(iter(fields))}: ...'"
+            self._complain(path, Kind(expected, lambda instead: _is_section(section, instead)), value)
             return section()
         arguments: dict[str, Any] = {}
         for key, entry in value.items():
@@ -121,10 +123,10 @@ class _Reader:
         try:
             return kind.convert(value)
         except WrongParts as error:
-            for part, expected, is_key in error.args:
-                self._complain((*path, part), expected, part if is_key else value[part], is_key=is_key)
+            for part, wrong, is_key in error.args:
+                self._complain((*path, part), wrong, part if is_key else value[part], is_key=is_key)
         except ValueError:
-            self._complain(path, kind.expected, value)
+            self._complain(path, kind, value)
         self.wrong.add(path)
         return default
 
@@ -180,14 +182,23 @@ class _Reader:
     def _unknown(self, path: tuple[object, ...], known: list[str], value: object) -> None:
         from a1d.config.complaint import unknown_key
 
-        self.problems.append((self._tree.line(path), unknown_key(path, _dotted(path), known, value, self._tree)))
+        text = unknown_key(path, _dotted(path), known, value, self._tree, root=self._root)
+        self.problems.append((self._tree.line(path), text))
 
-    def _complain(self, path: tuple[object, ...], expected: str, found: object, *, is_key: bool = False) -> None:
+    def _complain(self, path: tuple[object, ...], expected: Kind | str, found: object, *, is_key: bool = False) -> None:
+        """``expected`` in words alone: no value is advised."""
         from a1d.config.complaint import complaint
 
         written = None if is_key else self._tree.written.get(path)
-        text = complaint(_dotted(path), expected, found, written)
+        kind = expected if isinstance(expected, Kind) else Kind(expected, lambda _value: False)
+        text = complaint(_dotted(path), kind, found, written)
         self.problems.append((self._tree.line(path), text))
+
+
+def _is_section(section: type[Any], value: object) -> bool:
+    reader = _Reader(Tree(""), section)
+    reader.section(section, value, ())
+    return not reader.problems
 
 
 def _dotted(path: tuple[object, ...]) -> str:

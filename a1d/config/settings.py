@@ -234,7 +234,8 @@ class Config:
     )
     sensors: tuple[SensorConfig, ...] = _section(
         (SensorConfig(name="cpu", zone="cpu-thermal"),),
-        "The temperatures to watch; the fan gets the highest demand. For NVMe drives add:\n"
+        "The temperatures to watch; the fan gets the highest demand. If you have an NVMe drive, add\n"
+        "this; one that is missing counts as hot, unless you write optional: true, too:\n"
         "  - name: nvme\n"
         "    hwmon: nvme\n"
         "    curve: {55: 20, 70: 100}",

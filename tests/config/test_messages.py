@@ -177,7 +177,7 @@ SLIPS: list[tuple[str, list[str]]] = [
     ),
     ("fan:\n  hold:", ["2: fan.hold: found nothing, expected a duration from 0s to 10m (10s, 15m, or seconds)"]),
     ("fan: {preset: Quiet}", ["1: fan.preset: found 'Quiet', expected quiet, balanced or cool; did you mean quiet?"]),
-    ("fan: {preset: silent}", ["1: fan.preset: found 'silent', expected quiet, balanced or cool"]),
+    ("fan: {preset: silent}", ["1: fan.preset: found 'silent', expected quiet, balanced or cool; write quiet"]),
     ("fan: {preset: quite}", ["1: fan.preset: found 'quite', expected quiet, balanced or cool; did you mean quiet?"]),
     ("fan: {mode: Target}", ["1: fan.mode: found 'Target', expected curve or target; did you mean target?"]),
     (
@@ -204,13 +204,13 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "button: {hold: Poweroff}",
         [
-            "1: button.hold: found 'Poweroff', expected reboot, poweroff, none, or a list with a command and its arguments; write poweroff"
+            "1: button.hold: found 'Poweroff', expected reboot, poweroff, none, or a list with a command and its arguments; did you mean poweroff?"
         ],
     ),
     (
         "button: {double_press: /usr/bin/logger pressed}",
         [
-            "1: button.double_press: found '/usr/bin/logger pressed', expected reboot, poweroff, none, or a list with a command and its arguments; write a command as a list: [/usr/bin/logger, pressed]"
+            "1: button.double_press: found '/usr/bin/logger pressed', expected reboot, poweroff, none, or a list with a command and its arguments; write a command as a list: [/usr/bin/logger, ...]"
         ],
     ),
     ("button: {double_press: [logger, 3]}", ["1: button.double_press.1: found 3, expected a text (put it in quotes)"]),
@@ -225,8 +225,8 @@ SLIPS: list[tuple[str, list[str]]] = [
     ),
     ("case: {bus: /dev/i2c-1}", ["1: case.bus: found '/dev/i2c-1', expected a whole number from 0 to 99; write 1"]),
     ("case: {bus: i2c-1}", ["1: case.bus: found 'i2c-1', expected a whole number from 0 to 99; write 1"]),
-    ("case: {protocol: v3}", ["1: case.protocol: found 'v3', expected register or legacy"]),
-    ("case: {protocol: V3}", ["1: case.protocol: found 'V3', expected register or legacy"]),
+    ("case: {protocol: v3}", ["1: case.protocol: found 'v3', expected register or legacy; write register"]),
+    ("case: {protocol: V3}", ["1: case.protocol: found 'V3', expected register or legacy; write register"]),
     (
         "case: {timeout: 300}",
         [
@@ -275,8 +275,8 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "profiles: {night: {preset: quiet, from: 22, to: 7}}",
         [
-            "1: profiles.night.from: found 22, expected a time of day, 00:00 to 23:59, or null",
-            "1: profiles.night.to: found 7, expected a time of day, 00:00 to 23:59, or null",
+            "1: profiles.night.from: found 22, expected a time of day, 00:00 to 23:59, or null; write 22:00",
+            "1: profiles.night.to: found 7, expected a time of day, 00:00 to 23:59, or null; write 07:00",
         ],
     ),
     (
@@ -315,21 +315,19 @@ SLIPS: list[tuple[str, list[str]]] = [
     ("button: {duty_min_percent: 10}", ["1: button.duty_min_percent: belongs under 'fan:', not under 'button:'"]),
     (
         "Fan: {hold: 1m}",
-        ["1: Fan: belongs under 'profiles:': write that line above this one, and indent this one below it"],
+        ["1: Fan: unknown key, did you mean 'fan'?"],
     ),
     (
         "FAN:\n  hold: 1m",
-        ["1: FAN: belongs under 'profiles:': write that line above this one, and indent this one below it"],
+        ["1: FAN: unknown key, did you mean 'fan'?"],
     ),
     ("fan: {Hold: 1m}", ["1: fan.Hold: unknown key, did you mean 'hold'?"]),
     ("fan: {duty-min-percent: 10}", ["1: fan.duty-min-percent: unknown key, did you mean 'duty_min_percent'?"]),
     (
         "fan: {max: 40}",
-        [
-            "1: fan.max: unknown key, expected one of preset, curve, mode, target_celsius, interpolation, critical_celsius, hysteresis_celsius, hold, rise, duty_min_percent, max_percent, yield_celsius, failsafe_percent, on_stop, refresh"
-        ],
+        ["1: fan.max: unknown key, did you mean 'max_percent'?"],
     ),
-    ("fan: {min_percent: 10}", ["1: fan.min_percent: unknown key, did you mean 'max_percent'?"]),
+    ("fan: {min_percent: 10}", ["1: fan.min_percent: unknown key, did you mean 'duty_min_percent'?"]),
     (
         "fan:\n  - hold: 1m",
         ["1: fan: found [{hold: 1m}], expected settings such as 'preset: ...'; write them without a '-' before each"],
@@ -369,7 +367,12 @@ SLIPS: list[tuple[str, list[str]]] = [
         "fan: {curve: {}}",
         ["1: fan.curve: found {}, expected temperatures and duties such as {50: 10, 60: 40, 70: 100}"],
     ),
-    ("fan: {curve: {200: 10}}", ["1: fan.curve.200: found 200, expected a temperature from -20 to 125 as the key"]),
+    (
+        "fan: {curve: {200: 10}}",
+        [
+            "1: fan.curve.200: found 200, expected a temperature from -20 to 125 as the key; write 93 if that is Fahrenheit"
+        ],
+    ),
     (
         "fan: {curve: {fifty: 10}}",
         ["1: fan.curve.fifty: found fifty, expected a temperature from -20 to 125 as the key"],
@@ -478,7 +481,9 @@ def test_what_it_is_told(text: str, problems: list[str]) -> None:
     assert [problem for problem in problems if FOREIGN.search(problem) or not problem.isprintable()] == []
 
 
-ADVICE = re.compile(r"^\d+: (\S+): found .*; (?:write|did you mean) ([\w.:-]+?|\{.*\})(?:\?|, with.*| if you.*)?$")
+ADVICE = re.compile(
+    r"^\d+: (\S+): found .*; (?:write|did you mean) ([\w.:-]+?|\{.*\})(?:\?|, with.*| if (?:you|that).*)?$"
+)
 ADVISED = [match.groups() for _, problems in SLIPS for problem in problems if (match := ADVICE.match(problem))]
 
 

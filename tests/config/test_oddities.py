@@ -48,6 +48,26 @@ def test_the_default_deserves_none() -> None:
         ("sensors: [{zone: thermal_zone0}]", ["sensors[0].zone: thermal_zone0 is a directory"]),
         ("sensors: [{zone: cpu-thermal}, {hwmon: hwmon2}]", ["sensors[1].hwmon: hwmon2 is a directory"]),
         ("sensors: [{zone: gpu-thermal}]", []),
+        (
+            "sensors: [{zone: cpu-thermal}, {hwmon: nvme0}]",
+            ["sensors[1].hwmon: nvme0 is one drive; hwmon takes the driver's name"],
+        ),
+        ("sensors: [{zone: cpu-thermal}, {hwmon: nvme0n1}]", ["nvme, for all of them"]),
+        ("sensors: [{zone: cpu-thermal}, {hwmon: sda}]", ["drivetemp, for all of them"]),
+        (
+            "sensors: [{zone: cpu-thermal}, {hwmon: nvme}, {name: other, hwmon: nvme}]",
+            ["sensors[2]: nvme is watched by sensors[1] already: it stands for every device of that name"],
+        ),
+        (
+            "sensors: [{zone: cpu-thermal}, {name: b, zone: cpu-thermal}]",
+            ["sensors[1]: cpu-thermal is watched by sensors[0] already"],
+        ),
+        ("fan: {target_celsius: 55}", ["fan.target_celsius: has no effect without mode: target"]),
+        ("fan: {target_celsius: 55, mode: target}", []),
+        ("fan: {target_celsius: 55}\nprofiles: {day: {mode: target}}", []),
+        ("profiles: {day: {target_celsius: 50}}", ["profiles.day.target_celsius: has no effect without mode: target"]),
+        ("fan: {mode: target}\nprofiles: {day: {target_celsius: 50}}", []),
+        ("fan: {mode: target}\nprofiles: {day: {target_celsius: 50, mode: curve}}", ["profiles.day.target_celsius"]),
         ("button: {double_press: [/nowhere/prog]}", ["button.double_press: there is no command /nowhere/prog on this"]),
         (
             "button: {double_press: [no-such-command-here]}",
@@ -65,10 +85,64 @@ def test_the_default_deserves_none() -> None:
     ],
 )
 def test_what_is_surely_not_meant(text: str, words: list[str]) -> None:
-    found = oddities_of(parse_config(text))
+    found = oddities_of(parse_config(text), sysfs="/nowhere")
     assert len(found) == len(words), found
     assert [word for word, oddity in zip(words, found, strict=True) if word not in oddity] == []
     assert all(oddity.isprintable() and len(oddity) < 240 for oddity in found)
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Path:
+    """The sysfs of a Pi without a drive."""
+    for directory, file, name in (
+        ("thermal/thermal_zone0", "type", "cpu-thermal"),
+        ("hwmon/hwmon0", "name", "cpu_thermal"),
+        ("hwmon/hwmon1", "name", "rp1_adc"),
+    ):
+        (tmp_path / "class" / directory).mkdir(parents=True)
+        (tmp_path / "class" / directory / file).write_text(f"{name}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("sensors: [{zone: cpu-thermal}, {hwmon: rp1_adc}]", []),
+        (
+            "sensors: [{zone: cpu-thermal}, {hwmon: nvme}]",
+            [
+                "sensors[1].hwmon: this machine has no hwmon nvme, and a missing sensor counts as hot; it has "
+                "cpu_thermal, rp1_adc; optional: true lets it be absent"
+            ],
+        ),
+        ("sensors: [{zone: cpu-thermal}, {hwmon: nvme, optional: true}]", []),
+        (
+            "sensors: [{zone: gpu-thermal}]",
+            ["sensors[0].zone: this machine has no zone gpu-thermal, and a missing sensor counts as hot; it has"],
+        ),
+    ],
+)
+def test_a_sensor_that_this_machine_does_not_have(pi: Path, text: str, words: list[str]) -> None:
+    found = oddities_of(parse_config(text), sysfs=str(pi))
+    assert len(found) == len(words), found
+    assert [word for word, oddity in zip(words, found, strict=True) if not oddity.startswith(word)] == []
+    assert all(oddity.isprintable() and len(oddity) < 240 for oddity in found)
+
+
+def test_a_machine_that_is_no_pi_or_only_builds_has_no_sensors_to_miss(pi: Path, tmp_path: Path) -> None:
+    config = parse_config("sensors: [{zone: cpu-thermal}, {hwmon: nvme}]")
+    assert oddities_of(config, sysfs=str(pi), for_this_machine=False) == []
+    (tmp_path / "class/thermal/thermal_zone0/type").write_text("x86_pkg_temp\n")
+    assert oddities_of(config, sysfs=str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("source", ["README.md", "docs/pages/man/a1d.yaml.5.scd"])
+def test_the_example_says_that_a_missing_drive_counts_as_hot(source: str) -> None:
+    text = (Path(__file__).parents[2] / source).read_text()
+    lines = [line for line in text.splitlines() if line.startswith("  - name: nvme")]
+    assert len(lines) == 1
+    assert lines[0].endswith("# only if you have one: a drive that is missing counts as hot (or optional: true)")
 
 
 def test_a_machine_that_only_builds_has_no_commands_to_miss() -> None:
