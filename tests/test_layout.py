@@ -21,6 +21,7 @@ PURE = [
     "a1d.doctor.air",
     "a1d.doctor.trial",
     "a1d.duration",
+    "a1d.mqtt.advice",
     "a1d.mqtt.bridge",
     "a1d.mqtt.commands",
     "a1d.mqtt.lease",

@@ -24,19 +24,10 @@ _KEEPALIVE_S = 30  # a broker says that we are gone after one and a half of it
 _TURN_MAX_S = 0.2
 _PACKETS_MAX = 64  # read before it is the daemon's turn again
 _PACKET_MAX = 1 << 20  # bytes; nothing that we ask for is nearly as long
-_REFUSALS = {
-    1: "it does not speak MQTT 3.1.1",
-    2: "it does not like our name",
-    3: "it is not available",
-    4: "it does not accept user and password: see mqtt.user and mqtt.password",
-    5: "we may not: it wants a user and a password, see mqtt.user and mqtt.password",
-    # As MQTT 5, and so paho 2, numbers them.
-    132: "it does not speak MQTT 3.1.1",
-    133: "it does not like our name",
-    134: "it does not accept user and password: see mqtt.user and mqtt.password",
-    135: "we may not: it wants a user and a password, see mqtt.user and mqtt.password",
-    136: "it is not available",
-}
+_SPEECH, _NAME, _AWAY = "it does not speak MQTT 3.1.1", "it does not like our name", "it is not available"
+_WRONG, _MISSING = "it does not accept user and password", "we may not: it wants a user and a password"
+_REFUSALS = {1: _SPEECH, 2: _NAME, 3: _AWAY, 4: _WRONG, 5: _MISSING}
+_REFUSALS |= {132: _SPEECH, 133: _NAME, 134: _WRONG, 135: _MISSING, 136: _AWAY}  # as MQTT 5, and so paho 2, counts
 
 
 class BrokerError(A1dError, OSError):
@@ -188,7 +179,8 @@ class Broker:
     def _connected(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any = None) -> None:
         code = getattr(reason, "value", reason)
         if code != 0:
-            self._refusal = _REFUSALS.get(code, f"reason {code}")
+            refusal = _REFUSALS.get(code, f"reason {code}")
+            self._refusal = refusal + (_credentials_hint() if refusal in (_WRONG, _MISSING) else "")
             return
         self.is_connected = True
         if not self._listens:
@@ -202,6 +194,12 @@ class Broker:
         except UnicodeDecodeError:
             return  # none of ours
         self._on_message(topic, message.payload, bool(message.retain))
+
+
+def _credentials_hint() -> str:
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        return ": see /etc/a1d/mqtt.user and /etc/a1d/mqtt.password, or wherever the unit takes these credentials from"
+    return ": without systemd, a1d-mqtt reads mqtt.user and mqtt.password from where CREDENTIALS_DIRECTORY says"
 
 
 def credential_path(name: str) -> str | None:

@@ -13,6 +13,7 @@ from a1d import __version__
 from a1d.client import words
 from a1d.client.varlink import SOCKET_VARIABLE, find_socket
 from a1d.config.bounded import read_bounded
+from a1d.config.named_file import STDIN, read_named
 from a1d.errors import A1dError, ConfigError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge
@@ -21,7 +22,7 @@ from a1d.mqtt.commands import Commands
 from a1d.mqtt.forget import forget
 from a1d.mqtt.lease import Lease
 from a1d.mqtt.loop import Loop
-from a1d.mqtt.settings import CONFIG_PATH, MqttConfig, read_settings
+from a1d.mqtt.settings import CONFIG_PATH, MqttConfig, read_settings, settings_of
 from a1d.mqtt.topics import Device, Topics
 
 EX_CONFIG = 78  # sysexits.h
@@ -34,12 +35,7 @@ def main() -> int:
     log = Log()
     try:
         if options.check is not None:
-            path = options.check or options.config or CONFIG_PATH
-            name = path.encode("utf-8", "backslashreplace").decode()
-            is_default = read_settings(path) == MqttConfig()
-            shown = f"a1d-mqtt --print-config --config {name}"
-            changes = f"; it changes nothing: every setting has its default ({shown})" if is_default else ""
-            print(f"{name}: fine{changes}", flush=True)
+            _check(options.check or options.config or CONFIG_PATH)
             return 0
         settings = read_settings(options.config)
         if options.print_config:
@@ -61,6 +57,14 @@ def main() -> int:
     return 1
 
 
+def _check(path: str) -> None:
+    name, data = read_named(path)
+    is_default = settings_of(name, data) == MqttConfig()
+    shown = "man a1d-mqtt" if path == STDIN else f"a1d-mqtt --print-config --config {name}"
+    changes = f"; it changes nothing: every setting has its default ({shown})" if is_default else ""
+    print(f"{name}: fine{changes}", flush=True)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="a1d-mqtt", allow_abbrev=False, description="Put a1d on an MQTT broker, for Home Assistant."
@@ -74,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         nargs="?",
         const="",
-        help="say what is wrong in a configuration (default that of --config); exit code 78 if bad",
+        help="say what is wrong in a configuration (-: standard input; default that of --config); exit code 78 if bad",
     )
     what.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     what.add_argument(

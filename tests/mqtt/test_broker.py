@@ -315,6 +315,15 @@ def test_forgotten_it_leaves_nothing_on_the_broker(
     assert (done.returncode, done.stdout.partition(" on the")[0]) == (0, "nothing of a1d/test was found")
 
 
+def run_forget(here: Path, port: int) -> subprocess.CompletedProcess[str]:
+    """Without credentials."""
+    config = here / "forget.yaml"
+    config.write_text(f"broker: 127.0.0.1\nport: {port}\nid: test\n")
+    command = [sys.executable, "-m", "a1d.mqtt.main", "--config", str(config), "--forget"]
+    environ = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=30)
+
+
 def test_what_cannot_be_cleared_is_not_said_to_be(here: Path) -> None:
     """mosquitto acknowledges what a user may not publish, and drops it."""
     subprocess.run(["mosquitto_passwd", "-b", "-c", here / "passwords", "pi", "secret"], check=True)
@@ -326,9 +335,7 @@ def test_what_cannot_be_cleared_is_not_said_to_be(here: Path) -> None:
     try:
         somebody = Somebody(broker.port, user="pi", password="secret")
         somebody.say(f"{ROOT}/duty", "40", retain=True)
-        (here / "mqtt.yaml").write_text(f"broker: 127.0.0.1\nport: {broker.port}\nid: test\n")
-        command = [sys.executable, "-m", "a1d.mqtt.main", "--config", str(here / "mqtt.yaml"), "--forget"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        done = run_forget(here, broker.port)
         assert (done.returncode, done.stdout) == (1, "")
         assert "still has 1 retained topics, such as a1d/test/duty: stop a1d-mqtt first, and see" in done.stderr
         assert somebody.now[f"{ROOT}/duty"] == "40"
@@ -488,8 +495,14 @@ def test_user_and_password_come_from_credentials(here: Path, daemon: SimulatedDa
     try:
         environ = {"CREDENTIALS_DIRECTORY": str(secrets)}
         with closing_bridge(Bridge(here, broker.port, daemon.socket_path, **environ)) as bridge:
-            bridge.wait_said("refuses: we may not: it wants a user and a password")
+            said = "refuses: we may not: it wants a user and a password: see /etc/a1d/mqtt.user and"
+            bridge.wait_said(said)
             bridge.end()
+            forgotten = run_forget(here, broker.port)  # by hand, and without the variable
+            assert (
+                "without systemd, a1d-mqtt reads mqtt.user and mqtt.password from where CREDENTIALS_D"
+                in forgotten.stderr
+            )
             (secrets / "mqtt.user").write_text("pi\n")
             (secrets / "mqtt.password").write_text("wrong\n")
             bridge.again()
