@@ -24,6 +24,7 @@ PURE = [
     "a1d.mqtt.advice",
     "a1d.mqtt.bridge",
     "a1d.mqtt.commands",
+    "a1d.mqtt.ignored",
     "a1d.mqtt.lease",
     "a1d.mqtt.presence",
     "a1d.mqtt.retry",

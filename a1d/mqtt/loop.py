@@ -16,7 +16,8 @@ from a1d.errors import A1dError, NoDaemonError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge
 from a1d.mqtt.broker import Broker, BrokerError
-from a1d.mqtt.commands import Call, Commands
+from a1d.mqtt.commands import Call, Commands, describe
+from a1d.mqtt.ignored import Ignored
 from a1d.mqtt.lease import Lease
 from a1d.mqtt.monitor import Monitor
 from a1d.mqtt.presence import Presence
@@ -26,7 +27,6 @@ from a1d.mqtt.states import SHAPE, Status
 _TURN_MAX_S = 1.0  # paho wants to be looked after
 _CALL_MAX_S = 2.0
 _GOODBYE_MAX_S = 2.0
-_IGNORED_SAID_S = 60.0
 _ANNOUNCE_S = 5.0  # all of it is published no more often, however often Home Assistant says that it has started
 
 
@@ -46,7 +46,7 @@ class Loop:
         self._home_assistant = Presence()
         self._announced = True  # whether Home Assistant, started anew, has been told all
         self._announce_s = float("-inf")  # not before
-        self._ignored_said_s = float("-inf")
+        self._ignored = Ignored()
 
     def on_message(self, topic: str, payload: bytes, retained: bool, broker_topics: tuple[str, ...]) -> None:
         """What the broker hands over."""
@@ -56,20 +56,20 @@ class Loop:
             return
         complaint = self._commands.receive(topic, payload, retained=retained)
         if complaint is not None:
-            self._say_ignored(complaint, time.monotonic())
+            self._warn(self._ignored.take(complaint, time.monotonic()))
         else:
             self._home_assistant.somebody_commands()
 
-    def _say_ignored(self, complaint: str, now_s: float) -> None:
-        if now_s - self._ignored_said_s >= _IGNORED_SAID_S:
-            self._ignored_said_s = now_s
-            self._log.warning(complaint)
+    def _warn(self, text: str | None) -> None:
+        if text is not None:
+            self._log.warning(text)
 
     def run(self, broker: Broker, stopping: Callable[[], bool], wakeup: int) -> None:
         """Until ``stopping()``, whatever fails meanwhile."""
         while not stopping():
             now_s = time.monotonic()
             self._look_after_daemon(now_s)
+            self._warn(self._ignored.due(now_s))
             try:
                 self._look_after_broker(broker, now_s)
                 self._steer(now_s)
@@ -95,11 +95,8 @@ class Loop:
         self._monitor = None
         self._bridge.daemon_gone()
         complaint = str(error).splitlines()[0]  # what follows says how to start one by hand
-        said = self._daemon_retry.failed(
-            time.monotonic(), complaint, "; it has done so each time soon after it answered"
-        )
-        if said:
-            self._log.warning(said)
+        suspicion = "; it has done so each time soon after it answered"
+        self._warn(self._daemon_retry.failed(time.monotonic(), complaint, suspicion))
 
     def _hear_daemon(self) -> None:
         assert self._monitor is not None
@@ -116,22 +113,26 @@ class Loop:
     def _steer(self, now_s: float) -> None:
         if self._bridge.status is None:
             if self._commands.forget():
-                self._say_ignored("a command is ignored, and stays so, since the daemon does not answer", now_s)
+                complaint = "a command is ignored, and stays so, since the daemon does not answer"
+                self._warn(self._ignored.take(complaint, now_s))
             return
         calls = self._commands.take(self._bridge.status, now_s)
         if not calls:
             if now_s >= self._renew_s():
                 self._renew(now_s)
             return
+        tried = ""
         try:
             for each in calls:
+                tried = describe(each)
                 self._call(each)
-                self._log.info(f"{each.method} {each.parameters or ''}".rstrip())
+                self._log.info(f"over MQTT: {tried}")
+            tried = "the question what has come of it"
             status = self._ask_status()
             self._lease.begin(calls, status, time.monotonic())
             self._bridge.take(status)
         except (A1dError, ValueError) as error:  # refused, or too slow: the state that is published says what is
-            self._log.warning(f"{calls[0].method}: {error}")
+            self._warn(self._ignored.take(f"over MQTT, failed: {tried}: {error}", now_s))
         self._bridge.publish_fan()
 
     def _renew_s(self) -> float:
@@ -191,13 +192,8 @@ class Loop:
         others = (
             f"is another a1d-mqtt with the id {broker.device_id} connected? Give each an 'id' of its own in mqtt.yaml"
         )
-        said = self._broker_retry.failed(
-            time.monotonic(),
-            f"{error}; trying again until it works",
-            f". It has done so each time soon after we connected: {others}",
-        )
-        if said:
-            self._log.warning(said)
+        suspicion = f". It has done so each time soon after we connected: {others}"
+        self._warn(self._broker_retry.failed(time.monotonic(), f"{error}; trying again until it works", suspicion))
 
     def _say_goodbye(self, broker: Broker) -> None:
         if self._monitor is not None:

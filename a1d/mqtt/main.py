@@ -32,7 +32,7 @@ _MACHINE_ID = "/etc/machine-id"
 def main() -> int:
     """Exit code 0 after a stop, 1 if it could not start, 2 for a wrong call, 78 for a bad configuration."""
     options = _parser().parse_args()
-    log = Log()
+    log = Log(name="a1d-mqtt")
     try:
         if options.check is not None:
             _check(options.check or options.config or CONFIG_PATH)
@@ -41,7 +41,7 @@ def main() -> int:
         if options.print_config:
             from a1d.config.printer import print_config
 
-            print(print_config(settings), end="", flush=True)
+            print(print_config(settings, program="a1d-mqtt"), end="", flush=True)
         elif options.forget:
             _forget(settings)
         else:

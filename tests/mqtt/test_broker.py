@@ -247,7 +247,7 @@ def test_what_was_set_lasts_while_the_broker_and_home_assistant_are_there(
     mosquitto.stop()
     wait_until("without a broker it is not", lambda: left_s() < 25.5)
     assert daemon.status()["manual_percent"] == 60
-    assert bridge.log.count("SetFan") == 1
+    assert bridge.log.count("over MQTT: ") == bridge.log.count("a1d-mqtt: over MQTT: the fan is set to 60 %") == 1
 
 
 def test_a_retained_command_of_long_ago_does_nothing(
@@ -278,14 +278,15 @@ def test_a_flood_of_commands_is_as_good_as_its_end(begin: Begin, somebody: Someb
     somebody.say(f"{ROOT}/fan/percentage/set", "77")
     somebody.wait(f"{ROOT}/fan/percentage", "77")
     took_s = time.monotonic() - began_s
-    assert bridge.log.count("SetFan") <= took_s / 0.25 + 2
+    assert bridge.log.count("the fan is ") <= took_s / 0.25 + 2
     assert bridge.log.count("makes no sense") == 1
     assert daemon.status()["health"]["state"] == "ok"
 
 
 def test_read_only_listens_to_no_command(begin: Begin, somebody: Somebody, daemon: SimulatedDaemon) -> None:
-    begin("")
+    bridge = begin("")
     somebody.wait(f"{ROOT}/availability", "online")
+    assert f"a1d-mqtt: connected to the broker at 127.0.0.1:{somebody.port}: {ROOT}, read only\n" == bridge.log
     somebody.say(f"{ROOT}/fan/state/set", "OFF")
     time.sleep(1)
     assert daemon.status()["mode"] == "automatic"

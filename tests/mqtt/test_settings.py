@@ -202,6 +202,7 @@ def test_check_without_a_file_checks_the_one_of_config(tmp_path: Path) -> None:
 def test_the_configuration_is_printed(tmp_path: Path) -> None:
     done = run("--print-config")
     assert done.returncode == 0
+    assert done.stdout.startswith("# a1d-mqtt configuration. Every key is optional.\n")
     assert parse_settings(done.stdout, "printed") == MqttConfig()
 
 
