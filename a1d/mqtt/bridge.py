@@ -91,7 +91,13 @@ class Bridge:
         slugs = slugs_of(states.sensors_of(status))
         self._slugs_ever |= dict.fromkeys(slugs.values())
         made = document(
-            topics, self._device, slugs, states.profiles_of(status), self._slugs_ever, steering=self._steering
+            topics,
+            self._device,
+            slugs,
+            states.profiles_of(status),
+            self._slugs_ever,
+            steering=self._steering,
+            simulated=status["simulated"],
         )
         wanted = {topics.discovery: json.dumps(made)}
         wanted |= states.fan(status, topics) | states.others(status, topics)

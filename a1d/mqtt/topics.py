@@ -82,6 +82,7 @@ def document(
     removed: Iterable[str],
     *,
     steering: bool,
+    simulated: bool,
 ) -> dict[str, Any]:
     """The device for Home Assistant, with every component. ``removed`` are slugs of sensors that are there no more."""
     components = _components(topics, slugs)
@@ -98,7 +99,7 @@ def document(
             "identifiers": [f"a1d_{device.id}"],
             "name": device.name,
             "manufacturer": "Argon40",
-            "model": "ARGON ONE V3",
+            "model": f"ARGON ONE V3{' (simulated)' if simulated else ''}",
             "sw_version": f"a1d {__version__}",
         },
         "origin": {"name": "a1d", "sw_version": __version__, "support_url": _URL},

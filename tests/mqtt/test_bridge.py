@@ -218,6 +218,12 @@ def components(*statuses: dict[str, Any], steering: bool = True) -> dict[str, An
     return found
 
 
+@pytest.mark.parametrize(("simulated", "model"), [(False, "ARGON ONE V3"), (True, "ARGON ONE V3 (simulated)")])
+def test_a_simulated_case_is_not_announced_as_a_real_one(simulated: bool, model: str) -> None:
+    made = json.loads(after(status(simulated=not simulated), status(simulated=simulated))[TOPICS.discovery])
+    assert made["device"]["model"] == model
+
+
 def test_home_assistant_finds_every_component() -> None:
     found = components(status(sensors=[sensor("cpu"), sensor("NVMe 1")]))
     assert {key: component["platform"] for key, component in found.items()} == {
