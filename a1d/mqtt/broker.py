@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -226,13 +227,19 @@ def _read(path: str) -> bytes:
         raise A1dError(f"{path} cannot be read: {error.strerror}") from None
 
 
+def _how_to_install() -> str:
+    if sys.prefix == sys.base_prefix:
+        return "on Debian, sudo apt install python3-paho-mqtt"
+    pip = os.path.join(sys.prefix, "bin", "pip")
+    # What make install has made has no pip. Elsewhere not a1d[mqtt], which would look for a1d where it is not.
+    return f"{pip} install 'paho-mqtt>=1.6'" if os.path.exists(pip) else "in a1d's sources, sudo make install"
+
+
 def _make_client(client_id: str) -> paho.Client:
     try:
         import paho.mqtt.client as paho
     except ImportError:
-        raise A1dError(
-            "paho-mqtt is not installed: sudo apt install python3-paho-mqtt, or pip install 'a1d[mqtt]'"
-        ) from None
+        raise A1dError(f"paho-mqtt is not installed for {sys.executable}: {_how_to_install()}") from None
     if hasattr(paho, "CallbackAPIVersion"):
         return paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id)
     return paho.Client(client_id=client_id)

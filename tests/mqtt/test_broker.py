@@ -579,9 +579,22 @@ def test_what_is_no_certificate_is_a_sentence(here: Path, daemon: SimulatedDaemo
     assert "Traceback" not in bridge.log
 
 
-def test_without_paho_it_says_what_to_install(here: Path) -> None:
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("the system", "on Debian, sudo apt install python3-paho-mqtt"),
+        ("a clone", "{here}/bin/pip install 'paho-mqtt>=1.6'"),
+        ("make install", "in a1d's sources, sudo make install"),
+    ],
+)
+def test_without_paho_it_says_what_to_install(here: Path, where: str, said: str) -> None:
+    (here / "bin").mkdir()
+    if where == "a clone":
+        (here / "bin/pip").touch()
+    base = here if where == "the system" else "/usr"
     script = "import sys; sys.modules['paho'] = None; sys.argv[1:] = ['--socket', '/nowhere']\n"
+    script += f"sys.prefix, sys.base_prefix = {str(here)!r}, {str(base)!r}\n"
     script += "from a1d.mqtt.main import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 1
-    assert "python3-paho-mqtt" in done.stderr
+    assert done.stderr.endswith(f": {said.format(here=here)}\n")
