@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from a1d.config.bounded import SIZE_MAX, read_bounded
+from a1d.config.named_file import STDIN, read_named
 from a1d.config.oddities import oddities_of
 from a1d.config.reader import config_of
 from a1d.config.settings import Config
@@ -13,17 +13,10 @@ from a1d.config.warnings import warnings_of
 from a1d.errors import ConfigError
 from a1d.moving.formats import describe
 
-STDIN = "-"
-
 
 def check(path: str, *, strict: bool) -> int:
     """0 if the daemon would take it, 1 if it has warnings and ``strict`` is asked for; ConfigError if it is bad."""
-    # File names may hold bytes that no terminal can be sent.
-    name = "standard input" if path == STDIN else path.encode("utf-8", "backslashreplace").decode()
-    try:
-        data = _read_stdin() if path == STDIN else read_bounded(path)
-    except OSError as error:
-        raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from error
+    name, data = read_named(path)
     try:
         config = config_of(data, name)
     except ConfigError:
@@ -43,12 +36,3 @@ def check(path: str, *, strict: bool) -> int:
     changes = f"; it changes nothing: every setting has its default ({shown})" if config == Config() else ""
     print(f"{name}: fine{changes}", flush=True)
     return 0
-
-
-def _read_stdin() -> bytes:
-    if sys.stdin is None:  # closed
-        return b""
-    data = b""
-    while more := os.read(sys.stdin.fileno(), SIZE_MAX + 1 - len(data)):
-        data += more
-    return data

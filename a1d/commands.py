@@ -9,6 +9,7 @@ import sys
 
 from a1d import __version__
 from a1d.clocks import boot_clock
+from a1d.config.bounded import read_bounded
 from a1d.config.load import ConfigLoader, Loaded
 from a1d.config.settings import Config
 from a1d.daemon import Daemon
@@ -63,6 +64,8 @@ def _options() -> Options:
     options = parser.parse_args(namespace=Options())
     if options.strict and options.check is None:
         parser.error("--strict goes with --check")
+    if options.config is not None and (options.check is not None or options.import_from is not None):
+        parser.error("--config names the file that a1d runs with; --check and --import name theirs")
     return options
 
 
@@ -74,19 +77,21 @@ def make_parser() -> argparse.ArgumentParser:
         description="Fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5.",
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--check", metavar="FILE", help="say what is wrong or odd in a configuration ('-': standard input); 78 if bad"
     )
     parser.add_argument("--strict", action="store_true", help="with --check: exit code 1 if there is a warning")
-    parser.add_argument(
+    what.add_argument(
         "--import",
         dest="import_from",
         metavar="FILE",
         nargs="+",
-        help="print a configuration from another daemon's files, such as /etc/argononed.conf",
+        help="print a configuration from another daemon's files, such as /etc/argononed.conf ('-': standard input)",
     )
-    parser.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
-    parser.add_argument("--simulate", action="store_true", help="run on a simulated case and show it")
+    what.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
+    simulate = "run on a simulated case and show it; the button's commands, if --config has any, really run"
+    what.add_argument("--simulate", action="store_true", help=simulate)
     parser.add_argument("--run-dir", metavar="DIR", help=f"where the control socket lives (default {RUN_DIR})")
     parser.add_argument("--version", action="version", version=f"a1d {__version__}")
     return parser
@@ -102,6 +107,11 @@ def _read(path: str | None) -> Config:
 
 
 def _simulate(options: Options) -> int:
+    if options.config is not None:
+        try:
+            read_bounded(options.config)
+        except OSError as error:  # the service goes on without it; here somebody is there to mend it
+            raise ConfigError([f"{options.config}: cannot be read: {error.strerror}"]) from error
     run_dir = options.run_dir or simulation_run_dir()
     if (code := _simulate_with_view(run_dir)) is not None:
         return code

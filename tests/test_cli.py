@@ -116,6 +116,23 @@ def test_a_wrong_call_is_2_and_shows_the_usage(arguments: list[str]) -> None:
     assert "usage: a1d" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--print-config", "--simulate"], "not allowed with"),
+        (["--check", "F", "--simulate"], "not allowed with"),
+        (["--check", "F", "--import", "F"], "not allowed with"),
+        (["--config", "F", "--check", "F"], "--config names the file that a1d runs with"),
+        (["--config", "F", "--import", "F"], "--config names the file that a1d runs with"),
+    ],
+    ids=str,
+)
+def test_what_is_asked_for_together_is_never_left_out_silently(arguments: list[str], words: str) -> None:
+    done = a1d(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
 def test_check_of_a_good_file_is_0(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("fan: {hold: 20s}\n")
@@ -406,6 +423,23 @@ def test_an_error_in_the_loop_leaves_its_traceback_in_the_log(
     assert "a1d crashed" in said
     assert "Traceback (most recent call last)" in said
     assert "in fail" in said
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory"])
+def test_a_simulation_of_a_file_that_cannot_be_read_is_78_as_printing_it_is(tmp_path: Path, kind: str) -> None:
+    path = tmp_path if kind == "directory" else tmp_path / "none.yaml"
+    simulated = a1d("--simulate", "--config", str(path), "--run-dir", str(tmp_path / "run"))
+    printed = a1d("--print-config", "--config", str(path))
+    assert (simulated.returncode, simulated.stdout) == (printed.returncode, printed.stdout) == (78, "")
+    assert simulated.stderr == printed.stderr
+    assert f"{path}: cannot be read: " in simulated.stderr
+
+
+def test_on_a_terminal_too_before_any_view(tmp_path: Path) -> None:
+    words = [str(word) for word in command("--simulate", "--config", "/nowhere.yaml", "--run-dir", str(tmp_path))]
+    with on_screen(words, 80, 24) as screen:
+        assert screen.ended() == EX_CONFIG
+        assert screen.raw == b"/nowhere.yaml: cannot be read: No such file or directory\r\n"
 
 
 def test_a_bad_file_neither_stops_the_start_nor_ends_a_running_a1d(simulate: Simulate, tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ import contextlib
 import errno
 import fcntl
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from a1d.config.limits import DUTY_MAX_PERCENT
 from a1d.errors import BusError
+
+if TYPE_CHECKING:
+    from a1d.log import Log
 
 ADDRESS = 0x1A  # M1
 REGISTER_DUTY = 0x80  # M2
@@ -139,34 +142,24 @@ def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
     return smbus
 
 
+def traced(smbus: SmbusLike, log: Log) -> SmbusLike:
+    """``smbus`` itself, or while ``log`` is debugging one that logs each transfer."""
+    if log.debugging:
+        with contextlib.suppress(ImportError):  # a1d's files are just being replaced: the fan matters more
+            from a1d.case.trace import TracedSmbus
+
+            return TracedSmbus(smbus, log.debug)
+    return smbus
+
+
 def describe_bus_error(error: OSError, bus: int) -> BusError:
     """The same error (M11, L2) in words that name the remedy; returned, not raised."""
-    number = error.errno or 0
-    name = f"/dev/i2c-{bus}"
-    what = f"{name}: {error.strerror or error}"
-    if number in (errno.ENOENT, errno.ENODEV):
-        what = (
-            f"{name} does not exist: enable I2C (raspi-config, or dtparam=i2c_arm=on in config.txt) and reboot, "
-            "or set case.bus to the right number"
-        )
-    elif number == errno.EACCES:
-        what = f"{name} may not be opened: the user a1d must be in the group that owns it, usually i2c"
-    elif number == errno.EPERM:
-        what = f"{name} may not be opened: the service's sandbox must allow it (DeviceAllow=char-i2c rw)"
-    elif number == errno.EBUSY:
-        what = (
-            f"address 0x{ADDRESS:02x} on {name} is held by a kernel driver: remove the dtoverlay that claims it "
-            f"('ls -l /sys/bus/i2c/devices/{bus}-00{ADDRESS:02x}/driver' names it)"
-        )
-    elif number in (errno.EREMOTEIO, errno.ENXIO):
-        what = (
-            f"nothing answers at 0x{ADDRESS:02x} on {name}: is the case's board seated? Is it on another bus "
-            f"(setting case.bus, now {bus}; 'i2cdetect -l' lists them)? "
-            "A V5 or NEO 5 case has no such controller; the kernel drives its fan"
-        )
-    elif number == errno.ETIMEDOUT:
-        what = f"{name} hangs: something holds its lines low; a power cycle of the case may help"
-    return BusError(number, what)
+    what = None
+    with contextlib.suppress(ImportError):  # a1d's files are just being replaced
+        from a1d.case.remedy import remedy  # nobody needs it while all is well
+
+        what = remedy(error.errno or 0, bus, ADDRESS)
+    return BusError(error.errno or 0, what or f"/dev/i2c-{bus}: {error.strerror or error}")
 
 
 def is_transient(error: OSError) -> bool:

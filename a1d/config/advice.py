@@ -36,7 +36,7 @@ _NOTHING = ("off", "no", "false", "none", "nothing", "disabled")
 _BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true"}
 _BOOLEANS |= {"false": "false", "no": "false", "off": "false", "0": "false"}
 _MEANT = {
-    **dict.fromkeys(("shutdown", "power-off", "power_off", "power off", "halt"), "poweroff"),
+    **dict.fromkeys(("shutdown", "shut down", "power-off", "power_off", "power off", "halt"), "poweroff"),
     "restart": "reboot",
     "v3": "register",
     **dict.fromkeys(("v1", "v2"), "legacy"),
@@ -187,7 +187,7 @@ def _boolean(found: object, _expected: str) -> Iterator[_Advice]:
 
 def _gesture(found: object, expected: str) -> Iterator[_Advice]:
     text = _word(found)
-    if text.lower() in _NOTHING:
+    if text.lower() in (*_NOTHING, *_BOOLEANS):
         yield None, "none: nothing happens; poweroff: shuts down"
     yield from _name(found, expected)
     if isinstance(found, str) and text:
@@ -197,13 +197,12 @@ def _gesture(found: object, expected: str) -> Iterator[_Advice]:
 
 def _name(found: object, expected: str) -> Iterator[_Advice]:
     """One of a few names."""
-    if not isinstance(found, str):
-        return
-    lower = found.strip().lower()[:40]
-    if lower in _MEANT:
-        yield _MEANT[lower], "write {}"
-    for close in difflib.get_close_matches(lower, re.findall(r"[\w-]+", expected)):
-        yield close, "did you mean {}?"
+    lower = _word(found).lower()
+    if meant := "none" if lower in _NOTHING else _MEANT.get(lower):
+        yield meant, "write {}"
+    if len(lower) > 2:  # "on" is not like "none"
+        for close in difflib.get_close_matches(lower, re.findall(r"[\w-]+", expected)):
+            yield close, "did you mean {}?"
 
 
 def _name_or_number(found: object, expected: str) -> Iterator[_Advice]:

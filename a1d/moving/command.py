@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from a1d.config.bounded import SIZE_MAX, read_bounded
+from a1d.config.bounded import SIZE_MAX
+from a1d.config.named_file import read_named
 from a1d.config.printable import printable
 from a1d.config.reader import parse_config
 from a1d.config.settings import Points
 from a1d.errors import ConfigError
-from a1d.moving.formats import ARGONEON, ARGONONED, format_of, text_of
+from a1d.moving.formats import ARGONEON, ARGONONED, format_of, is_our_own, text_of
 from a1d.moving.moved import DEFAULTS, FILE, PARTLY, Moved, Step
 from a1d.moving.read_argononed import read_argononed
 from a1d.moving.read_steps import DEFAULT_STEPS, read_argoneon, read_vendor
@@ -33,8 +34,7 @@ def import_settings(paths: Sequence[str]) -> str:
     """The YAML text. ConfigError, with the file, if one cannot be read or is none of the known formats."""
     if len(paths) > _FILES_MAX:
         raise ConfigError([f"{len(paths)} files were named; expected at most {_FILES_MAX}"])
-    names = [printable(path.encode("utf-8", "backslashreplace").decode(), 200) for path in paths]
-    moved = [_read(path, name) for path, name in zip(paths, names, strict=True)]
+    names, moved = zip(*map(_read, paths), strict=True)
     for part in ("cpu", "drives"):
         twice = [name for name, one in zip(names, moved, strict=True) if getattr(one, part) is not None]
         if len(twice) > 1:
@@ -45,24 +45,37 @@ def import_settings(paths: Sequence[str]) -> str:
     return text
 
 
-def _read(path: str, name: str) -> Moved:
-    try:
-        data = read_bounded(path)
-    except OSError as error:
-        raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from error
+def _read(path: str) -> tuple[str, Moved]:
+    """The file's name, to be shown, and what it sets."""
+    name, data = read_named(path)
     if len(data) > SIZE_MAX:
         raise ConfigError([f"{name}: larger than {SIZE_MAX // 1024} KiB; no daemon for this case has such a file"])
     text = text_of(data)
+    return name, _moved(text, name, is_for_drives="hdd" in os.path.basename(path).lower())
+
+
+def _moved(text: str, name: str, *, is_for_drives: bool) -> Moved:
     form = format_of(text)
     if form is None:
-        number, line = next(((at, line) for at, line in enumerate(text.split("\n"), 1) if line.strip()), (1, "nothing"))
-        shown = printable(line.strip(), 40)
-        raise ConfigError([f"{name}:{number}: found '{shown}', expected {_KNOWN}"])
+        raise ConfigError([f"{name}{_what_it_is(text)}"])
     if form == ARGONONED:
         return read_argononed(text)
     if form == ARGONEON:
         return read_argoneon(text)
-    return read_vendor(text, is_for_drives="hdd" in os.path.basename(path).lower())
+    return read_vendor(text, is_for_drives=is_for_drives)
+
+
+def _what_it_is(text: str) -> str:
+    """What to say, behind the file's name, of a text that is none of the known formats."""
+    if is_our_own(text):
+        return ": this is a1d's own format; a1d --check says whether it is good"
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
+    if not text.strip():
+        return ": the file is empty"
+    number, line = next(((number, line) for number, line in lines if line and line[0] not in "#;"), (0, ""))
+    if not line:
+        return ": the file has only comments"
+    return f":{number}: found '{printable(line, 40)}', expected {_KNOWN}"
 
 
 def _configuration(names: Sequence[str], moved: Sequence[Moved]) -> str:

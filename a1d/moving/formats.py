@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 from a1d.config.bounded import SIZE_MAX
+from a1d.config.settings import Config, key_of
 
 VENDOR, ARGONONED, ARGONEON = "vendor", "argononed", "argoneon"
 _STAGES = [f"{name}{at}" for name in ("fan", "temp") for at in range(3)]
@@ -19,6 +21,7 @@ _SIGNS = (
     (ARGONONED, re.compile(rf"^[ \t]*(?:{'|'.join(ARGONONED_KEYS)})[ \t]*=", re.MULTILINE)),
     (VENDOR, re.compile(r"^[ \t]*\d{1,3}(?:\.\d{1,9})?[ \t]*=[ \t]*\d{1,3}(?:\.\d{1,9})?[ \t]*$", re.MULTILINE)),
 )
+_OURS = re.compile(rf"^(?:{'|'.join(key_of(field) for field in fields(Config))}):(?:\s|$)", re.MULTILINE)
 _YAML = re.compile(r"^[ \t]*[\w-]+:(?:\s|$)", re.MULTILINE)
 
 
@@ -32,6 +35,11 @@ def format_of(text: str) -> str | None:
     if _YAML.search(text):
         return None
     return next((name for name, sign in _SIGNS if sign.search(text)), None)
+
+
+def is_our_own(text: str) -> bool:
+    """Whether it looks like a configuration of a1d's."""
+    return _OURS.search(text) is not None
 
 
 def describe(data: bytes) -> str | None:

@@ -26,20 +26,26 @@ def read_argononed(text: str) -> Moved:
             continue
         if key not in ARGONONED_KEYS or not equals:
             moved.notes.append(f"line {number} is left out, as there: {printable(line.strip(), 40)}")
-        elif key in ("fans", "temps"):
-            numbers = [_whole(part) for part in value.split(",")][:3]
-            (fans if key == "fans" else temps)[: len(numbers)] = numbers
-        elif key[:-1] in ("fan", "temp"):
-            (fans if key[:-1] == "fan" else temps)[int(key[-1])] = _whole(value)
-        elif key == "hysteresis":
-            hysteresis = _whole(value)
-        elif key == "flags":
+            continue
+        if key == "flags":
             flags |= _hexadecimal(value)
+            continue
+        numbers = [_whole(part) for part in value.split(",")][: 3 if key in ("fans", "temps") else 1]
+        if (read := ", ".join(map(str, numbers))) != re.sub(r"\s*,\s*", ", ", value):
+            moved.notes.append(f"line {number} counts as {key} = {read}, as there: {printable(line.strip(), 40)}")
+        if key[:-1] in ("fan", "temp"):
+            at = 0 if key.endswith("s") else int(key[-1])
+            (fans if key[:-1] == "fan" else temps)[at : at + len(numbers)] = numbers
+        elif key == "hysteresis":
+            hysteresis = numbers[0]
         elif key == "i2cbus":
-            _take_bus(moved, _whole(value), number)
+            _take_bus(moved, numbers[0], number)
         else:
-            moved.debugs = _whole(value) >= _DEBUG_LEVEL
-    moved.hysteresis_celsius = float(hysteresis if hysteresis <= _HYSTERESIS_MAX else _HYSTERESIS)
+            moved.debugs = numbers[0] >= _DEBUG_LEVEL
+    if hysteresis > _HYSTERESIS_MAX:
+        moved.notes.append(f"hysteresis is more than {_HYSTERESIS_MAX}, so it is {_HYSTERESIS}, argononed's default")
+        hysteresis = _HYSTERESIS
+    moved.hysteresis_celsius = float(hysteresis)
     duties = _accepted(fans, _FANS, _FAN_MAX, "fan", moved.notes)
     celsius = _accepted(temps, _TEMPS, _TEMP_MAX, "temp", moved.notes)
     # It climbs one step after the other, so a step counts from the hottest of the temperatures up to it.

@@ -24,10 +24,9 @@ def read_vendor(text: str, *, is_for_drives: bool) -> Moved:
     steps = _steps(enumerate(text.split("\n"), 1), moved.notes)
     low = sorted({duty for _, duty in steps if 0 < duty < _FLOOR_PERCENT})
     if low:
-        shown = " and ".join(f"{duty:g}" for duty in low[:3])
-        moved.notes.append(
-            f"{shown} % is {_FLOOR_PERCENT} % here, as Argon's own daemon makes of it (argonone-rs does not)"
-        )
+        first, last = ", ".join(f"{duty:g}" for duty in low[:-1]), f"{low[-1]:g} %"
+        these = f"{first} and {last} are" if first else f"{last} is"
+        moved.notes.append(f"{these} {_FLOOR_PERCENT} % here, as Argon's own daemon makes of it (argonone-rs does not)")
         steps = [(temp, max(duty, _FLOOR_PERCENT) if duty else duty) for temp, duty in steps]
     if is_for_drives:
         moved.drives, moved.drives_from = _or(steps, _DRIVE_STEPS)

@@ -23,7 +23,6 @@ class Listener:
         self._path = path
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        self._spare = socket.socket(socket.AF_UNIX)
         self._socket = socket.socket(socket.AF_UNIX)
         try:
             self._socket.setblocking(False)
@@ -33,7 +32,6 @@ class Listener:
             os.chmod(path, 0o666)  # noqa: S103 - everybody may read; who may steer is decided per call
             self._socket.listen(_BACKLOG)
         except OSError:
-            self._spare.close()
             self._socket.close()
             raise
 
@@ -49,22 +47,10 @@ class Listener:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         return sock
 
-    def accept_with_spare(self) -> Iterator[socket.socket]:
-        """The next caller, with a descriptor that is kept for this: whoever waits would keep the loop awake.
-
-        It must be closed before the iterator goes on.
-        """
-        self._spare.close()
-        with contextlib.suppress(OSError):
-            yield self.accept()
-        with contextlib.suppress(OSError):
-            self._spare = socket.socket(socket.AF_UNIX)
-
     def close(self) -> Iterator[socket.socket]:
         """Remove the socket, and give out whoever still waits to be accepted."""
         with contextlib.suppress(OSError):
             os.unlink(self._path)
-        self._spare.close()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
             for _ in range(2 * _BACKLOG):

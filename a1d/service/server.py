@@ -51,12 +51,12 @@ class Server:
         self._clients: set[Client] = set()
         self._discarder = Discarder()
         self._listener = Listener(path)
-        self._listen()
+        self._is_listening = False
+        self._listen(True)
 
     def close(self) -> None:
         """Drop every client, those that still wait to be accepted too, and remove the socket."""
-        if self._listener in self._selector.get_map():
-            self._selector.unregister(self._listener)
+        self._listen(False)
         for client in list(self._clients):
             self._drop(client)
         for sock in self._listener.close():
@@ -64,18 +64,19 @@ class Server:
         self._discarder.close()
 
     def tick(self) -> None:
-        """Once a tick: get on with closing what strangers left."""
+        """Once a tick: get on with closing what strangers left, and look for callers again."""
         if self._discarder.is_busy:
             self._discarder.tick()
-            self._listen()
+        self._listen(not self._discarder.is_full)
 
-    def _listen(self) -> None:
-        """Look for callers, or let them wait in line while too much waits to be closed."""
-        is_listening = self._listener in self._selector.get_map()
-        if self._discarder.is_full and is_listening:
-            self._selector.unregister(self._listener)
-        elif not self._discarder.is_full and not is_listening:
+    def _listen(self, is_listening: bool) -> None:
+        """Look for callers, or let them wait in line until the next tick: too much waits to be closed, or there is no
+        descriptor for another one."""
+        if is_listening and not self._is_listening:
             self._selector.register(self._listener, EVENT_READ, self._accept)
+        elif self._is_listening and not is_listening:
+            self._selector.unregister(self._listener)
+        self._is_listening = is_listening
 
     @property
     def is_streaming(self) -> bool:
@@ -94,15 +95,14 @@ class Server:
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_PER_WAKE):
             if self._discarder.is_full:
-                self._listen()
+                self._listen(False)
                 return
             try:
                 sock = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError:
-                for sock in self._listener.accept_with_spare():
-                    self._discarder.discard(sock)
+                self._listen(False)
                 return
             try:
                 peer = peer_of(sock)

@@ -36,13 +36,10 @@ class Sensor(Protocol):
     last: Reading | None
     error: str | None
 
-    @property
-    def absent(self) -> bool:
-        """Whether there is nothing to read, and that is fine: nobody waits for a reading."""
-
-    @property
-    def lost(self) -> bool:
-        """Whether it counts as hot although ``last`` is good: another of its devices cannot be read."""
+    absent: bool
+    """Whether there is nothing to read, and that is fine: nobody waits for a reading."""
+    lost: bool
+    """Whether it counts as hot although ``last`` is good: another of its devices cannot be read."""
 
     def read(self, now_s: float, *, gap: bool = False) -> Reading | None:
         """The newest reading, taken now if it is time to; None if there has never been a good one.

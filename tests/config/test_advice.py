@@ -135,6 +135,9 @@ def advice_of(text: str) -> list[str]:
         ("profiles: {night: {from: 13pm, to: 7.30}}", []),
         ("button: {hold: restart}", ["write reboot"]),
         ("button: {hold: power off}", ["write poweroff"]),
+        ("button: {double_press: on}", ["poweroff: shuts down"]),
+        ("button: {backend: off}", ["write none"]),
+        ("button: {backend: false}", ["write none"]),
     ],
 )
 def test_advice(text: str, advice: list[str]) -> None:

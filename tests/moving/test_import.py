@@ -224,6 +224,7 @@ def test_every_key_of_argononed_s(here: Path) -> None:
     ("text", "curve", "words"),
     [
         ("55=10\n65=100\n", ((55, 25), (65, 100)), "10 % is 25 % here, as Argon's own daemon makes of it"),
+        ("50=5\n55=20\n60=10.5\n65=100\n", ((50, 25), (65, 100)), "5, 10 and 20 % are 25 % here"),
         ("75=40\n", ((70, 40),), "it started the fan only at 75 C; here it starts at 70 C"),
         ("90=100\n", ((70, 100),), "here it starts at 70 C"),
         ("55=0\n", ((55, 30), (60, 55), (65, 100)), "nothing in it starts the fan"),
@@ -241,6 +242,21 @@ def test_every_key_of_argononed_s(here: Path) -> None:
             "fans=20,50,90\ntemps=70,75\n",
             ((70, 20), (75, 90)),
             "temp2 is not above temp1, so it is 65",
+        ),
+        (
+            "fans=10,50,100\ntemps=50,60,70\nhysteresis=12\n",
+            ((50, 10), (60, 50), (70, 100)),
+            "hysteresis is more than 10, so it is 3, argononed's default",
+        ),
+        (
+            "fans=10,50,100\ntemps=50,60,70,75\n",
+            ((50, 10), (60, 50), (70, 100)),
+            "line 2 counts as temps = 50, 60, 70, as there: temps=50,60,70,75",
+        ),
+        (
+            "fans=10,50,100\ntemps=50,60,70\nhysteresis = five\n",
+            ((50, 10), (60, 50), (70, 100)),
+            "line 3 counts as hysteresis = 0, as there: hysteresis = five",
         ),
         ("fans=10,50,100\ntemps=50,60,70\nspeed=3\n", ((50, 10), (60, 50), (70, 100)), "line 3 is left out"),
         ("fans=10,50,100\ntemps=50,60,70\ni2cbus=200\n", ((50, 10), (60, 50), (70, 100)), "there is no bus 200"),
@@ -267,10 +283,14 @@ def test_more_steps_than_a_curve_may_have_are_joined_upwards(here: Path) -> None
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", ":1: found 'nothing', expected lines such as 55=30"),
+        ("", ": the file is empty"),
+        ("\n  \n", ": the file is empty"),
+        ("# fans = 10, 55, 100\n;\n", ": the file has only comments"),
+        ("# a comment\nhello\n", ":2: found 'hello', expected lines such as 55=30"),
         ("\n\nhello = world\n", ":3: found 'hello = world', expected lines such as 55=30"),
-        ("fan:\n  hold: 1m\n", ":1: found 'fan:', expected"),
-        ("fan:\n  curve:\n    50=10\n", ":1: found 'fan:', expected"),
+        ("fan:\n  hold: 1m\n", ": this is a1d's own format; a1d --check says whether it is good"),
+        ("fan:\n  curve:\n    50=10\n", ": this is a1d's own format"),
+        ("options:\n  55: 30\n", ":1: found 'options:', expected"),
         (b"\xff\xfe\x00\x1b[31m", ":1: found"),
         ("5" * (SIZE_MAX + 1), ": larger than 16 KiB"),
     ],
@@ -338,6 +358,21 @@ def test_what_import_prints_passes_check_strictly(here: Path, text: str) -> None
     assert (printed.returncode, printed.stderr) == (0, "")
     checked = a1d("--check", "-", "--strict", stdin=printed.stdout)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "standard input: fine\n", "")
+
+
+def test_a_dash_is_standard_input(here: Path) -> None:
+    done = a1d("--import", "-", stdin=ARGONONED)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "'a1d --import' from standard input:" in done.stdout
+    both = a1d("--import", "-", *written(here, argononed_hdd__conf=DRIVES), stdin=VENDOR)
+    assert parse_config(both.stdout).sensors[1].hwmon == "drivetemp"
+    empty = a1d("--import", "-")
+    assert (empty.returncode, empty.stderr) == (78, "standard input: the file is empty\n")
+
+
+def test_what_says_just_what_is_used_gets_no_note(here: Path) -> None:
+    (path,) = written(here, argononed__conf=ARGONONED + "i2cbus = 1\nloglevel=4\ntemp0=50 # warm\n")
+    assert "counts as" not in import_settings([path]).replace("a sensor that is lost counts as hot", "")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from a1d.errors import NoDaemonError, RefusedError
+from a1d.client.errors import NoDaemonError, RefusedError
 from a1d.log import Log
 from a1d.mqtt import ignored
 from a1d.mqtt import loop as under_test

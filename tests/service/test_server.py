@@ -1099,17 +1099,20 @@ def no_descriptor_from(number: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_without_a_descriptor_left_the_loop_does_not_spin(loop: Loop) -> None:
+def test_without_a_descriptor_left_callers_wait_in_line_and_the_loop_does_not_spin(loop: Loop) -> None:
     before = loop.wire()
     waiting = Wire(loop.path)
     free = os.dup(0)
     os.close(free)
     with no_descriptor_from(free):
-        before.send(echo("x"))
-        loop.settle()
+        for _ in range(3):
+            before.send(echo("x"))
+            loop.settle()
+            assert before.read() == [{"parameters": {"text": "x"}}]
+            loop.server.tick()
+    loop.server.tick()
+    assert loop.works(waiting)
     waiting.sock.close()
-    assert before.read() == [{"parameters": {"text": "x"}}]
-    assert loop.works(loop.wire())
 
 
 def test_without_any_descriptor_at_all_the_server_lives(loop: Loop) -> None:
@@ -1119,10 +1122,10 @@ def test_without_any_descriptor_at_all_the_server_lives(loop: Loop) -> None:
         before.send(echo("x"))
         for _ in range(5):
             loop.run_once()
-    waiting.sock.close()
     assert before.read() == [{"parameters": {"text": "x"}}]
-    loop.settle()
-    assert loop.works(loop.wire())
+    loop.server.tick()
+    assert loop.works(waiting)
+    waiting.sock.close()
 
 
 # -- the socket and who is at its other end ------------------------------------------------------------

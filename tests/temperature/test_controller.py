@@ -409,6 +409,17 @@ def test_a_lease_is_back_once_it_has_been_calm_for_the_hold_time() -> None:
     assert loop.tick(76.9).duty_percent == 0
 
 
+def test_while_a_drive_is_waited_for_it_is_not_calm() -> None:
+    config = with_fan(hold_s=1.0)
+    loop = Loop(config)
+    loop.hold(0)
+    loop.tick(80.0)
+    loop.reload(replace(config, sensors=TWO.sensors))
+    assert loop.run(2.5, 60.0, None).duty_percent == 100
+    loop.run(1.0, 60.0, 40.0)
+    assert loop.tick(60.0, 40.0).duty_percent == 0
+
+
 def test_a_spell_that_is_not_calm_starts_the_wait_for_the_lease_anew() -> None:
     loop = Loop()
     loop.hold(0)

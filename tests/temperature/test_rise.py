@@ -176,6 +176,16 @@ def test_a_leap_asks_for_a_second_look_and_jitter_does_not() -> None:
         assert not loop.controller.saw_leap
 
 
+@given(st.lists(temps, min_size=1, max_size=30))
+def test_the_lowest_reading_of_all_counts_as_it_is_and_is_no_leap(temps: list[float]) -> None:
+    memory = rise()
+    for at_s, temp in enumerate([*temps, min(temps), min(temps) - 1.0]):
+        counted = memory.update(temp, at_s / 2)
+        assert memory.update(temp, at_s / 2) == counted, "the same reading again changes nothing"
+        if temp <= min(temps[:at_s], default=math.inf):
+            assert (counted, memory.is_leap) == (temp, False)
+
+
 def test_a_leap_that_would_not_count_for_much_more_needs_no_second_look() -> None:
     loop = Loop()
     loop.run(30, 45.0)
