@@ -264,10 +264,24 @@ def test_the_pause_grows_to_its_limit_and_a_success_ends_that() -> None:
 def test_a_failure_is_news_once_and_a_success_after_it() -> None:
     retry = Retry(1.0, 60.0, STEADY_S)
     assert not retry.succeeded(0.0)
-    said = [retry.failed(1000.0, text) for text in ("gone", "gone", "refused", "refused")]
-    assert said == ["gone", None, "refused", None]
+    said = [retry.failed(1000.0, text) for text in ("gone", "gone", "refused", "refused", "gone")]
+    assert said == ["gone", None, "refused", None, None]
     assert [retry.succeeded(1001.0), retry.succeeded(1002.0)] == [True, False]
     assert retry.failed(2000.0, "refused") == "refused"
+
+
+def test_what_never_lasts_and_fails_in_two_ways_says_each_once() -> None:
+    """As a daemon that is started again and again: it goes away, is not there, and answers."""
+    retry, said, now_s = Retry(1.0, 10.0, 15.0), [], 0.0
+    for _ in range(20):
+        retry.succeeded(now_s)
+        said += [retry.failed(now_s + each, text, "?") for each, text in ((1, "gone"), (2, "nobody listens"))]
+        now_s = retry.due_s
+    assert said[:6] == [*2 * ["gone", "nobody listens"], "gone?", None]
+    assert not any(said[6:])
+    for number in range(100):
+        retry.failed(now_s, f"garbage {number}")
+    assert len(retry._said) <= 8
 
 
 def test_what_never_lasts_is_said_with_a_suspicion_once_and_tried_less_and_less() -> None:
