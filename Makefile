@@ -84,7 +84,7 @@ install install-files uninstall:  ## the service on this system (root); DESTDIR,
 
 $(RUN): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) .
+	$(INSTALL) '.[mqtt]'
 	touch $@
 
 $(STAMP): $(RUN)

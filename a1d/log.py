@@ -10,39 +10,39 @@ import select
 from collections.abc import Callable
 
 _LINE_MAX = 4000
-_PRIORITY = {"error": 3, "warning": 4, "info": 6, "debug": 7}
 
 
 class Log:
-    """``sink`` takes each finished line; by default it is standard error.
+    """``sink`` takes each finished line; by default it is standard error. ``name`` is the program, for a terminal.
 
     ``debugging``: whether ``debug`` says anything. Ask it before you make a text, so that it costs nothing when off.
     """
 
-    def __init__(self, sink: Callable[[str], None] | None = None) -> None:
+    def __init__(self, sink: Callable[[str], None] | None = None, name: str = "a1d") -> None:
+        self._name = name
         self.debugging = False
         self._sink = sink or _to_stderr
         self._journal = _is_journal()
 
     def error(self, text: str) -> None:
         """Something the user must act on."""
-        self._put("error", text)
+        self._put("<3>", "error: ", text)
 
     def warning(self, text: str) -> None:
         """Something that went wrong and is being handled."""
-        self._put("warning", text)
+        self._put("<4>", "warning: ", text)
 
     def info(self, text: str) -> None:
         """Something worth knowing later."""
-        self._put("info", text)
+        self._put("<6>", "", text)
 
     def debug(self, text: str) -> None:
         """One step of the daemon's work; said only while ``debugging``."""
         if self.debugging:
-            self._put("debug", text)
+            self._put("<7>", "debug: ", text)
 
-    def _put(self, level: str, text: str) -> None:
-        prefix = f"<{_PRIORITY[level]}>" if self._journal else f"a1d: {level}: " if level != "info" else "a1d: "
+    def _put(self, priority: str, level: str, text: str) -> None:
+        prefix = priority if self._journal else f"{self._name}: {level}"
         for line in text.splitlines():
             self._sink(prefix + line)
 

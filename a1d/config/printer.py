@@ -17,12 +17,12 @@ _LINE_MAX = 110
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|(?:\d+(?:ms|s|m|h|d))+", re.ASCII)
 
 
-def print_config(config: Any, *, hides_arguments: bool = False) -> str:
-    """YAML text for a Config, or another program's settings of its make; reading it gives an equal one.
+def print_config(config: Any, *, program: str = "a1d", hides_arguments: bool = False) -> str:
+    """YAML text for a Config, or another ``program``'s settings of its make; reading it gives an equal one.
 
     ``hides_arguments``: of a gesture's command only the program is shown, as its arguments may hold a secret.
     """
-    head = ["# a1d configuration. Every key is optional."]
+    head = [f"# {program} configuration. Every key is optional."]
     if hides_arguments:
         config = _without_arguments(config)
         head.append("# Only root and the group a1d are shown the arguments of the button's commands.")

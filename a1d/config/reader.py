@@ -45,10 +45,10 @@ def config_of(data: bytes, name: str) -> Config:
 def parse_config(text: str, name: str = "config") -> Config:
     """The configuration in ``text``; ConfigError with every problem it has, in which ``name`` is the file."""
     tree = Tree(text)
-    reader = _Reader(tree, Config)
+    reader = Reader(tree, Config)
     config: Config = reader.section(Config, tree.value, ())
     reader.check_windows(config)
-    shown = _shown(tree.problems + reader.problems, name)
+    shown = shown_problems(tree.problems + reader.problems, name)
     if shown:
         case = guess_case(text.encode("utf-8", "replace"))._asdict()
         if not tree.problems:  # then what was accepted need not be guessed
@@ -58,15 +58,7 @@ def parse_config(text: str, name: str = "config") -> Config:
     return config
 
 
-def parse_section(section: type[Any], text: str, name: str) -> tuple[Any, list[str]]:
-    """Another program's settings in ``text``, as a dataclass of the same make, and every problem they have."""
-    tree = Tree(text)
-    reader = _Reader(tree, section)
-    settings = reader.section(section, tree.value, ())
-    return settings, _shown(tree.problems + reader.problems, name)
-
-
-def _shown(problems: list[tuple[int, str]], name: str) -> list[str]:
+def shown_problems(problems: list[tuple[int, str]], name: str) -> list[str]:
     """In the order of the file, each with its place, and no more than anybody reads."""
     shown = [f"{name}:{line}: {problem}" for line, problem in sorted(problems)[:_PROBLEMS_MAX]]
     if len(problems) > len(shown):
@@ -74,7 +66,7 @@ def _shown(problems: list[tuple[int, str]], name: str) -> list[str]:
     return shown
 
 
-class _Reader:
+class Reader:
     """Walks the dataclasses of a1d.config.settings beside a Tree and gathers the problems."""
 
     def __init__(self, tree: Tree, root: type[Any]) -> None:
@@ -84,6 +76,7 @@ class _Reader:
         self.wrong: set[tuple[object, ...]] = set()  # settings whose value was not accepted
 
     def section(self, section: type[Any], value: object, path: tuple[object, ...]) -> Any:
+        """The ``section`` that ``value``, which stands at ``path``, is; defaults for what is wrong in it."""
         fields = {key_of(field): field for field in dataclasses.fields(section)}
         if value is None:
             value = {}
@@ -182,7 +175,7 @@ class _Reader:
     def _unknown(self, path: tuple[object, ...], known: list[str], value: object) -> None:
         from a1d.config.complaint import unknown_key
 
-        text = unknown_key(path, _dotted(path), known, value, self._tree, root=self._root)
+        text = unknown_key(path, dotted(path), known, value, self._tree, root=self._root)
         self.problems.append((self._tree.line(path), text))
 
     def _complain(self, path: tuple[object, ...], expected: Kind | str, found: object, *, is_key: bool = False) -> None:
@@ -191,17 +184,18 @@ class _Reader:
 
         written = None if is_key else self._tree.written.get(path)
         kind = expected if isinstance(expected, Kind) else Kind(expected, lambda _value: False)
-        text = complaint(_dotted(path), kind, found, written)
+        text = complaint(dotted(path), kind, found, written)
         self.problems.append((self._tree.line(path), text))
 
 
 def _is_section(section: type[Any], value: object) -> bool:
-    reader = _Reader(Tree(""), section)
+    reader = Reader(Tree(""), section)
     reader.section(section, value, ())
     return not reader.problems
 
 
-def _dotted(path: tuple[object, ...]) -> str:
+def dotted(path: tuple[object, ...]) -> str:
+    """The path as a user would name it: fan.curve."""
     text = ""
     for part in path:
         shown = printable(str(part), 40)

@@ -86,17 +86,18 @@ class Bridge:
         """When a temperature may be sent again."""
         return self._temperatures_s + self._interval_s
 
-    def topics_used(self) -> list[str]:
-        """Each topic on which something retained was or would be published, the document first."""
-        wanted = [] if self.status is None else list(self._wanted(self.status, float("inf")))
-        return list(dict.fromkeys([self._topics.discovery, *wanted, *self._published, self._topics.availability]))
-
     def _wanted(self, status: Status, now_s: float) -> dict[str, str]:
         topics = self._topics
         slugs = slugs_of(states.sensors_of(status))
         self._slugs_ever |= dict.fromkeys(slugs.values())
         made = document(
-            topics, self._device, slugs, states.profiles_of(status), self._slugs_ever, steering=self._steering
+            topics,
+            self._device,
+            slugs,
+            states.profiles_of(status),
+            self._slugs_ever,
+            steering=self._steering,
+            simulated=status["simulated"],
         )
         wanted = {topics.discovery: json.dumps(made)}
         wanted |= states.fan(status, topics) | states.others(status, topics)

@@ -6,7 +6,9 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from a1d.config.bounded import read_bounded
@@ -20,21 +22,13 @@ if TYPE_CHECKING:
     import paho.mqtt.client as paho
 
 _KEEPALIVE_S = 30  # a broker says that we are gone after one and a half of it
+_TURN_MAX_S = 0.2
 _PACKETS_MAX = 64  # read before it is the daemon's turn again
 _PACKET_MAX = 1 << 20  # bytes; nothing that we ask for is nearly as long
-_REFUSALS = {
-    1: "it does not speak MQTT 3.1.1",
-    2: "it does not like our name",
-    3: "it is not available",
-    4: "it does not accept user and password: see mqtt.user and mqtt.password",
-    5: "we may not: it wants a user and a password, see mqtt.user and mqtt.password",
-    # As MQTT 5, and so paho 2, numbers them.
-    132: "it does not speak MQTT 3.1.1",
-    133: "it does not like our name",
-    134: "it does not accept user and password: see mqtt.user and mqtt.password",
-    135: "we may not: it wants a user and a password, see mqtt.user and mqtt.password",
-    136: "it is not available",
-}
+_SPEECH, _NAME, _AWAY = "it does not speak MQTT 3.1.1", "it does not like our name", "it is not available"
+_WRONG, _MISSING = "it does not accept user and password", "we may not: it wants a user and a password"
+_REFUSALS = {1: _SPEECH, 2: _NAME, 3: _AWAY, 4: _WRONG, 5: _MISSING}
+_REFUSALS |= {132: _SPEECH, 133: _NAME, 134: _WRONG, 135: _MISSING, 136: _AWAY}  # as MQTT 5, and so paho 2, counts
 
 
 class BrokerError(A1dError, OSError):
@@ -56,6 +50,8 @@ class Broker:
         suffix: str = "",
     ) -> None:
         self.where = f"{settings.broker}:{settings.port_number}"
+        self.what = f"{topics.root}, {'the fan may be set' if settings.steering else 'read only'}"
+        self.device_id = device_id
         self.is_connected = False
         self._settings = settings
         self._topics = topics
@@ -147,6 +143,25 @@ class Broker:
         self._unsettled = [each for each in self._unsettled if not each.is_published()]
         return not self._unsettled
 
+    def subscribe(self, filters: Iterable[str]) -> None:
+        """What is retained there comes at once, again for each call."""
+        self._client.subscribe([(each, 0) for each in filters])
+
+    def talk(self, done: Callable[[], bool], deadline_s: float) -> None:
+        """Until ``done()``. BrokerError if that takes longer, or the connection is lost."""
+        while not done():
+            left_s = deadline_s - time.monotonic()
+            connection = self.socket()
+            if left_s <= 0 or connection is None:
+                raise BrokerError(f"the broker at {self.where} does not answer")
+            writers = [connection] if self.wants_write() else []
+            readable, writable, _ = select.select([connection], writers, [], min(left_s, _TURN_MAX_S))
+            if writable:
+                self.write()
+            if readable:
+                self.read()
+            self.tend()
+
     def leave(self) -> None:
         """Say goodbye: then the last will is not published. What is not settled may be lost."""
         self._client.disconnect()
@@ -162,16 +177,17 @@ class Broker:
 
     # -- what paho calls -----------------------------------------------------------------------------
 
-    def _connected(self, client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any = None) -> None:
+    def _connected(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any = None) -> None:
         code = getattr(reason, "value", reason)
         if code != 0:
-            self._refusal = _REFUSALS.get(code, f"reason {code}")
+            refusal = _REFUSALS.get(code, f"reason {code}")
+            self._refusal = refusal + (_credentials_hint() if refusal in (_WRONG, _MISSING) else "")
             return
         self.is_connected = True
         if not self._listens:
             return
         commands = self._topics.commands if self._settings.steering else ()
-        client.subscribe([(topic, 0) for topic in (*self._topics.home_assistant, *commands)])
+        self.subscribe((*self._topics.home_assistant, *commands))
 
     def _received(self, _client: Any, _userdata: Any, message: Any) -> None:
         try:
@@ -179,6 +195,12 @@ class Broker:
         except UnicodeDecodeError:
             return  # none of ours
         self._on_message(topic, message.payload, bool(message.retain))
+
+
+def _credentials_hint() -> str:
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        return ": see /etc/a1d/mqtt.user and /etc/a1d/mqtt.password, or wherever the unit takes these credentials from"
+    return ": without systemd, a1d-mqtt reads mqtt.user and mqtt.password from where CREDENTIALS_DIRECTORY says"
 
 
 def credential_path(name: str) -> str | None:
@@ -205,13 +227,19 @@ def _read(path: str) -> bytes:
         raise A1dError(f"{path} cannot be read: {error.strerror}") from None
 
 
+def _how_to_install() -> str:
+    if sys.prefix == sys.base_prefix:
+        return "on Debian, sudo apt install python3-paho-mqtt"
+    pip = os.path.join(sys.prefix, "bin", "pip")
+    # What make install has made has no pip. Elsewhere not a1d[mqtt], which would look for a1d where it is not.
+    return f"{pip} install 'paho-mqtt>=1.6'" if os.path.exists(pip) else "in a1d's sources, sudo make install"
+
+
 def _make_client(client_id: str) -> paho.Client:
     try:
         import paho.mqtt.client as paho
     except ImportError:
-        raise A1dError(
-            "paho-mqtt is not installed: sudo apt install python3-paho-mqtt, or pip install 'a1d[mqtt]'"
-        ) from None
+        raise A1dError(f"paho-mqtt is not installed for {sys.executable}: {_how_to_install()}") from None
     if hasattr(paho, "CallbackAPIVersion"):
         return paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id)
     return paho.Client(client_id=client_id)

@@ -102,3 +102,16 @@ class Commands:
 def set_fan(percent: int, lease_s: float) -> Call:
     """Hold 0 to 100 % for that time."""
     return Call("SetFan", {"duty_percent": percent, "for_s": lease_s, "until_celsius": None})
+
+
+def describe(call: Call) -> str:
+    """What it does, in words for the log."""
+    if call.method == "SetFan":
+        percent = call.parameters["duty_percent"]
+        return f"the fan is set to {percent} %" if percent else "the fan is turned off"
+    if call.method == "SetProfile":
+        return f"the profile {call.parameters['name']} is chosen"
+    return {
+        "ResumeAutomatic": "the curve decides again",
+        "ResumeProfiles": "the time of day chooses the profile again",
+    }[call.method]

@@ -15,9 +15,10 @@ from a1d.client.errors import NoDaemonError
 from a1d.client.varlink import call
 from a1d.errors import A1dError
 from a1d.log import Log
-from a1d.mqtt.bridge import Bridge, Message
+from a1d.mqtt.bridge import Bridge
 from a1d.mqtt.broker import Broker, BrokerError
-from a1d.mqtt.commands import Call, Commands
+from a1d.mqtt.commands import Call, Commands, describe
+from a1d.mqtt.ignored import Ignored
 from a1d.mqtt.lease import Lease
 from a1d.mqtt.monitor import Monitor
 from a1d.mqtt.presence import Presence
@@ -27,7 +28,6 @@ from a1d.mqtt.states import SHAPE, Status
 _TURN_MAX_S = 1.0  # paho wants to be looked after
 _CALL_MAX_S = 2.0
 _GOODBYE_MAX_S = 2.0
-_IGNORED_SAID_S = 60.0
 _ANNOUNCE_S = 5.0  # all of it is published no more often, however often Home Assistant says that it has started
 
 
@@ -41,13 +41,13 @@ class Loop:
         self._lease = lease
         self._log = log
         self._monitor: Monitor | None = None
-        self._daemon_retry = Retry(1.0, 10.0)
-        self._broker_retry = Retry(1.0, 60.0)
-        self._online = False  # whether the broker has taken us
+        self._daemon_retry = Retry(1.0, 10.0, steady_s=15.0)
+        self._broker_retry = Retry(1.0, 60.0, steady_s=90.0)
+        self._online = self._was_online = False  # whether the broker has taken us; whether it ever has
         self._home_assistant = Presence()
         self._announced = True  # whether Home Assistant, started anew, has been told all
         self._announce_s = float("-inf")  # not before
-        self._ignored_said_s = float("-inf")
+        self._ignored = Ignored()
 
     def on_message(self, topic: str, payload: bytes, retained: bool, broker_topics: tuple[str, ...]) -> None:
         """What the broker hands over."""
@@ -57,20 +57,20 @@ class Loop:
             return
         complaint = self._commands.receive(topic, payload, retained=retained)
         if complaint is not None:
-            self._say_ignored(complaint, time.monotonic())
+            self._warn(self._ignored.take(complaint, time.monotonic()))
         else:
             self._home_assistant.somebody_commands()
 
-    def _say_ignored(self, complaint: str, now_s: float) -> None:
-        if now_s - self._ignored_said_s >= _IGNORED_SAID_S:
-            self._ignored_said_s = now_s
-            self._log.warning(complaint)
+    def _warn(self, text: str | None) -> None:
+        if text is not None:
+            self._log.warning(text)
 
     def run(self, broker: Broker, stopping: Callable[[], bool], wakeup: int) -> None:
         """Until ``stopping()``, whatever fails meanwhile."""
         while not stopping():
             now_s = time.monotonic()
             self._look_after_daemon(now_s)
+            self._warn(self._ignored.due(now_s))
             try:
                 self._look_after_broker(broker, now_s)
                 self._steer(now_s)
@@ -96,8 +96,8 @@ class Loop:
         self._monitor = None
         self._bridge.daemon_gone()
         complaint = str(error).splitlines()[0]  # what follows says how to start one by hand
-        if self._daemon_retry.failed(time.monotonic(), complaint):
-            self._log.warning(complaint)
+        suspicion = "; it has done so each time soon after it answered"
+        self._warn(self._daemon_retry.failed(time.monotonic(), complaint, suspicion))
 
     def _hear_daemon(self) -> None:
         assert self._monitor is not None
@@ -108,28 +108,32 @@ class Loop:
             return
         if status is not None:
             self._bridge.take(status)
-            if self._daemon_retry.succeeded():
+            if self._daemon_retry.succeeded(time.monotonic()):
                 self._log.info("the daemon answers again")
 
     def _steer(self, now_s: float) -> None:
         if self._bridge.status is None:
             if self._commands.forget():
-                self._say_ignored("a command is ignored, and stays so, since the daemon does not answer", now_s)
+                complaint = "a command is ignored, and stays so, since the daemon does not answer"
+                self._warn(self._ignored.take(complaint, now_s))
             return
         calls = self._commands.take(self._bridge.status, now_s)
         if not calls:
             if now_s >= self._renew_s():
                 self._renew(now_s)
             return
+        tried = ""
         try:
             for each in calls:
+                tried = describe(each)
                 self._call(each)
-                self._log.info(f"{each.method} {each.parameters or ''}".rstrip())
+                self._log.info(f"over MQTT: {tried}")
+            tried = "the question what has come of it"
             status = self._ask_status()
             self._lease.begin(calls, status, time.monotonic())
             self._bridge.take(status)
         except (A1dError, ValueError) as error:  # refused, or too slow: the state that is published says what is
-            self._log.warning(f"{calls[0].method}: {error}")
+            self._warn(self._ignored.take(f"over MQTT, failed: {tried}: {error}", now_s))
         self._bridge.publish_fan()
 
     def _renew_s(self) -> float:
@@ -173,8 +177,9 @@ class Loop:
             self._announce_s = now_s + _ANNOUNCE_S
         if not self._online:
             self._online = True
-            if self._broker_retry.succeeded():
-                self._log.info(f"connected to the broker at {broker.where}")
+        if self._broker_retry.succeeded(now_s) or not self._was_online:
+            self._was_online = True
+            self._log.info(f"connected to the broker at {broker.where}: {broker.what}")
         # While it does not take what it has been given, changes pile up nowhere: the latest is sent then.
         if not broker.wants_write():
             for message in self._bridge.messages(now_s):
@@ -184,8 +189,12 @@ class Loop:
         self._online = False
         self._home_assistant.broker_lost()
         self._commands.forget()
-        if self._broker_retry.failed(time.monotonic(), str(error)):
-            self._log.warning(f"{error}; trying again until it works")
+        # A broker has one client of each name, and lets the next one of that name drive it out without a word.
+        others = (
+            f"is another a1d-mqtt with the id {broker.device_id} connected? Give each an 'id' of its own in mqtt.yaml"
+        )
+        suspicion = f". It has done so each time soon after we connected: {others}"
+        self._warn(self._broker_retry.failed(time.monotonic(), f"{error}; trying again until it works", suspicion))
 
     def _say_goodbye(self, broker: Broker) -> None:
         if self._monitor is not None:
@@ -197,7 +206,7 @@ class Loop:
         try:
             for message in self._bridge.messages(now_s):
                 broker.publish(message, sure=True)
-            _talk(broker, broker.is_settled, now_s + _GOODBYE_MAX_S)
+            broker.talk(broker.is_settled, now_s + _GOODBYE_MAX_S)
             broker.leave()
         except BrokerError:
             pass  # then it publishes our last will, which says the same
@@ -221,30 +230,3 @@ class Loop:
             broker.write()
         if connection in readable:
             broker.read()
-
-
-def forget(broker: Broker, topics: list[str], wait_max_s: float) -> None:
-    """Take everything retained off the broker, so that Home Assistant removes the device. BrokerError if it cannot."""
-    deadline_s = time.monotonic() + wait_max_s
-    broker.connect()
-    _talk(broker, lambda: broker.is_connected, deadline_s)
-    for topic in topics:
-        broker.publish(Message(topic, ""), sure=True)
-    _talk(broker, broker.is_settled, deadline_s)
-    broker.leave()
-
-
-def _talk(broker: Broker, done: Callable[[], bool], deadline_s: float) -> None:
-    """Until ``done()``. BrokerError if that takes too long, or the connection is lost."""
-    while not done():
-        left_s = deadline_s - time.monotonic()
-        connection = broker.socket()
-        if left_s <= 0 or connection is None:
-            raise BrokerError(f"the broker at {broker.where} does not answer")
-        writers = [connection] if broker.wants_write() else []
-        readable, writable, _ = select.select([connection], writers, [], min(left_s, _TURN_MAX_S))
-        if writable:
-            broker.write()
-        if readable:
-            broker.read()
-        broker.tend()

@@ -11,44 +11,39 @@ import sys
 
 from a1d import __version__
 from a1d.client import words
-from a1d.client.varlink import SOCKET_VARIABLE, call, find_socket
+from a1d.client.varlink import SOCKET_VARIABLE, find_socket
 from a1d.config.bounded import read_bounded
+from a1d.config.named_file import STDIN, read_named
 from a1d.errors import A1dError, ConfigError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge
 from a1d.mqtt.broker import Broker
 from a1d.mqtt.commands import Commands
+from a1d.mqtt.forget import forget
 from a1d.mqtt.lease import Lease
-from a1d.mqtt.loop import Loop, forget
-from a1d.mqtt.settings import CONFIG_PATH, MqttConfig, read_settings
-from a1d.mqtt.states import SHAPE
+from a1d.mqtt.loop import Loop
+from a1d.mqtt.settings import CONFIG_PATH, MqttConfig, read_settings, settings_of
 from a1d.mqtt.topics import Device, Topics
 
 EX_CONFIG = 78  # sysexits.h
 _MACHINE_ID = "/etc/machine-id"
-_FORGET_MAX_S = 10.0
 
 
 def main() -> int:
     """Exit code 0 after a stop, 1 if it could not start, 2 for a wrong call, 78 for a bad configuration."""
     options = _parser().parse_args()
-    log = Log()
+    log = Log(name="a1d-mqtt")
     try:
         if options.check is not None:
-            path = options.check or options.config or CONFIG_PATH
-            name = path.encode("utf-8", "backslashreplace").decode()
-            is_default = read_settings(path) == MqttConfig()
-            shown = f"a1d-mqtt --print-config --config {name}"
-            changes = f"; it changes nothing: every setting has its default ({shown})" if is_default else ""
-            print(f"{name}: fine{changes}", flush=True)
+            _check(options.check or options.config or CONFIG_PATH)
             return 0
         settings = read_settings(options.config)
         if options.print_config:
             from a1d.config.printer import print_config
 
-            print(print_config(settings), end="", flush=True)
+            print(print_config(settings, program="a1d-mqtt"), end="", flush=True)
         elif options.forget:
-            _forget(settings, options.socket or find_socket())
+            _forget(settings)
         else:
             _serve(settings, options.socket or find_socket(), log)
         return 0
@@ -60,6 +55,14 @@ def main() -> int:
     except OSError as error:
         log.error(f"cannot go on: {error}")
     return 1
+
+
+def _check(path: str) -> None:
+    name, data = read_named(path)
+    is_default = settings_of(name, data) == MqttConfig()
+    shown = "man a1d-mqtt" if path == STDIN else f"a1d-mqtt --print-config --config {name}"
+    changes = f"; it changes nothing: every setting has its default ({shown})" if is_default else ""
+    print(f"{name}: fine{changes}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         nargs="?",
         const="",
-        help="say what is wrong in a configuration (default that of --config); exit code 78 if bad",
+        help="say what is wrong in a configuration (-: standard input; default that of --config); exit code 78 if bad",
     )
     what.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     what.add_argument(
@@ -129,24 +132,19 @@ def _serve(settings: MqttConfig, path: str, log: Log) -> None:
             signal.signal(number, lambda number, _frame: stopped.append(number))
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         try:
-            log.info(
-                f"{topics.root} on the broker at {broker.where}, {'steering' if settings.steering else 'read only'}"
-            )
             loop.run(broker, lambda: bool(stopped), ours.fileno())
         finally:
             signal.set_wakeup_fd(-1)
 
 
-def _forget(settings: MqttConfig, path: str) -> None:
-    topics, bridge, device_id = _make(settings)
-    try:  # for the topics of its sensors
-        status = call(path, "org.a1d.control.GetStatus", wait_max_s=2.0).get("status")
-        bridge.take(words.check(status, SHAPE, "status"))
-    except (A1dError, ValueError):
-        pass
-    broker = Broker(settings, topics, device_id, lambda *_: None, suffix="-forget")
-    forget(broker, bridge.topics_used(), _FORGET_MAX_S)
-    print(f"{topics.root} is off the broker at {broker.where}; a1d-mqtt, if it still runs, puts it there again")
+def _forget(settings: MqttConfig) -> None:
+    topics, _, device_id = _make(settings)
+    where, count = forget(settings, topics, device_id)
+    if count:
+        what = f"{count} retained topics are cleared; a1d-mqtt, if it still runs, puts them there again"
+        print(f"{topics.root} is off the broker at {where}: {what}")
+    else:
+        print(f"nothing of {topics.root} was found on the broker at {where}: it is off, or the user may not read there")
 
 
 if __name__ == "__main__":

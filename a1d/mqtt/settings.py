@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from a1d.config import kinds
-from a1d.config.bounded import SIZE_MAX, read_bounded
-from a1d.config.reader import parse_section
+from a1d.config.bounded import SIZE_MAX
+from a1d.config.named_file import read_named
+from a1d.config.section import parse_section
 from a1d.errors import ConfigError
 
 CONFIG_PATH = "/etc/a1d/mqtt.yaml"
-_HOST = re.compile(r"[\w:][\w.:%-]{0,252}", re.ASCII)
+_HOST = re.compile(r"\w[\w.-]{0,252}", re.ASCII)
 _TOPIC = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
 _ID = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 
+
+def _is_ipv6(text: str) -> bool:
+    """The only one in which ``:`` does not begin a port. With a zone, such as fe80::1%eth0, it may be a link's own."""
+    try:
+        return ":" in text and len(text) <= 64 and text.isprintable() and bool(ipaddress.IPv6Address(text))
+    except ValueError:
+        return False
+
+
 _host = kinds.Kind(
     "the name or the address of a host",
-    lambda value: isinstance(value, str) and _HOST.fullmatch(value) is not None,
+    lambda value: isinstance(value, str) and (_HOST.fullmatch(value) is not None or _is_ipv6(value)),
 )
 _topic = kinds.Kind(
     "words of letters, digits, . _ - with / between them, at most 64 characters",
@@ -89,24 +100,26 @@ def read_settings(path: str | None) -> MqttConfig:
         if not os.path.lexists(CONFIG_PATH):
             return MqttConfig()
         path = CONFIG_PATH
+    return settings_of(*read_named(path))
+
+
+def settings_of(name: str, data: bytes) -> MqttConfig:
+    """The settings in the bytes of the file ``name``, of which SIZE_MAX + 1 are enough; ConfigError as above."""
+    if len(data) > SIZE_MAX:
+        raise ConfigError([f"{name}: larger than {SIZE_MAX // 1024} KiB; that is no configuration of a1d-mqtt"])
     try:
-        data = read_bounded(path)
-        if len(data) > SIZE_MAX:
-            raise ConfigError([f"{path}: larger than {SIZE_MAX // 1024} KiB; that is no configuration of a1d-mqtt"])
-        return parse_settings(data.decode("utf-8"), path)
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+        return parse_settings(data.decode("utf-8"), name)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ConfigError(
-            [f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"]
+            [f"{name}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"]
         ) from None
 
 
 def parse_settings(text: str, name: str) -> MqttConfig:
     """The settings in ``text``. ConfigError with every problem, in which ``name`` is the file."""
     settings: Any
-    settings, problems = parse_section(MqttConfig, text, name)
+    settings, problems = parse_section(MqttConfig, text, name, _advise)
     if problems:
         raise ConfigError(problems)
     assert isinstance(settings, MqttConfig)
@@ -116,3 +129,9 @@ def parse_settings(text: str, name: str) -> MqttConfig:
         text = f"found {what} without 'enabled: true': nothing would be encrypted, not even a password"
         raise ConfigError([f"{name}: tls: {text}; write enabled: true, or leave {what} out"])
     return settings
+
+
+def _advise(path: tuple[object, ...], found: object) -> str | None:
+    from a1d.mqtt.advice import advise
+
+    return advise(path, found)

@@ -51,6 +51,12 @@ class Topics:
         """Those on which somebody else publishes in order to steer."""
         return (self.set_fan, self.set_percentage, self.set_preset, self.resume)
 
+    @property
+    def always_retained(self) -> tuple[str, ...]:
+        """What is retained whatever sensors there are, the document first: without it Home Assistant drops the rest."""
+        fan = (self.fan_state, self.fan_percentage, self.fan_preset)
+        return (self.discovery, *fan, self.duty, self.problem, self.problem_attributes, self.availability)
+
     def temperature(self, slug: str) -> str:
         """Of the sensor with that ``slug``."""
         return f"{self.root}/temperature/{slug}"
@@ -76,6 +82,7 @@ def document(
     removed: Iterable[str],
     *,
     steering: bool,
+    simulated: bool,
 ) -> dict[str, Any]:
     """The device for Home Assistant, with every component. ``removed`` are slugs of sensors that are there no more."""
     components = _components(topics, slugs)
@@ -92,7 +99,7 @@ def document(
             "identifiers": [f"a1d_{device.id}"],
             "name": device.name,
             "manufacturer": "Argon40",
-            "model": "ARGON ONE V3",
+            "model": f"ARGON ONE V3{' (simulated)' if simulated else ''}",
             "sw_version": f"a1d {__version__}",
         },
         "origin": {"name": "a1d", "sw_version": __version__, "support_url": _URL},

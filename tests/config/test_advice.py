@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from a1d.config.reader import parse_config, parse_section
+from a1d.config.reader import parse_config
+from a1d.config.section import parse_section
 from a1d.errors import ConfigError
 from a1d.mqtt.settings import MqttConfig
 from tests.config.test_reader import OPTIONS, Option

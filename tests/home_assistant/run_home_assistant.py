@@ -120,7 +120,7 @@ async def test_every_entity_is_listed_and_belongs_to_one_device(world: World) ->
     entities = entity_registry.async_get(world.hass).entities
     assert set(entities) == ENTITIES
     (device,) = device_registry.async_get(world.hass).devices.values()
-    assert (device.name, device.manufacturer, device.model) == ("Attic", "Argon40", "ARGON ONE V3")
+    assert (device.name, device.manufacturer, device.model) == ("Attic", "Argon40", "ARGON ONE V3 (simulated)")
     assert {entry.device_id for entry in entities.values()} == {device.id}
     for entity in sorted(ENTITIES):
         print(f"{entity:32} {world.state(entity).state}")

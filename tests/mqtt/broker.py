@@ -87,6 +87,7 @@ class Somebody:
     def __init__(self, port: int, **options: Any) -> None:
         self.now: Messages = {}
         self.log: list[tuple[str, str, bool]] = []
+        self.port = port
         if hasattr(paho, "CallbackAPIVersion"):
             self.client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         else:

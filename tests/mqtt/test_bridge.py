@@ -218,6 +218,12 @@ def components(*statuses: dict[str, Any], steering: bool = True) -> dict[str, An
     return found
 
 
+@pytest.mark.parametrize(("simulated", "model"), [(False, "ARGON ONE V3"), (True, "ARGON ONE V3 (simulated)")])
+def test_a_simulated_case_is_not_announced_as_a_real_one(simulated: bool, model: str) -> None:
+    made = json.loads(after(status(simulated=not simulated), status(simulated=simulated))[TOPICS.discovery])
+    assert made["device"]["model"] == model
+
+
 def test_home_assistant_finds_every_component() -> None:
     found = components(status(sensors=[sensor("cpu"), sensor("NVMe 1")]))
     assert {key: component["platform"] for key, component in found.items()} == {
@@ -262,13 +268,10 @@ def test_a_daemon_that_tells_no_profiles_has_auto() -> None:
     assert components(dict(check(told, states.SHAPE, "status")))["fan"]["preset_modes"] == ["auto"]
 
 
-def test_all_that_was_published_can_be_forgotten() -> None:
-    bridge = make()
-    bridge.take(status(sensors=[sensor("nvme")]))
-    there = told(bridge.messages(0.0))
-    bridge.take(status(sensors=[sensor("cpu")]))
-    assert set(bridge.topics_used()) >= there.keys() | {TOPICS.temperature("cpu")}
-    assert bridge.topics_used()[0] == TOPICS.discovery
+def test_what_is_retained_whatever_sensors_there_are_can_be_named() -> None:
+    there = after(status(sensors=[sensor("cpu")]))
+    assert set(TOPICS.always_retained) == there.keys() - {TOPICS.temperature("cpu")}
+    assert TOPICS.always_retained[0] == TOPICS.discovery
 
 
 @given(st.lists(st.text(), max_size=8))

@@ -179,8 +179,26 @@ def test_a_broker_that_is_away_is_said_once_and_found_again(
     other = Somebody(mosquitto.port)
     other.wait(f"{ROOT}/availability", "online", 15)
     assert {DISCOVERY, f"{ROOT}/fan/state", f"{ROOT}/temperature/cpu"} <= other.now.keys()
-    bridge.wait_said("connected to the broker")
+    wait_until("it is said", lambda: bridge.log.count("connected to the broker") == 2)
     other.close()
+
+
+def test_two_of_one_id_drive_each_other_out_say_so_once_and_slow_down(
+    begin: Begin, here: Path, mosquitto: Mosquitto, daemon: SimulatedDaemon
+) -> None:
+    """As copies of one SD card do."""
+    bridge = begin()
+    bridge.wait_said("connected to the broker")
+    (here / "copy").mkdir()
+    with closing_bridge(Bridge(here / "copy", mosquitto.port, daemon.socket_path)) as copy:
+        said = "is another a1d-mqtt with the id test connected? Give each an 'id' of its own"
+        for each in (bridge, copy):
+            each.wait_said(said, 30)
+        time.sleep(3)
+        for each in (bridge, copy):
+            assert each.log.count(said) == 1
+            assert each.log.count("has gone away") <= 4, each.log
+            assert each.log.count("connected to the broker") <= 3, each.log
 
 
 @pytest.mark.parametrize("topic", ["homeassistant/status"])
@@ -229,7 +247,7 @@ def test_what_was_set_lasts_while_the_broker_and_home_assistant_are_there(
     mosquitto.stop()
     wait_until("without a broker it is not", lambda: left_s() < 25.5)
     assert daemon.status()["manual_percent"] == 60
-    assert bridge.log.count("SetFan") == 1
+    assert bridge.log.count("over MQTT: ") == bridge.log.count("a1d-mqtt: over MQTT: the fan is set to 60 %") == 1
 
 
 def test_a_retained_command_of_long_ago_does_nothing(
@@ -260,31 +278,71 @@ def test_a_flood_of_commands_is_as_good_as_its_end(begin: Begin, somebody: Someb
     somebody.say(f"{ROOT}/fan/percentage/set", "77")
     somebody.wait(f"{ROOT}/fan/percentage", "77")
     took_s = time.monotonic() - began_s
-    assert bridge.log.count("SetFan") <= took_s / 0.25 + 2
+    assert bridge.log.count("the fan is ") <= took_s / 0.25 + 2
     assert bridge.log.count("makes no sense") == 1
     assert daemon.status()["health"]["state"] == "ok"
 
 
 def test_read_only_listens_to_no_command(begin: Begin, somebody: Somebody, daemon: SimulatedDaemon) -> None:
-    begin("")
+    bridge = begin("")
     somebody.wait(f"{ROOT}/availability", "online")
+    assert f"a1d-mqtt: connected to the broker at 127.0.0.1:{somebody.port}: {ROOT}, read only\n" == bridge.log
     somebody.say(f"{ROOT}/fan/state/set", "OFF")
     time.sleep(1)
     assert daemon.status()["mode"] == "automatic"
     assert json.loads(somebody.now[DISCOVERY])["components"]["fan"] == {"platform": "fan"}
 
 
-def test_forgotten_it_leaves_nothing_on_the_broker(begin: Begin, mosquitto: Mosquitto, somebody: Somebody) -> None:
+@pytest.mark.parametrize("runs", [True, False], ids=["the daemon runs", "the daemon is gone"])
+def test_forgotten_it_leaves_nothing_on_the_broker(
+    begin: Begin, mosquitto: Mosquitto, somebody: Somebody, daemon: SimulatedDaemon, runs: bool
+) -> None:
     bridge = begin()
     somebody.wait(f"{ROOT}/availability", "online")
     bridge.end()
+    somebody.say(f"{ROOT}/temperature/renamed_long_ago", "50", retain=True)
+    somebody.say(f"{ROOT}er/duty", "40", retain=True)  # another machine's
+    if not runs:
+        daemon.close()
     done = bridge.run("--forget")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "10 retained topics are cleared" in done.stdout
     somebody.wait(DISCOVERY, "")
     late = Somebody(mosquitto.port)
     time.sleep(0.5)
-    assert [each for each in late.log if each[0].startswith(("a1d/", "homeassistant/"))] == []
+    assert [each[0] for each in late.log if each[0].startswith(("a1d/", "homeassistant/"))] == [f"{ROOT}er/duty"]
     late.close()
+    done = bridge.run("--forget")
+    assert (done.returncode, done.stdout.partition(" on the")[0]) == (0, "nothing of a1d/test was found")
+
+
+def run_forget(here: Path, port: int) -> subprocess.CompletedProcess[str]:
+    """Without credentials."""
+    config = here / "forget.yaml"
+    config.write_text(f"broker: 127.0.0.1\nport: {port}\nid: test\n")
+    command = [sys.executable, "-m", "a1d.mqtt.main", "--config", str(config), "--forget"]
+    environ = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_what_cannot_be_cleared_is_not_said_to_be(here: Path) -> None:
+    """mosquitto acknowledges what a user may not publish, and drops it."""
+    subprocess.run(["mosquitto_passwd", "-b", "-c", here / "passwords", "pi", "secret"], check=True)
+    (here / "acl").write_text("topic read #\nuser pi\ntopic readwrite #\n")
+    for name in ("passwords", "acl"):
+        (here / name).chmod(0o644)
+    broker = Mosquitto(here, "allow_anonymous true", f"password_file {here}/passwords", f"acl_file {here}/acl")
+    broker.start()
+    try:
+        somebody = Somebody(broker.port, user="pi", password="secret")
+        somebody.say(f"{ROOT}/duty", "40", retain=True)
+        done = run_forget(here, broker.port)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "still has 1 retained topics, such as a1d/test/duty: stop a1d-mqtt first, and see" in done.stderr
+        assert somebody.now[f"{ROOT}/duty"] == "40"
+        somebody.close()
+    finally:
+        broker.stop()
 
 
 def test_without_a_broker_forgetting_fails_with_a_sentence(begin: Begin, mosquitto: Mosquitto) -> None:
@@ -438,8 +496,14 @@ def test_user_and_password_come_from_credentials(here: Path, daemon: SimulatedDa
     try:
         environ = {"CREDENTIALS_DIRECTORY": str(secrets)}
         with closing_bridge(Bridge(here, broker.port, daemon.socket_path, **environ)) as bridge:
-            bridge.wait_said("refuses: we may not: it wants a user and a password")
+            said = "refuses: we may not: it wants a user and a password: see /etc/a1d/mqtt.user and"
+            bridge.wait_said(said)
             bridge.end()
+            forgotten = run_forget(here, broker.port)  # by hand, and without the variable
+            assert (
+                "without systemd, a1d-mqtt reads mqtt.user and mqtt.password from where CREDENTIALS_D"
+                in forgotten.stderr
+            )
             (secrets / "mqtt.user").write_text("pi\n")
             (secrets / "mqtt.password").write_text("wrong\n")
             bridge.again()
@@ -515,9 +579,22 @@ def test_what_is_no_certificate_is_a_sentence(here: Path, daemon: SimulatedDaemo
     assert "Traceback" not in bridge.log
 
 
-def test_without_paho_it_says_what_to_install(here: Path) -> None:
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("the system", "on Debian, sudo apt install python3-paho-mqtt"),
+        ("a clone", "{here}/bin/pip install 'paho-mqtt>=1.6'"),
+        ("make install", "in a1d's sources, sudo make install"),
+    ],
+)
+def test_without_paho_it_says_what_to_install(here: Path, where: str, said: str) -> None:
+    (here / "bin").mkdir()
+    if where == "a clone":
+        (here / "bin/pip").touch()
+    base = here if where == "the system" else "/usr"
     script = "import sys; sys.modules['paho'] = None; sys.argv[1:] = ['--socket', '/nowhere']\n"
+    script += f"sys.prefix, sys.base_prefix = {str(here)!r}, {str(base)!r}\n"
     script += "from a1d.mqtt.main import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 1
-    assert "python3-paho-mqtt" in done.stderr
+    assert done.stderr.endswith(f": {said.format(here=here)}\n")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a1d.mqtt.commands import INTERVAL_S, Call, Commands
+from a1d.mqtt.commands import INTERVAL_S, Call, Commands, describe
 from tests.mqtt.test_bridge import TOPICS, status
 
 LEASE_S = 600.0
@@ -130,3 +130,15 @@ def test_whatever_comes_is_a_call_that_the_daemon_knows_or_nothing(topic: str, p
         assert call.method in ("SetFan", "ResumeAutomatic", "SetProfile", "ResumeProfiles")
         assert 0 <= call.parameters.get("duty_percent", 0) <= 100
         assert call.parameters.get("name", "night") in ("night", "film")
+        assert describe(call).isprintable()
+
+
+def test_the_log_says_in_words_what_is_done() -> None:
+    both = calls((PERCENTAGE, "40"), (FAN, "OFF"), (PRESET, "auto"))
+    assert [describe(call) for call in both] == [
+        "the fan is set to 40 %",
+        "the fan is turned off",
+        "the time of day chooses the profile again",
+        "the curve decides again",
+    ]
+    assert describe(profile("night")) == "the profile night is chosen"

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from a1d.client.errors import NoDaemonError
+from a1d.client.errors import NoDaemonError, RefusedError
 from a1d.log import Log
+from a1d.mqtt import ignored
 from a1d.mqtt import loop as under_test
 from a1d.mqtt.bridge import Bridge, Message
 from a1d.mqtt.broker import Broker, BrokerError
@@ -30,7 +31,7 @@ class StubBroker(Broker):
     """``hears`` gives it a message, ``lose`` ends the connection; it can be had again at once."""
 
     def __init__(self, take: Any) -> None:
-        self.where = "nowhere:1883"
+        self.where, self.what, self.device_id = "nowhere:1883", "a1d/test", "test"
         self.is_connected = False
         self.connected_count = 0
         self._take = take
@@ -110,9 +111,10 @@ class Trial:
         self.said: list[str] = []
         self.set_count = self.turns = 0
         self.found = HELD
+        self.refused = "nothing"  # a method
         self.lease = Lease(LENGTH_S)
         self.bridge = Bridge(TOPICS, DEVICE, steering=True, interval_s=10.0)
-        loop = Loop("/nowhere", self.bridge, Commands(TOPICS, LENGTH_S), self.lease, Log(self.said.append))
+        loop = Loop("/nowhere", self.bridge, Commands(TOPICS, LENGTH_S), self.lease, Log(self.said.append, "a1d-mqtt"))
         self.broker = StubBroker(loop.on_message)
         self._ends, self._end = socket.socketpair()
         self._is_over = False
@@ -122,6 +124,8 @@ class Trial:
         self._thread.start()
 
     def answer(self, _path: str, method: str, *_: object, **__: object) -> dict[str, Any]:
+        if method.endswith(f".{self.refused}"):
+            raise RefusedError("org.a1d.control.Failed", {}, "not now")
         self.set_count += method.endswith(".SetFan")
         return {"status": self.found}
 
@@ -200,10 +204,13 @@ def test_whoever_commands_is_there(trial: Trial) -> None:
     trial.wait_renewed()
 
 
-@pytest.mark.parametrize("last", [b"online", b"offline"])
+@pytest.mark.parametrize("last", [None, b"online", b"offline"])
 @pytest.mark.parametrize("again", ["online", "a command"])
-def test_home_assistant_is_gone_with_the_broker_until_it_is_heard_again(trial: Trial, last: bytes, again: str) -> None:
-    trial.broker.hears(HOME_ASSISTANT, last)
+def test_home_assistant_is_gone_with_the_broker_until_it_is_heard_again(
+    trial: Trial, last: bytes | None, again: str
+) -> None:
+    if last is not None:  # it may have been silent since a1d-mqtt started, and dies with the broker all the same
+        trial.broker.hears(HOME_ASSISTANT, last)
     trial.broker.lose()
     assert not trial.is_renewed()
     trial.broker.hears(HOME_ASSISTANT, b"online", retained=True)
@@ -215,9 +222,23 @@ def test_home_assistant_is_gone_with_the_broker_until_it_is_heard_again(trial: T
     trial.wait_renewed()
 
 
-def test_a_broker_without_home_assistant_is_enough(trial: Trial) -> None:
-    trial.broker.lose()
-    trial.wait_renewed()
+def test_what_the_daemon_refuses_is_said_in_words(trial: Trial) -> None:
+    trial.refused = "ResumeAutomatic"
+    trial.broker.hears(TOPICS.set_preset, b"auto")  # two calls, of which the second fails
+    wait_until("it is said", lambda: any("the curve decides again" in line for line in trial.said))
+    said = [line.partition(" (more")[0] for line in trial.said if "over MQTT" in line][-2:]
+    assert said == [
+        "a1d-mqtt: over MQTT: the time of day chooses the profile again",
+        "a1d-mqtt: warning: over MQTT, failed: the curve decides again: not now",
+    ]
+
+
+def test_of_commands_that_make_no_sense_the_number_is_said(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ignored, "_PAUSE_S", 0.5)
+    for _ in range(3):
+        trial.broker.hears(TOPICS.set_percentage, b"hot")
+    wait_until("they are counted", lambda: any("2 more ignored since" in line for line in trial.said))
+    assert sum("makes no sense" in line for line in trial.said) == 2
 
 
 def test_what_is_no_longer_held_is_said_once(trial: Trial) -> None:
@@ -227,5 +248,5 @@ def test_what_is_no_longer_held_is_said_once(trial: Trial) -> None:
     trial.found = status(mode="automatic", manual_percent=None, manual_remaining_s=None, manual_until_celsius=None)
     assert not trial.is_renewed()
     assert [line for line in trial.said if text in line] == [
-        f"a1d: {text}: it has been changed elsewhere, or has ended"
+        f"a1d-mqtt: {text}: it has been changed elsewhere, or has ended"
     ]

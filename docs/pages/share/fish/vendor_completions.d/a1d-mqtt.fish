@@ -55,7 +55,7 @@ complete -c a1d-mqtt -f
 complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -s h -l help -d 'show this help message and exit'
 complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'configuration (default /etc/a1d/mqtt.yaml, if it exists)'
 complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -l socket -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s socket; without it $A1D_SOCKET, else the service'"'"'s, else the simulated case'"'"'s'
-complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -l check -xka "(__fish_complete_path (commandline -ct))" -d 'say what is wrong in a configuration (default that of --config); exit code 78 if bad'
+complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -l check -xka "(__fish_complete_path (commandline -ct))" -d 'say what is wrong in a configuration (-: standard input; default that of --config); exit code 78 if bad'
 complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -l print-config -d 'print the effective configuration and end'
 complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -l forget -d 'take the device off the broker and Home Assistant, and end'
 complete -c a1d-mqtt -n _shtab_a1d_mqtt_using -l version -d 'show program'"'"'s version number and exit'
