@@ -63,6 +63,8 @@ def _options() -> Options:
     options = parser.parse_args(namespace=Options())
     if options.strict and options.check is None:
         parser.error("--strict goes with --check")
+    if options.config is not None and (options.check is not None or options.import_from is not None):
+        parser.error("--config names the file that a1d runs with; --check and --import name theirs")
     return options
 
 
@@ -74,19 +76,21 @@ def make_parser() -> argparse.ArgumentParser:
         description="Fan and power daemon for the ARGON ONE V3 case of a Raspberry Pi 5.",
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default {CONFIG_PATH}, if it exists)")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--check", metavar="FILE", help="say what is wrong or odd in a configuration ('-': standard input); 78 if bad"
     )
     parser.add_argument("--strict", action="store_true", help="with --check: exit code 1 if there is a warning")
-    parser.add_argument(
+    what.add_argument(
         "--import",
         dest="import_from",
         metavar="FILE",
         nargs="+",
         help="print a configuration from another daemon's files, such as /etc/argononed.conf",
     )
-    parser.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
-    parser.add_argument("--simulate", action="store_true", help="run on a simulated case and show it")
+    what.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
+    simulate = "run on a simulated case and show it; the button's commands, if --config has any, really run"
+    what.add_argument("--simulate", action="store_true", help=simulate)
     parser.add_argument("--run-dir", metavar="DIR", help=f"where the control socket lives (default {RUN_DIR})")
     parser.add_argument("--version", action="version", version=f"a1d {__version__}")
     return parser

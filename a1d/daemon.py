@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 from a1d.button.actions import Actions
 from a1d.button.watcher import ButtonWatcher, PowerButton
-from a1d.case.bus import CaseBus, open_case
+from a1d.case.bus import CaseBus, open_case, traced
 from a1d.case.fan import Fan
 from a1d.case.shutdown import save_stop_settings, set_failsafe, set_last_duty
-from a1d.case.trace import traced
 from a1d.clocks import boot_clock, local_minute, reread_time_zone
 from a1d.config.load import Load, Loaded
-from a1d.config.reload import Reloader, Then
+from a1d.config.reload import DEFAULTS_BECAUSE, DEFAULTS_STAY, OLD_STAYS, Reloader, Then
 from a1d.duration import format_duration
 from a1d.errors import A1dError, ConfigError
 from a1d.hardware import Hardware
@@ -63,8 +62,7 @@ class Daemon:
         except ConfigError as error:
             from a1d.fallback import after_error
 
-            loaded = after_error(error, run_dir)
-            self.health.report("configuration", f"using built-in defaults, because\n{error}")
+            loaded = after_error(error, run_dir, self.health.report)
         self._use(loaded)
         self._ticked_s = clock()  # nobody ticks while the configuration is read
         self._notifier = notifier = Notifier(self._ticked_s)
@@ -178,9 +176,8 @@ class Daemon:
         until_s = None if for_s is None else self.clock() + for_s
         duty = self.controller.set_manual(duty_percent, until_s, until_celsius)
         self.loop.tick_soon()
-        if self.controller.is_emergency:
-            return duty, f"the fan is at {duty} %: {self.decision.reason}"
-        return duty, self.health.text("fan")
+        beaten = f"the fan is at {duty} %: {self.decision.reason}" if self.controller.is_emergency else None
+        return duty, beaten or self.health.text("fan")
 
     def resume_automatic(self) -> None:
         """Back to the curve."""
@@ -202,7 +199,10 @@ class Daemon:
             self._apply(outcome)
             self.log.info("reload: done")
         else:
-            self.log.error(f"reload: the old configuration stays:\n{outcome}")
+            on_defaults = self.health.text("configuration") is not None
+            self.log.error(f"{DEFAULTS_STAY if on_defaults else OLD_STAYS}\n{outcome}")
+            if on_defaults:
+                self.health.report("configuration", f"{DEFAULTS_BECAUSE}\n{outcome}")
         self._notifier.reloaded()
 
     def _use(self, loaded: Loaded) -> None:
@@ -241,7 +241,7 @@ class Daemon:
         return open_case(case.protocol, lambda: traced(self._hardware.open_smbus(case.bus, case.timeout_s), self.log))
 
     def _open_server(self) -> Server | None:
-        steer = (self.set_manual, self.resume_automatic, self.reload)
-        control = methods(self.status, self.profiles, *steer, set_profile=self.set_profile)
+        fan = (self.set_manual, self.resume_automatic, lambda: self.sensors)
+        control = methods(self.status, self.profiles, *fan, reload=self.reload, set_profile=self.set_profile)
         service = Service([control, *self._hardware.interfaces()], INFO, self.log)
         return open_server(self._run_dir, service, self.loop.selector, self.clock, self.health.report)

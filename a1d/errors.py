@@ -1,6 +1,7 @@
 """Every error a1d raises on purpose: one root, each leaf domain and builtin at once.
 
-Each message is written for the user: what happened, where, what was expected, what to do about it.
+Those of clients are in a1d/client/errors.py. Each message is written for the user: what happened, where, what was
+expected, what to do about it.
 """
 
 from __future__ import annotations
@@ -65,16 +66,3 @@ class RequestError(A1dError, ValueError):
 
 class DeniedError(A1dError, PermissionError):
     """The caller may read but not steer."""
-
-
-class NoDaemonError(A1dError, ConnectionError):
-    """The client found no daemon, or lost it."""
-
-
-class RefusedError(A1dError, RuntimeError):
-    """The daemon answered with an error: ``error`` is its Varlink name, ``parameters`` what came with it."""
-
-    def __init__(self, error: str, parameters: dict[str, object], text: str) -> None:
-        self.error = error
-        self.parameters = parameters
-        super().__init__(text)

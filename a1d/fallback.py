@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from a1d.case.stop_program import read_known
 from a1d.config.load import Loaded
+from a1d.config.reload import DEFAULTS_BECAUSE
 from a1d.config.settings import CaseConfig, Config, FanConfig
 from a1d.config.warnings import warnings_of
 from a1d.errors import ConfigError
 
 
-def after_error(error: ConfigError, run_dir: str) -> Loaded:
-    """As ``config_after_error``, with what an earlier start left in the run directory, and with its warnings."""
+def after_error(error: ConfigError, run_dir: str, report: Callable[[str, str], None]) -> Loaded:
+    """As ``config_after_error``, with what an earlier start left in the run directory, and with its warnings.
+
+    It is reported as the problem ``configuration``.
+    """
+    report("configuration", f"{DEFAULTS_BECAUSE}\n{error}")
     config = config_after_error(error, read_known(run_dir))
     # A file that could not be read may be good: it is tried again, soon at first.
     return Loaded(config, warnings_of(config), -math.inf if error.is_unread else math.inf)

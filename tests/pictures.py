@@ -13,8 +13,8 @@ from a1d.view.curve import points_now
 from a1d.view.curve_svg import curve_svg
 from a1d.view.curves import curves_of
 from a1d.view.frame import frame
-from a1d.view.frame_svg import frame_svg
 from a1d.view.model import Model
+from tests.frame_svg import frame_svg
 from tests.virtual import VirtualRig
 
 DOCS = Path(__file__).parent.parent / "docs"

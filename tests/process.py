@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from a1d.client import varlink
-from a1d.errors import RefusedError
+from a1d.client.errors import RefusedError
 
 
 class DaemonProcess:

@@ -116,6 +116,23 @@ def test_a_wrong_call_is_2_and_shows_the_usage(arguments: list[str]) -> None:
     assert "usage: a1d" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--print-config", "--simulate"], "not allowed with"),
+        (["--check", "F", "--simulate"], "not allowed with"),
+        (["--check", "F", "--import", "F"], "not allowed with"),
+        (["--config", "F", "--check", "F"], "--config names the file that a1d runs with"),
+        (["--config", "F", "--import", "F"], "--config names the file that a1d runs with"),
+    ],
+    ids=str,
+)
+def test_what_is_asked_for_together_is_never_left_out_silently(arguments: list[str], words: str) -> None:
+    done = a1d(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
 def test_check_of_a_good_file_is_0(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("fan: {hold: 20s}\n")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a1d.duration import format_duration, parse_duration_s
+from a1d.config.parse_duration import parse_duration_s
+from a1d.duration import format_duration
 
 YEAR_MS = 366 * 86_400_000
 

@@ -17,6 +17,7 @@ MODULES = {
 LINES_MAX = 250
 PURE = [
     "a1d.button.pulses",
+    "a1d.config.parse_duration",
     "a1d.config.settings",
     "a1d.doctor.air",
     "a1d.doctor.trial",
@@ -43,7 +44,6 @@ PURE = [
     "a1d.view.curve_svg",
     "a1d.view.curves",
     "a1d.view.frame",
-    "a1d.view.frame_svg",
     "a1d.view.history",
     "a1d.view.keys",
     "a1d.view.model",

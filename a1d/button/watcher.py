@@ -202,6 +202,6 @@ class PowerButton:
             self._tick_soon()  # whoever monitors must hear of it before a reboot ends everything
         for gesture in gestures:
             action = self._config.hold if gesture is Gesture.HOLD else self._config.double_press
-            shown = action if isinstance(action, str) else " ".join(action)
+            shown = action if isinstance(action, str) else action[0]  # its arguments may hold a secret
             self._log.info(f"button: {gesture.value.replace('_', ' ')}: {shown}")
             self._actions.run(action, urgent=gesture is Gesture.HOLD)  # the case cuts the power (B3)

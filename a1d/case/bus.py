@@ -11,10 +11,13 @@ import contextlib
 import errno
 import fcntl
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from a1d.config.limits import DUTY_MAX_PERCENT
 from a1d.errors import BusError
+
+if TYPE_CHECKING:
+    from a1d.log import Log
 
 ADDRESS = 0x1A  # M1
 REGISTER_DUTY = 0x80  # M2
@@ -136,6 +139,16 @@ def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
         # An old adapter driver may refuse; then a hung transfer costs its 1 s, which is survivable.
         with contextlib.suppress(OSError):
             fcntl.ioctl(smbus.fd, _I2C_TIMEOUT, max(1, round(timeout_s * 100)))
+    return smbus
+
+
+def traced(smbus: SmbusLike, log: Log) -> SmbusLike:
+    """``smbus`` itself, or while ``log`` is debugging one that logs each transfer."""
+    if log.debugging:
+        with contextlib.suppress(ImportError):  # a1d's files are just being replaced: the fan matters more
+            from a1d.case.trace import TracedSmbus
+
+            return TracedSmbus(smbus, log.debug)
     return smbus
 
 

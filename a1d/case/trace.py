@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from a1d.case.bus import SmbusLike
-from a1d.log import Log
+if TYPE_CHECKING:
+    from a1d.case.bus import SmbusLike
 
 Result = TypeVar("Result")
-
-
-def traced(smbus: SmbusLike, log: Log) -> SmbusLike:
-    """``smbus`` itself, or while ``log`` is debugging one that logs each transfer."""
-    return TracedSmbus(smbus, log.debug) if log.debugging else smbus
 
 
 class TracedSmbus:

@@ -6,7 +6,6 @@ import argparse
 import math
 
 from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
-from a1d.duration import parse_duration_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ def percent(text: str) -> int:
 
 def duration(text: str) -> float:
     """Seconds, more than 0 and up to LEASE_MAX_S."""
+    from a1d.config.parse_duration import parse_duration_s  # rarely needed, and with patterns to compile
+
     try:
         seconds = parse_duration_s(text)
     except ValueError as error:

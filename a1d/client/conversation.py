@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import socket
 
+from a1d.client.errors import NoDaemonError
 from a1d.client.varlink import MESSAGE_MAX, parameters_of, parse_message, unreachable
-from a1d.errors import NoDaemonError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

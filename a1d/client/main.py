@@ -10,8 +10,9 @@ from functools import partial
 
 from a1d import __version__
 from a1d.client import words
+from a1d.client.errors import NoDaemonError, RefusedError
 from a1d.client.varlink import SOCKET_VARIABLE, WAIT_MAX_S, call, find_socket, replies
-from a1d.errors import A1dError, NoDaemonError, RefusedError
+from a1d.errors import A1dError
 
 FINE, NOT_FINE, NO_DAEMON = 0, 1, 3  # argparse ends with 2
 _RELOAD_MAX_S = 30.0  # two readings of 10 s at most: one that somebody else had begun, and ours
@@ -107,7 +108,7 @@ def _fan_set(options: argparse.Namespace) -> int:
 
 def _fan_auto(options: argparse.Namespace) -> None:
     _call(options, "ResumeAutomatic")
-    print("the curve decides")
+    print("automatic control again")
 
 
 def _profile(options: argparse.Namespace) -> None:

@@ -11,8 +11,9 @@ import sys
 import time
 
 from a1d.client import words
+from a1d.client.errors import NoDaemonError
 from a1d.client.varlink import call
-from a1d.errors import A1dError, NoDaemonError
+from a1d.errors import A1dError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _SECONDS, _COUNT = (0, 1e9), (0, 1e18)
 _SHAPE = words.STATUS | {
     "uptime_s": _SECONDS,
     "bus_errors": _COUNT,
-    "sensors": [{"name": str, "temp_celsius?": (-300, 1000), "age_s?": _SECONDS, "error?": str}],
 }
 _STATES = ("ok", "degraded", "failsafe")
 

@@ -39,9 +39,9 @@ def make_parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text).add_subparsers(metavar=members, required=True)
 
     status = add("status", "status", "Say how the fan and the temperatures are; so does a1d-ctl alone.")
-    add("top", "top", "Show it all on the whole terminal, and steer by keys.")
-    watch = add("watch", "watch", "Say it again and again, until stopped.")
-    fan = group("fan", "set|off|auto", "Set the fan by hand, or let the curve decide.")
+    add("top", "top", "Show temperature, duty and curve full-screen; keys steer the fan.")
+    watch = add("watch", "watch", "Print a status line every second until Ctrl-C.")
+    fan = group("fan", "set|off|auto", "Set the fan by hand, or give it back to automatic control.")
     fan_set = add("set", "fan_set", "Hold a duty until 'fan auto', for a time, or until it is cool.", fan)
     fan_set.add_argument("percent", type=arguments.percent, help="0 to 100")
     fan_off = add("off", "fan_set", "Stop the fan; a critical temperature starts it all the same.", fan)
@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     until = "end it when nothing is hotter, such as 45C"
     fan_set.add_argument("--until", dest="until_celsius", type=arguments.celsius, metavar="TEMPERATURE", help=until)
     fan_off.set_defaults(until_celsius=None)
-    add("auto", "fan_auto", "Let the curve decide again.", fan)
+    add("auto", "fan_auto", "Give the fan back to automatic control.", fan)
     profile = add("profile", "profile", "Say which profile is in force, or choose one.")
     profile.add_argument("name", nargs="?", help="one of the configuration, none, or auto: let the clock choose")
     add_time(profile)
@@ -60,7 +60,9 @@ def make_parser() -> argparse.ArgumentParser:
     curve.add_argument("--svg", metavar="FILE", help="write a picture")
     for command in (status, watch, curve):
         command.add_argument("--json", action="store_true", help="print JSON, a line each time")
-    doctor = add("doctor", "doctor", "Say what is wrong with this machine, and the command that mends it.")
+    doctor = add(
+        "doctor", "doctor", "Say what is wrong with this machine, with the command that mends it or shows more."
+    )
     doctor.add_argument("--fan", action="store_true", help="try whether the fan moves air: 10 minutes, Ctrl-C ends it")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     report = add("report", "report", "Write what a bug report needs into a file. Read it before you send it.")
@@ -76,7 +78,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_simulation(add: Callable[..., Any], group: Callable[..., Any]) -> None:
     sim = group("sim", "press|fault|load|power-on|show", "Play with the simulated case of 'a1d --simulate'.")
-    add("press", "sim_press", "Press the power button.", sim).add_argument("gesture", choices=("double", "hold"))
+    add(
+        "press", "sim_press", "Press the power button. Nothing reboots; a command in the file of --config runs.", sim
+    ).add_argument("gesture", choices=("double", "hold"))
     fault = add("fault", "sim_fault", "Switch a fault on or off; a wrong name lists them.", sim)
     fault.add_argument("fault")
     fault.add_argument("state", choices=("on", "off"), nargs="?", default="on")

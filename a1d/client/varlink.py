@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from a1d.errors import NoDaemonError, RefusedError
+from a1d.client.errors import NoDaemonError, RefusedError
 from a1d.paths import RUN_DIR, SOCKET_NAME, simulation_run_dir
 
 WAIT_MAX_S = 15.0  # a monitor may be silent for a tick and a half; a tick may be 5 s long

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 
+from a1d.config.parse_duration import parse_duration_s
 from a1d.config.printable import printable
 from a1d.config.settings import PRESETS
-from a1d.duration import format_duration, parse_duration_s
+from a1d.duration import format_duration
 
 _PARTS_MAX = 32
 _NUMBER = r"[-+]?\d{1,9}(?:\.\d{1,9})?"
@@ -120,7 +121,8 @@ def _gesture(found: object, expected: str) -> str | None:
     close = _name(found, expected)
     if close or not text:
         return close
-    return f"write a command as a list: [{', '.join(printable(text, 40).split())}]"
+    program, *arguments = text.split()
+    return f"write a command as a list: [{printable(program, 40)}{', ...' if arguments else ''}]"
 
 
 def _name(found: object, expected: str) -> str | None:

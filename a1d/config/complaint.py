@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from a1d.config.yaml_tree import Tree
 
 _FOUND_MAX = 60
+_COMMANDS = ("button.double_press", "button.hold")
 
 
 def complaint(where: str, expected: str, found: object, written: str | None) -> str:
-    """One line. ``where`` is the setting (empty: the file itself), ``written`` the single word that stands there."""
-    shown = show(found) if written is None else written
+    """One line. ``where`` is the setting (empty: the file itself), ``written`` the single word that stands there.
+
+    Everybody may read it, so it shows no argument of a gesture's command.
+    """
+    is_argument = where.startswith(tuple(f"{command}." for command in _COMMANDS))
+    if is_argument or (where in _COMMANDS and isinstance(found, dict)):
+        shown = _make_of(found)
+    elif where in _COMMANDS and isinstance(found, str) and len(found.split()) > 1:
+        shown = f"'{printable(found.split()[0], _FOUND_MAX)} ...'"
+    else:
+        shown = show(found) if written is None else written
     advice = advice_for(found, expected)
     return f"{where or 'the file'}: found {shown}, expected {expected}" + (f"; {advice}" if advice else "")
 
@@ -62,6 +72,15 @@ def _where_to(homes: Sequence[str], tree: Tree) -> str:
         line = tree.comments[home]
         return f"'{home}:', which is still a comment: take the # away on line {line}, and indent this line below it"
     return f"'{home}:': write that line above this one, and indent this one below it"
+
+
+def _make_of(value: object) -> str:
+    """What it is, without what it says."""
+    if isinstance(value, (dict, list)):
+        return "a key with a value" if isinstance(value, dict) else "a list"
+    if isinstance(value, str):
+        return "a character that no program can be given" if value else "an empty text"
+    return "true or false" if isinstance(value, bool) else "nothing" if value is None else "a number"
 
 
 def show(value: object) -> str:

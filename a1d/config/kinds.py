@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from a1d.config.limits import DUTY_MAX_PERCENT, ON_STOP_WORDS
-from a1d.duration import format_duration, format_minute, parse_duration_s
+from a1d.config.parse_duration import parse_duration_s
+from a1d.duration import format_duration, format_minute
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _ARGUMENT = re.compile(r"[^\0\ud800-\udfff]+")  # what the kernel takes as a program's argument

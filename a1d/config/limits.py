@@ -13,3 +13,4 @@ FAILSAFE_MIN_PERCENT = 30  # fan.failsafe_percent: 30..100 %
 ON_STOP_WORDS = ("keep", "failsafe")  # fan.on_stop, beside a duty
 LEASE_MAX_S = 7 * 86400  # how long a duty may be set by hand with an end: more than 0 and up to 7 days
 UNTIL_CELSIUS = (20, 100)  # the temperature at which a duty set by hand may end: 20..100 C
+YIELDS_OVER_MIN_CELSIUS = 4.0  # fan.max_percent rises to 100 % over this much at least

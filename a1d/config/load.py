@@ -79,7 +79,13 @@ class ConfigLoader:
         try:
             data = read_bounded(path)
         except OSError as error:
-            raise ConfigError([f"{path}: cannot be read: {error.strerror}"], is_unread=True) from error
+            advice = ""
+            if isinstance(error, PermissionError):
+                with contextlib.suppress(ImportError):  # a1d's files are just being replaced
+                    from a1d.config.unreadable import how_to_allow
+
+                    advice = f"; {how_to_allow(path)}"
+            raise ConfigError([f"{path}: cannot be read: {error.strerror}{advice}"], is_unread=True) from error
         if len(data) <= SIZE_MAX and _COMMENTS.fullmatch(data):
             return Loaded(Config())
         if self._last is not None and not self._last.has_ended():

@@ -14,6 +14,7 @@ from a1d.config.settings import Config
 from a1d.config.warnings import curves_of
 
 _LINE = 4
+_DAY = 1440  # minutes
 _CPU_ZONE = "cpu-thermal"
 _POWER_COMMANDS = ("reboot", "poweroff", "shutdown", "halt", "init")
 # What systemd gives a service that does not say otherwise.
@@ -23,7 +24,7 @@ _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 
 def oddities_of(config: Config, *, for_this_machine: bool = True) -> list[str]:
     """A sentence for each. ``for_this_machine``: whether a command that does not exist here would be missing."""
-    found = [*_of_curves(config), *_of_sensors(config), *_of_button(config)]
+    found = [*_of_curves(config), *_of_sensors(config), *_of_profiles(config), *_of_button(config)]
     for name in ("double_press", "hold"):
         action = getattr(config.button, name)
         if isinstance(action, tuple):
@@ -73,6 +74,19 @@ def _of_sensors(config: Config) -> Iterator[str]:
             yield f"{where}.zone: {zone} is a directory; a zone goes by its type: cat /sys/class/thermal/{zone}/type"
         if re.fullmatch(r"hwmon\d+", hwmon):
             yield f"{where}.hwmon: {hwmon} is a directory; a device goes by its name: cat /sys/class/hwmon/{hwmon}/name"
+
+
+def _of_profiles(config: Config) -> Iterator[str]:
+    """One whose time is all taken: the first of several wins."""
+    taken: set[int] = set()
+    for name, profile in config.profiles:
+        begin, end = profile.from_minute, profile.to_minute
+        if begin is None or end is None:
+            continue
+        minutes = {minute % _DAY for minute in range(begin, begin + ((end - begin) % _DAY or _DAY))}
+        if minutes <= taken:
+            yield f"profiles.{name}: the clock never chooses it, because those above it have all its time; move it up"
+        taken |= minutes
 
 
 def _of_button(config: Config) -> Iterator[str]:

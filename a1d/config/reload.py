@@ -9,6 +9,8 @@ from selectors import EVENT_READ, BaseSelector
 from a1d.config.load import TIME_MAX_S, ConfigProcess, Load, Loaded
 from a1d.errors import A1dError, ConfigError
 
+DEFAULTS_BECAUSE = "using built-in defaults, because"
+DEFAULTS_STAY, OLD_STAYS = "reload: the built-in defaults stay:", "reload: the old configuration stays:"
 _RETRY_MIN_S, _RETRY_MAX_S = 1.0, 3600.0
 
 Then = Callable[[A1dError | None], None]
@@ -16,7 +18,10 @@ Then = Callable[[A1dError | None], None]
 
 
 class Reloader:
-    """``begin`` is called before each reading; ``end`` with what it gave."""
+    """``begin`` is called before each reading that somebody asked for; ``end`` with what one gave.
+
+    A file that could not be read at the start is read again by itself; as long as that changes nothing, nobody is told.
+    """
 
     def __init__(
         self,
@@ -33,14 +38,16 @@ class Reloader:
         self._process: ConfigProcess | None = None
         self._since_s = 0.0
         self._asked: list[Then] = []  # who waits for the reading that runs
-        self._again = False  # somebody has asked since it began, and the file may have changed before that
+        self._is_asked = False  # whether anybody does, or it is a retry
+        self._again = False  # there must be one more: the file may have changed since this one began
+        self._is_asked_again = False
         self._asked_again: list[Then] = []
         self._retry_at_s = retry_at_s  # when to read a file again that could not be read, if nobody asks
         self._retry_s = _RETRY_MIN_S
 
     def ask(self, now_s: float, then: Then | None = None) -> None:
         """Read the file as it is now, or later."""
-        self._again = True
+        self._again = self._is_asked_again = True
         if then is not None:
             self._asked_again.append(then)
         if self._process is None:
@@ -71,7 +78,9 @@ class Reloader:
     def _start(self, now_s: float) -> None:
         self._again, self._since_s = False, now_s
         self._asked, self._asked_again = self._asked_again, []
-        self._begin()
+        self._is_asked, self._is_asked_again = self._is_asked_again, False
+        if self._is_asked:
+            self._begin()
         try:
             loaded = self._load()
         except ConfigError as error:
@@ -97,6 +106,8 @@ class Reloader:
         self._forget_process()
         if isinstance(outcome, Loaded) or not outcome.is_unread:
             self._retry_at_s = math.inf
+        elif not self._is_asked:
+            return
         self._end(outcome)
         self._tell(outcome if isinstance(outcome, ConfigError) else None)
 

@@ -96,8 +96,8 @@ class FanConfig:
     )
     yield_celsius: float = _Kind("number", 40, 100).option(
         72.0,
-        "From here on max_percent rises, to 100 % at critical, over at least 4 C. For a sensor with a critical\n"
-        "temperature of its own it is as far below that one.",
+        "Above this temperature the cap max_percent is lifted step by step, to 100 % at critical_celsius (over at\n"
+        "least 4 C). A sensor with a critical temperature of its own: the same distance below that.",
     )
     failsafe_percent: int = _Kind("integer", limits.FAILSAFE_MIN_PERCENT, limits.DUTY_MAX_PERCENT).option(
         100, "The least duty while a temperature cannot be trusted, and after a crash."
@@ -123,8 +123,8 @@ class FanConfig:
 
 def _instead(of: str) -> Any:
     """The fan's setting of that name, or null."""
-    kinds = {field.name: field.metadata["kind"] for field in fields(FanConfig)}
-    return _Kind(*kinds[of]).optional(f"Instead of fan.{of}.")
+    (field,) = (field for field in fields(FanConfig) if field.name == of)
+    return _Kind(*field.metadata["kind"]).optional(f"Instead of fan.{key_of(field)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,8 @@ class SensorConfig:
         "Above 0 it counts for the critical temperature too, below 0 it does not."
     )
     interval_s: float | None = _Kind("duration", 0.1, 3600).optional(
-        "How often to read it, a zone at least once a minute, hwmon once an hour; without one, every tick for a zone\n"
-        "and every 2 s for hwmon."
+        "Time between two readings: at most 1m for a zone, 1h for hwmon; without one, every tick for a zone and every\n"
+        "2 s for hwmon."
     )
     optional: bool = _Kind("yes_or_no").option(
         False,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from a1d.config.limits import YIELDS_OVER_MIN_CELSIUS
 from a1d.config.settings import PRESETS, Config, Points
-from a1d.log import Log
 
 _FIRST_POINT_MAX_CELSIUS = 70.0
 
@@ -26,11 +26,25 @@ def warnings_of(config: Config) -> list[str]:
             until = f"{from_celsius:g} C" if points[-1][1] else "the critical temperature"
             starts = f"the fan stands still up to {until}"
             warnings.append(f"{where}: {starts}; a first point at {_FIRST_POINT_MAX_CELSIUS:g} or lower is usual")
+    warnings += _of_caps(config)
     if config.fan.hold_s == 0:
         warnings.append("fan.hold: 0 lets the fan slow down at once, so that it is restless; 10s is usual")
     if config.fan.on_stop == 0:
         warnings.append("fan.on_stop: 0 leaves the fan off after a stop, and nobody looks after it; keep is usual")
     return warnings
+
+
+def _of_caps(config: Config) -> Iterator[str]:
+    """A cap of 0 is a curve that begins where the cap yields."""
+    fan = config.fan
+    until_celsius = min(fan.yield_celsius, fan.critical_celsius - YIELDS_OVER_MIN_CELSIUS)
+    if until_celsius <= _FIRST_POINT_MAX_CELSIUS:
+        return
+    caps = [("fan", fan.max_percent), *((f"profiles.{name}", each.max_percent) for name, each in config.profiles)]
+    for where, max_percent in caps:
+        if max_percent == 0:
+            advice = f"fan.yield_celsius at {_FIRST_POINT_MAX_CELSIUS:g} or lower, or a higher cap, is usual"
+            yield f"{where}.max_percent: 0: the fan stands still up to {until_celsius:g} C; {advice}"
 
 
 def curves_of(config: Config) -> Iterator[tuple[str, Points, bool]]:
@@ -62,11 +76,3 @@ def _starts_celsius(points: Points, is_linear: bool) -> float:
             return temp_celsius if before is None or not is_linear else before
         before = temp_celsius
     return before if is_linear and before is not None else float("inf")
-
-
-def log_warnings(config: Config, log: Log) -> list[str]:
-    """The same, each of them logged."""
-    warnings = warnings_of(config)
-    for warning in warnings:
-        log.warning(f"configuration: {warning}")
-    return warnings

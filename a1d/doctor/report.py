@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 
 from a1d import __version__
@@ -18,12 +19,13 @@ from a1d.errors import A1dError, ConfigError
 from a1d.paths import CONFIG_PATH
 
 _JOURNAL_LINES = 200
+_PRESSED = re.compile(r"(button: (?:double press|hold): [^ \n]+) (?!\(it comes and goes)[^\n]*")
 _SECTION_MAX = 64 * 1024  # characters
 _HEAD = """\
 Report of a1d. READ THIS FILE BEFORE YOU SEND IT.
 Host and user names, home directories, serial numbers and network addresses have been replaced, as far as a
-program can know them. Of the button's commands only the programs are shown. But a configuration with a mistake
-is as you wrote it."""
+program can know them. Of the button's commands only the programs are shown. But what they have printed stands in
+the journal, and a configuration with a mistake is as you wrote it."""
 
 
 def write(socket_path: str, name: str) -> None:
@@ -103,4 +105,5 @@ def _journal(system: System) -> str:
     ran = system.run(*command)
     if ran.code != 0:
         return f"not seen: {ran.why or 'journalctl refuses'}"
-    return ran.out.strip() or "empty, or not for you to read: try sudo a1d-ctl report"
+    # Earlier versions logged the arguments of a gesture's command, too.
+    return _PRESSED.sub(r"\1 ...", ran.out).strip() or "empty, or not for you to read: try sudo a1d-ctl report"

@@ -37,7 +37,7 @@ class Commands:
 
     def receive(self, topic: str, payload: bytes, *, retained: bool) -> str | None:
         """Remember a command. Returns why it was ignored, None if it was not."""
-        shown = f"{topic}: {printable(payload[:80].decode('utf-8', 'replace'))!r}"
+        shown = f"{printable(topic)}: {payload[:60].decode('utf-8', 'replace')!r}"
         if topic not in self._topics.commands:
             return f"nobody asked for {shown}"
         if retained:

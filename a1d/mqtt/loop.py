@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 
 from a1d.client import words
+from a1d.client.errors import NoDaemonError
 from a1d.client.varlink import call
-from a1d.errors import A1dError, NoDaemonError
+from a1d.errors import A1dError
 from a1d.log import Log
 from a1d.mqtt.bridge import Bridge, Message
 from a1d.mqtt.broker import Broker, BrokerError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from a1d.client import words
 from a1d.client.conversation import Conversation
+from a1d.client.errors import NoDaemonError
 from a1d.client.varlink import WAIT_MAX_S
-from a1d.errors import A1dError, NoDaemonError
+from a1d.errors import A1dError
 from a1d.mqtt.states import SHAPE, Status
 
 _REQUEST = {"method": "org.a1d.control.Monitor", "parameters": {}, "more": True}

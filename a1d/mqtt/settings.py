@@ -70,7 +70,7 @@ class MqttConfig:
     )
     hand_back_s: float = kinds.duration(30, 86400).option(
         600.0,
-        "A percentage that was set over MQTT ends, and the curve decides again, once the broker, Home Assistant or\n"
+        "A percentage that was set over MQTT ends, and the fan is automatic again, once the broker, Home Assistant or\n"
         "a1d-mqtt has been gone for this long.",
     )
 

@@ -12,13 +12,9 @@ ONLINE, OFFLINE = "online", "offline"
 UNKNOWN = "None"  # what Home Assistant takes for a value that is not known
 _PROBLEMS_MAX, _PROBLEM_MAX = 16, 200
 _SENSORS_MAX, _PROFILES_MAX = 32, 32
-_SECONDS, _COUNT = (0, 1e9), (0, 1e18)
 
 # A status as it is needed here; it may hold more.
-SHAPE = words.STATUS | {
-    "profiles?": [str],
-    "sensors": [{"name": str, "temp_celsius?": (-300, 1000), "age_s?": _SECONDS, "error?": str}],
-}
+SHAPE = words.STATUS | {"profiles?": [str]}
 Status = dict[str, Any]
 
 

@@ -93,3 +93,4 @@ class Health:
         self._problems.pop(name, None)
         self._failsafe.discard(name)
         self._since_s.pop(name, None)
+        self._flapping.pop(name, None)  # or it would be said to stay

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from a1d import __version__
 from a1d.config.limits import LEASE_MAX_S, UNTIL_CELSIUS
@@ -20,7 +20,9 @@ from a1d.service.varlink import (
     parse_parameters,
     read_description,
 )
+from a1d.temperature.lease import refuse_if_cool
 from a1d.temperature.profiles import Profiles
+from a1d.temperature.sensors import Sensor
 
 INFO = {"vendor": "a1d", "product": "a1d", "version": __version__, "url": "https://nossa.ee/~talya/a1d"}
 
@@ -30,12 +32,14 @@ def methods(
     profiles: Profiles,
     set_manual: Callable[[int, float | None, float | None], tuple[int, str | None]],
     resume: Callable[[], None],
-    reload: Callable[[Callable[[A1dError | None], None]], None],
+    sensors: Callable[[], Sequence[Sensor]],
     *,
+    reload: Callable[[Callable[[A1dError | None], None]], None],
     set_profile: Callable[[str | None, float | None], None],
 ) -> Interface:
     """org.a1d.control. ``status`` gives the type of that name, ``profiles`` has the settings in force.
 
+    ``sensors`` gives those that are watched.
     ``set_manual`` takes a duty of 0..100 %, and seconds and degrees Celsius that end it (None: they do not). It gives
     the duty that the fan is to get, and what overrides the manual one, in words (None: nothing).
     ``set_profile`` takes a name (None: the clock chooses) and seconds (None: no end). ``reload`` calls
@@ -56,6 +60,8 @@ def methods(
         if until_celsius is not None and not low <= until_celsius <= high:
             text = f"a temperature of {until_celsius!s:.20} C was asked for; expected {low} to {high}"
             raise RequestError("until_celsius", text)
+        if until_celsius is not None:
+            refuse_if_cool(until_celsius, sensors())
         duty_percent, overridden = set_manual(duty_percent, for_s, until_celsius)
         return {"duty_percent": duty_percent, "overridden": overridden}
 

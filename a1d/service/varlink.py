@@ -16,18 +16,6 @@ from a1d.errors import A1dError, DeniedError, RequestError
 from a1d.log import Log
 
 _SERVICE = "org.varlink.service"
-_SERVICE_DESCRIPTION = """\
-# The Varlink service interface, offered by every service
-interface org.varlink.service
-method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)
-method GetInterfaceDescription(interface: string) -> (description: string)
-error InterfaceNotFound (interface: string)
-error MethodNotFound (method: string)
-error MethodNotImplemented (method: string)
-error InvalidParameter (parameter: string)
-error PermissionDenied ()
-error ExpectedMore ()
-"""
 
 Parameters = dict[str, Any]
 
@@ -84,7 +72,8 @@ class Service:
             "GetInfo": lambda _parameters, _peer: {**info, "interfaces": sorted(self.interfaces)},
             "GetInterfaceDescription": self._get_description,
         }
-        self.interfaces = {each.name: each for each in (Interface(_SERVICE_DESCRIPTION, methods), *offered)}
+        itself = Interface(read_description(__file__, _SERVICE), methods)
+        self.interfaces = {each.name: each for each in (itself, *offered)}
 
     def answer(self, raw: bytes, peer: Peer) -> Answer | None:
         """The answer to a call, without the NUL that ends it; None for what is no Varlink."""

@@ -7,10 +7,10 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from a1d.config.limits import YIELDS_OVER_MIN_CELSIUS
+
 if TYPE_CHECKING:
     from a1d.config.settings import Config, SensorConfig
-
-_YIELDS_OVER_MIN_CELSIUS = 4.0
 
 
 class Curve:
@@ -31,11 +31,11 @@ class Curve:
         linear: bool = True,
         duty_min_percent: int = 0,
         max_percent: int = 100,
-        yields_over_celsius: float = _YIELDS_OVER_MIN_CELSIUS,
+        yields_over_celsius: float = YIELDS_OVER_MIN_CELSIUS,
     ) -> None:
         self.critical_celsius = critical_celsius
         self._max_percent = max(max_percent, duty_min_percent) if max_percent else 0
-        self._yields_over_celsius = max(yields_over_celsius, _YIELDS_OVER_MIN_CELSIUS)
+        self._yields_over_celsius = max(yields_over_celsius, YIELDS_OVER_MIN_CELSIUS)
         self._linear = linear
         self._duty_min = duty_min_percent
         self._temps: list[float] = []

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from a1d.duration import format_duration
+from a1d.errors import A1dError
 from a1d.temperature.reading import Reading
+
+if TYPE_CHECKING:
+    from a1d.temperature.sensors import Sensor
 
 
 class Lease(NamedTuple):
@@ -31,3 +35,13 @@ class Lease(NamedTuple):
         if self.until_s is not None:
             ends.append(f"for {format_duration(round(self.until_s - now_s))}")
         return " or ".join(ends) or "until 'a1d-ctl fan auto'"
+
+
+def refuse_if_cool(until_celsius: float, sensors: Sequence[Sensor]) -> None:
+    """A1dError if ``until_celsius`` would end a duty at once, because no sensor is hotter."""
+    waited_for = [sensor for sensor in sensors if not sensor.absent]
+    readings = [sensor.last for sensor in waited_for if sensor.last is not None and not sensor.lost]
+    if len(readings) < len(waited_for) or not Lease(0, None, 0, until_celsius).is_cool(readings):
+        return
+    now = f"it is {max(r.temp_celsius for r in readings):.1f} C already" if readings else "no sensor is there"
+    raise A1dError(f"{now}, so nothing is held until {until_celsius:g} C")

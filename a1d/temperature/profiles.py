@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
-from a1d.config.printable import printable
 from a1d.config.settings import PRESETS, Config, ProfileConfig
 from a1d.errors import A1dError
 
@@ -56,7 +55,7 @@ class Profiles:
         known = [*self._profiles, NO_PROFILE]
         if name not in known:
             has = f"has: {', '.join(known)}" if self._profiles else "has no profiles"
-            raise A1dError(f"there is no profile {printable(name)!r}; the configuration {has}")
+            raise A1dError(f"there is no profile {name[:60]!r}; the configuration {has}")
         self.choice = Choice(name, until_s)
 
     def step(self, now_s: float, minute: int) -> bool:

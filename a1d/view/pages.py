@@ -25,7 +25,7 @@ FAULTS = (
 _KEYS = (
     ("q", "quit"),
     ("+ -", "fan faster, slower, by hand"),
-    ("a", "automatic: the curve decides"),
+    ("a", "automatic control again"),
     ("?", "this page; any key goes back"),
 )
 _SIMULATION_KEYS = (

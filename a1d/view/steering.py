@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from a1d.client import words
-from a1d.errors import RefusedError
+from a1d.client.errors import RefusedError
 from a1d.view.pages import fault_of
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ class Steering:
             return self._set_fan(1 if key == "+" else -1)
         if key == "a":
             self._asked = None
-            return Request(f"{CONTROL}ResumeAutomatic", "the curve decides")
+            return Request(f"{CONTROL}ResumeAutomatic", "automatic control again")
         return self._play(key) if model.status["simulated"] else None
 
     def answered(self, request: Request, reply: Reply) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 
 from a1d.client import words
-from a1d.errors import NoDaemonError
+from a1d.client.errors import NoDaemonError
 from a1d.view.text import cut_coloured
 
 TYPE_CHECKING = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 from a1d.client.conversation import Conversation
+from a1d.client.errors import RefusedError
 from a1d.client.words import printable
-from a1d.errors import A1dError, RefusedError
+from a1d.errors import A1dError
 from a1d.view.curves import curves_of
 from a1d.view.steering import CONTROL, SIMULATION, Request
 

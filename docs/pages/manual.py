@@ -131,7 +131,8 @@ def _section(section: dataclasses.Field[Any], value: Any) -> str:
     title = f"\n# {key_of(section).upper()}\n\n{_prose(section.metadata['doc'])}\n"
     if isinstance(value, tuple):  # of entries, of which the example is none
         kind = type(value[0]) if value else _entry_of(section.name)
-        entries = ((field, field.default if value else None) for field in dataclasses.fields(kind))
+        # An entry's name has no fixed default: its text says what it is without one.
+        entries = ((f, f.default if value and f.name != "name" else None) for f in dataclasses.fields(kind))
     else:
         entries = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
     return title + "\n" + "\n".join(_setting(field, default) for field, default in entries)

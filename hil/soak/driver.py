@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from a1d.errors import RefusedError
+from a1d.client.errors import RefusedError
 from hil.rig import CASE, CONFIG, SERVICE, Rig
 from hil.soak.judge import Finding, findings
 from hil.soak.plan import CONFIGS, Action, plan

@@ -132,6 +132,21 @@ def wait_for_end(pid: int) -> None:
     os.close(fd)
 
 
+def test_no_argument_of_a_command_is_logged_or_told(make_rig: MakeRig, spawned: list[int]) -> None:
+    """They may hold a secret, and everybody may read the status and a report."""
+    failing = ("sh", "-c", "exit 3 # s3cr3t")
+    rig = make_rig(with_button(double_press=failing, hold=("/no/such/program", "s3cr3t")))
+    rig.run(2)
+    press(rig, DOUBLE)
+    press(rig, HOLD)
+    wait_for_end(spawned[-1])
+    rig.run(1)
+    said = [*rig.log_lines, *rig.daemon.status()["health"]["problems"]]
+    assert "a1d: button: double press: sh" in said and "a1d: button: hold: /no/such/program" in said
+    assert any("exit code 3" in line for line in said) and any("cannot be started" in line for line in said)
+    assert [line for line in said if "s3cr3t" in line] == []
+
+
 def test_a_gesture_can_be_a_command(make_rig: MakeRig, tmp_path: Path, spawned: list[int]) -> None:
     made = tmp_path / "a b; $HOME"
     rig = make_rig(with_button(double_press=("touch", str(made))))

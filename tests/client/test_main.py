@@ -31,9 +31,9 @@ from hypothesis import strategies as st
 from a1d import __version__
 from a1d.client import hold, varlink
 from a1d.client import main as ctl
+from a1d.client.errors import NoDaemonError
 from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
-from a1d.errors import NoDaemonError
 from a1d.sim.case import SensorFault, SimulatedCase
 from a1d.sim.heat import LOAD_WATTS
 from a1d.sim.mcu import BusFault
@@ -234,6 +234,13 @@ def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> No
     assert calm.fan_percent == 0
 
 
+def test_a_temperature_that_it_is_cooler_than_is_refused_at_once(run: Ctl, calm: VirtualRig) -> None:
+    started_s = calm.clock.now_s
+    assert run.at(calm, "fan", "set", 60, "--until", "90C") == 1
+    assert re.fullmatch(r"a1d-ctl: it is 4[45]\.\d C already, so nothing is held until 90 C\n", run.err)
+    assert (run.out, calm.clock.now_s) == ("", started_s)
+
+
 @pytest.mark.parametrize("word", ["44", "44C", "44c", "44.0C"])
 def test_a_duty_may_end_by_temperature(run: Ctl, calm: VirtualRig, word: str) -> None:
     assert run.at(calm, "fan", "set", 60, "--until", word, "--for", "15m") == 0
@@ -421,7 +428,10 @@ def test_the_simulated_case_can_be_played_with(run: Ctl, calm: VirtualRig) -> No
 
 def test_playing_with_the_simulated_case_says_what_is_now_so(run: Ctl, calm: VirtualRig) -> None:
     for words, said in [
-        ("press double", "the button was pressed twice: 'a1d-ctl status' counts it, and nothing reboots"),
+        (
+            "press double",
+            "the button was pressed twice: 'a1d-ctl status' counts it. Nothing reboots, but a command of yours runs",
+        ),
         ("load 12.5", "the chip gets 12.5 W of heat, until 'a1d-ctl sim load auto'"),
         ("load auto", f"the chip gets much and little heat in turns, {LOAD_WATTS:g} W just now"),
         ("fault no-answer on", "the fault no-answer is on; 'a1d-ctl sim fault no-answer off' ends it"),

@@ -20,9 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.client import metrics as module
+from a1d.client.errors import NoDaemonError
 from a1d.client.metrics import metrics, serve
 from a1d.client.words import check
-from a1d.errors import A1dError, NoDaemonError
+from a1d.errors import A1dError
 from tests.client.hostile import Listener, listening, reply
 from tests.client.test_words import GOOD, tampered, with_
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from a1d.client.errors import NoDaemonError, RefusedError
 from a1d.client.varlink import MESSAGE_MAX, call, replies
-from a1d.errors import A1dError, NoDaemonError, RefusedError
+from a1d.errors import A1dError
 from tests.client.hostile import listening, reply, slowly
 
 METHOD = "org.example.Method"

@@ -210,10 +210,17 @@ SLIPS: list[tuple[str, list[str]]] = [
     (
         "button: {double_press: /usr/bin/logger pressed}",
         [
-            "1: button.double_press: found '/usr/bin/logger pressed', expected reboot, poweroff, none, or a list with a command and its arguments; write a command as a list: [/usr/bin/logger, pressed]"
+            "1: button.double_press: found '/usr/bin/logger ...', expected reboot, poweroff, none, or a list with a command and its arguments; write a command as a list: [/usr/bin/logger, ...]"
         ],
     ),
-    ("button: {double_press: [logger, 3]}", ["1: button.double_press.1: found 3, expected a text (put it in quotes)"]),
+    (
+        "button: {double_press: [logger, 3]}",
+        ["1: button.double_press.1: found a number, expected a text (put it in quotes)"],
+    ),
+    (
+        "button: {hold: [curl, -H, Authorization: Bearer 5]}",
+        ["1: button.hold.2: found a key with a value, expected a text (put it in quotes)"],
+    ),
     (
         "button: {chips: pinctrl-rp1}",
         ["1: button.chips: found 'pinctrl-rp1', expected a list of texts; write it as a list: [pinctrl-rp1]"],

@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from a1d.config.oddities import oddities_of
 from a1d.config.reader import parse_config
-from a1d.config.settings import Config
+from a1d.config.settings import Config, ProfileConfig
+from a1d.temperature.profiles import by_clock
 
 
 def test_the_default_deserves_none() -> None:
@@ -35,6 +38,11 @@ def test_the_default_deserves_none() -> None:
         ("fan: {curve: {50: 0.3, 60: 55}}", ["fan.curve: a duty below 1 % turns no fan"]),
         ("fan: {curve: {50: 1, 60: 55}}", []),
         ("fan: {max_percent: 40, yield_celsius: 85}", ["fan.yield_celsius: 85 is not below the critical 80 C"]),
+        (
+            'profiles: {a: {from: "22:00", to: "07:00"}, b: {from: "23:00", to: "06:00"}}',
+            ["profiles.b: the clock never chooses it, because those above it have all its time; move it up"],
+        ),
+        ('profiles: {a: {from: "22:00", to: "07:00"}, b: {from: "23:00", to: "07:01"}}', []),
         ("button: {line: 17}", ["button.line: the case's button is on line 4 (GPIO4), not 17"]),
         ("button: {line: 17, backend: none}", []),
         ("button: {hold: none}", ["button.hold: none leaves the system running until the case cuts its power"]),
@@ -69,6 +77,18 @@ def test_what_is_surely_not_meant(text: str, words: list[str]) -> None:
     assert len(found) == len(words), found
     assert [word for word, oddity in zip(words, found, strict=True) if word not in oddity] == []
     assert all(oddity.isprintable() and len(oddity) < 240 for oddity in found)
+
+
+MINUTES = st.sampled_from([0, 60, 90, 719, 720, 1439])
+
+
+@given(st.lists(st.tuples(MINUTES, MINUTES), max_size=4))
+def test_a_profile_that_the_clock_never_chooses_is_said(times: list[tuple[int, int]]) -> None:
+    profiles = {f"p{at}": ProfileConfig(from_minute=begin, to_minute=end) for at, (begin, end) in enumerate(times)}
+    profiles["by-hand"] = ProfileConfig(max_percent=40)
+    never = profiles.keys() - {by_clock(profiles, minute) for minute in range(1440)} - {"by-hand"}
+    found = oddities_of(Config(profiles=tuple(profiles.items())))
+    assert {oddity.split(":")[0] for oddity in found} == {f"profiles.{name}" for name in never}
 
 
 def test_a_machine_that_only_builds_has_no_commands_to_miss() -> None:

@@ -17,10 +17,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from a1d.config.kinds import Kind, kind_of
+from a1d.config.parse_duration import parse_duration_s
 from a1d.config.printer import print_config
 from a1d.config.reader import parse_config, read_config
 from a1d.config.settings import PRESETS, ButtonConfig, Config, FanConfig, ProfileConfig, SensorConfig, key_of
-from a1d.duration import parse_duration_s
 from a1d.errors import A1dError, ConfigError
 from a1d.service.server import UNREAD_MAX
 from tests.virtual import VirtualRig

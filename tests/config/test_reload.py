@@ -7,11 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from pytest_mock import MockerFixture
 
 from a1d.config.load import TIME_MAX_S, ConfigLoader, ConfigProcess, Loaded
 from a1d.config.settings import Config
+from a1d.config.unreadable import how_to_allow
 from a1d.errors import A1dError, ConfigError
 from tests.virtual import PROMPT_FAN, VirtualRig
 
@@ -220,10 +223,77 @@ def test_a_slow_reading_at_the_start_is_not_taken_for_a_machine_that_slept(tmp_p
         rig.close()
 
 
-def test_one_that_can_never_be_read_is_tried_ever_less(make_rig: MakeRig) -> None:
-    rig = make_rig(_fails_at_first(ConfigError(["config.yaml: cannot be read"], is_unread=True), 10**6))
+def test_one_that_can_never_be_read_is_tried_ever_less_and_said_once(make_rig: MakeRig) -> None:
+    load = Mock(side_effect=ConfigError(["config.yaml: cannot be read"], is_unread=True))
+    rig = make_rig(load)
+    said = [line for line in rig.log_lines if "config" in line]
+    assert said == [
+        "a1d: warning: configuration: using built-in defaults, because",
+        "a1d: warning: config.yaml: cannot be read",
+    ]
     rig.run(6 * 3600)
-    assert 10 < sum("the old configuration stays" in line for line in rig.log_lines) < 24
+    assert 10 < load.call_count < 24
+    assert [line for line in rig.log_lines if "config" in line] == said
+    load.side_effect = [NEW]
+    rig.run(3600)
+    (recovered,) = [line for line in rig.log_lines if "config" in line and line not in said]
+    assert recovered.startswith("a1d: configuration: recovered after ")
+
+
+def test_systemd_hears_of_no_reload_that_nobody_asked_for(make_rig: MakeRig, mocker: MockerFixture) -> None:
+    reloading = mocker.patch("a1d.service.systemd.Notifier.reloading")
+    rig = make_rig(_fails_at_first(ConfigError(["config.yaml: cannot be read"], is_unread=True), 10**6))
+    rig.run(60)
+    assert reloading.call_count == 0
+    rig.daemon.reload()
+    assert reloading.call_count == 1
+
+
+def test_who_asks_while_nothing_can_be_read_is_told_and_so_is_the_log(make_rig: MakeRig) -> None:
+    rig = make_rig(_fails_at_first(ConfigError(["config.yaml: cannot be read"], is_unread=True), 10**6))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        rig.reload()
+    assert "a1d: error: reload: the built-in defaults stay:" in rig.log_lines
+
+
+def test_a_file_that_can_be_read_at_last_and_is_bad_is_said_and_shown(make_rig: MakeRig) -> None:
+    errors = [ConfigError(["config.yaml:1: bad"]), ConfigError(["config.yaml: cannot be read"], is_unread=True)]
+
+    def load() -> Config:
+        raise errors.pop()
+
+    rig = make_rig(load)
+    rig.run(10)
+    assert "a1d: error: config.yaml:1: bad" in rig.log_lines
+    assert rig.daemon.health.problems == ["configuration: using built-in defaults, because\nconfig.yaml:1: bad"]
+
+
+@pytest.mark.parametrize(
+    ("path", "closed", "advice"),
+    [
+        (
+            "etc/config.yaml",
+            "etc/config.yaml",
+            "the service runs as the user a1d: sudo chgrp a1d {} && sudo chmod g+r {}",
+        ),
+        ("etc/config.yaml", "etc", "the service runs as the user a1d: sudo chmod a+x {}"),
+    ],
+)
+def test_a_file_that_may_not_be_read_comes_with_what_to_do(
+    tmp_path: Path, mocker: MockerFixture, path: str, closed: str, advice: str
+) -> None:
+    """Root may read everything, so the kernel's answers are made up here."""
+    mocker.patch("a1d.config.load.read_bounded", side_effect=PermissionError(13, "Permission denied"))
+    mocker.patch("os.access", lambda where, _mode: where != str(tmp_path / closed))
+    with pytest.raises(ConfigError) as caught:
+        ConfigLoader(str(tmp_path / path))()
+    assert str(caught.value) == f"{tmp_path / path}: cannot be read: Permission denied; " + advice.replace(
+        "{}", str(tmp_path / closed)
+    )
+
+
+def test_a_file_in_a_home_is_never_seen_by_the_service() -> None:
+    assert how_to_allow("/home/kate/config.yaml") == "the service never sees the homes of users: keep it in /etc/a1d"
 
 
 def test_a_bad_file_is_not_read_again_until_somebody_asks(make_rig: MakeRig) -> None:

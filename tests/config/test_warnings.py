@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from a1d.config.reader import parse_config
-from a1d.config.settings import Config
+from a1d.config.settings import Config, FanConfig
 from a1d.config.warnings import warnings_of
 from a1d.errors import ConfigError
+from a1d.temperature.curve import curve_of
 from tests.virtual import VirtualRig
 
 
@@ -40,6 +43,13 @@ def test_the_default_deserves_none() -> None:
         ("fan: {curve: {50: 0}}", []),  # linear up to critical
         ("sensors: [{zone: cpu-thermal}, {hwmon: nvme, curve: {75: 100}}]", ["sensors[1].curve"]),
         ("fan: {curve: {75: 100}}\nsensors: [{zone: cpu-thermal, curve: {50: 20}}]", []),  # a curve that nobody uses
+        ("fan: {max_percent: 0}", ["fan.max_percent: 0: the fan stands still up to 72 C"]),
+        ("fan: {max_percent: 0, yield_celsius: 70}", []),
+        ("fan: {max_percent: 0, yield_celsius: 90}", ["fan.max_percent: 0: the fan stands still up to 76 C"]),
+        ("fan: {max_percent: 0, yield_celsius: 90, critical_celsius: 74}", []),
+        ("fan: {max_percent: 1}", []),
+        ("profiles: {night: {max_percent: 0}}", ["profiles.night.max_percent: 0: the fan stands still up to 72 C"]),
+        ("profiles: {night: {max_percent: 40}}", []),
         ("fan: {hold: 0}", ["fan.hold: 0"]),
         ("fan: {hold: 1ms}", []),
         ("fan: {hold: 0, curve: {75: 100}}\nsensors: [{hwmon: nvme}]", ["CPU", "fan.curve", "fan.hold"]),
@@ -50,6 +60,21 @@ def test_what_deserves_a_second_look(text: str, words: list[str]) -> None:
     assert len(found) == len(words)
     assert [word for word, warning in zip(words, found, strict=True) if word not in warning] == []
     assert all(warning.isprintable() for warning in found)
+
+
+@given(yield_celsius=st.floats(40, 100), critical_celsius=st.floats(50, 100))
+def test_a_cap_of_0_is_warned_of_where_the_fan_stands_still_above_70_c(
+    yield_celsius: float, critical_celsius: float
+) -> None:
+    fan = FanConfig(
+        max_percent=0, yield_celsius=yield_celsius, critical_celsius=critical_celsius, curve=((20.0, 100.0),)
+    )
+    config = Config(fan=fan)
+    curve = curve_of(config, config.sensors[0])
+    if curve.duty_percent(70.0) or curve.duty_percent(70.01):
+        assert warnings_of(config) == []
+    elif curve.duty_percent(70.1) == 0:
+        assert ["fan.max_percent: 0" in warning for warning in warnings_of(config)] == [True]
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a1d.client.errors import NoDaemonError
 from a1d.doctor.air import STEPS_PERCENT, Load, Sample, judge
 from a1d.doctor.trial import LEASE_S, StoppedError, refusal, try_fan
-from a1d.errors import A1dError, NoDaemonError
+from a1d.errors import A1dError
 from a1d.sim.case import FanFault, SensorFault
 from a1d.sim.mcu import BusFault
 from tests.process import SimulatedDaemon

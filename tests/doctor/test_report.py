@@ -75,8 +75,13 @@ def test_it_holds_all_that_a_bug_report_needs(machine: FakeMachine) -> None:
 
 def test_the_arguments_of_a_gesture_s_command_are_not_in_it(machine: FakeMachine) -> None:
     machine.put(CONFIG, 'button: {hold: [/usr/bin/curl, "-HAuthorization: Bearer s3cr3t"]}')
+    logged = "a1d[99]: button: {}: /usr/bin/curl -HAuthorization: Bearer s3cr3t\n"  # as an older a1d wrote it
+    machine.commands[JOURNAL[0]] = logged.format("hold") + logged.format("double press") + "a1d[99]: after\n"
+    again = "a1d[99]: button: hold: poweroff (it comes and goes, 4 times in 9s; from now on said only now and then)\n"
+    machine.commands[JOURNAL[0]] += again
     text = report.compose(machine.system())
-    assert "/usr/bin/curl" in text and "s3cr3t" not in text
+    assert "button: hold: /usr/bin/curl ..." in text and "a1d[99]: after" in text and "s3cr3t" not in text
+    assert again in text
 
 
 def test_a_configuration_with_a_mistake_is_shown_with_it(machine: FakeMachine) -> None:

@@ -78,6 +78,7 @@ def test_a_command_becomes_calls(given: list[tuple[str, str]], state: dict[str, 
         (TOPICS.resume, b"1"),
         (TOPICS.fan_state, b"OFF"),
         ("a1d/another/fan/state/set", b"OFF"),
+        ("a1d/\x1b[2J/set" + "x" * 1000, b"OFF"),
     ],
 )
 def test_what_makes_no_sense_is_ignored_and_said(topic: str, payload: bytes) -> None:
@@ -87,6 +88,11 @@ def test_what_makes_no_sense_is_ignored_and_said(topic: str, payload: bytes) -> 
     assert complaint.isprintable()
     assert len(complaint) < 250
     assert commands.take(status(), 0.0) == []
+
+
+def test_an_odd_payload_is_shown_escaped_once() -> None:
+    complaint = Commands(TOPICS, LEASE_S).receive(PRESET, b"night\x1b[2J", retained=False)
+    assert complaint == rf"a command makes no sense: {PRESET}: 'night\x1b[2J'"
 
 
 def test_a_retained_command_is_ignored() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from a1d.errors import NoDaemonError
+from a1d.client.errors import NoDaemonError
 from a1d.log import Log
 from a1d.mqtt import loop as under_test
 from a1d.mqtt.bridge import Bridge, Message

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from a1d.client.errors import NoDaemonError
 from a1d.client.varlink import WAIT_MAX_S
-from a1d.errors import NoDaemonError
 from a1d.mqtt.monitor import Monitor
 from tests.client.hostile import listening, reply
 

@@ -13,9 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a1d.config.reader import parse_config
 from a1d.log import Log
-from a1d.service.flapping import TIMES
+from a1d.service.flapping import STILL_S, TIMES
 from a1d.service.health import Health
+from a1d.sim.case import SensorFault
+from tests.virtual import VirtualRig
 
 Capture = pytest.CaptureFixture[str]
 NAMES = st.sampled_from(["fan", "button", "sensor cpu"])
@@ -67,6 +70,26 @@ def test_the_log_names_the_thing_and_what_ails_it() -> None:
     health.report("button", "GPIO4 is still busy")
     health.report("button", None)
     assert lines == ["a1d: warning: button: GPIO4 is busy", "a1d: button: recovered"]
+
+
+def test_what_came_and_went_and_is_not_there_any_more_is_not_said_to_stay(make_rig: Callable[..., VirtualRig]) -> None:
+    """A sensor that flaps is taken out of the configuration."""
+    rig = make_rig(parse_config("sensors: [{zone: cpu-thermal}, {hwmon: nvme, interval: 500ms}]"))
+    rig.run(2)
+    for _ in range(TIMES):
+        rig.case.sensor_faults.add(SensorFault.DEAD)
+        rig.run(10)
+        rig.case.sensor_faults.clear()
+        rig.run(10)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(10)
+    assert any("it comes and goes" in line for line in rig.log_lines)
+    rig.log_lines.clear()
+    rig.read_config = lambda: parse_config("sensors: [{hwmon: nvme, interval: 500ms}]")
+    rig.reload()
+    rig.run(2 * STILL_S)
+    assert rig.daemon.health.problems == []
+    assert [line for line in rig.log_lines if "sensor cpu" in line] == []
 
 
 # -- log -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -401,6 +402,18 @@ def test_a_lease_waits_for_a_temperature_and_says_which(rig: VirtualRig, call: C
     rig.run(1)
     status = call.status()
     assert (status["mode"], status["manual_until_celsius"]) == ("automatic", None)
+
+
+def test_a_temperature_that_it_is_cooler_than_already_holds_nothing_and_says_so(rig: VirtualRig, call: Caller) -> None:
+    call.ask("SetFan", duty_percent=30)
+    error, parameters = call.refusal("SetFan", duty_percent=60, until_celsius=90)
+    assert error == "Failed"
+    assert re.fullmatch(r"it is 4[45]\.\d C already, so nothing is held until 90 C", *parameters["reasons"])
+    assert (call.status()["mode"], call.status()["manual_percent"]) == ("manual", 30)
+    rig.case.sensor_faults.add(SensorFault.DEAD)
+    rig.run(5)
+    call.ask("SetFan", duty_percent=60, until_celsius=90)  # nobody knows how hot it is: it waits for a reading
+    assert call.status()["manual_until_celsius"] == 90
 
 
 @pytest.mark.parametrize(("asked", "held"), [(0, 0), (1, 10), (9, 10), (10, 10), (100, 100)])

@@ -153,6 +153,13 @@ def test_an_unknown_profile_is_refused_with_the_known_ones_and_changes_nothing(p
     assert profiles.choice and profiles.choice.name == "film"
 
 
+def test_an_odd_name_is_shown_printable_and_escaped_once(profiles: Profiles) -> None:
+    with pytest.raises(A1dError) as caught:
+        profiles.choose("x\x1b[31m\u202e", None)
+    assert str(caught.value).startswith(r"there is no profile 'x\x1b[31m\u202e'; ")
+    assert str(caught.value).isprintable()
+
+
 def test_where_there_are_no_profiles_that_is_said() -> None:
     with pytest.raises(A1dError, match=r"^there is no profile 'film'; the configuration has no profiles$"):
         Profiles(Config()).choose("film", None)

@@ -9,8 +9,8 @@ import pytest
 
 from a1d.view.curve_svg import curve_svg
 from a1d.view.curves import Curve, checked
-from a1d.view.frame_svg import frame_svg
 from a1d.view.text import fit
+from tests.frame_svg import frame_svg
 from tests.pictures import DOCS, pictures
 from tests.view.test_frame import CURVE
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from a1d.client import varlink
-from a1d.errors import NoDaemonError
+from a1d.client.errors import NoDaemonError
 from tests.view.screen import LEAVE, Screen, on_screen
 from tests.view.test_top import ends, has_numbers
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a1d.errors import RefusedError
+from a1d.client.errors import RefusedError
 from a1d.view.keys import keys_of
 from a1d.view.model import Model
 from a1d.view.steering import Steering

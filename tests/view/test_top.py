@@ -71,7 +71,7 @@ def test_keys_steer_the_fan(screen: Screen, daemon: SimulatedDaemon) -> None:
     assert daemon.status()["mode"] == "manual"
     screen.wait_for("manual, ")
     screen.type("a")
-    screen.wait_for("the curve decides")
+    screen.wait_for("automatic control again")
     assert daemon.status()["mode"] == "automatic"
 
 

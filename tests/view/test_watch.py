@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from a1d.errors import NoDaemonError
+from a1d.client.errors import NoDaemonError
 from a1d.view.text import width
 from a1d.view.watch import watch
 from tests.client.hostile import listening, reply
