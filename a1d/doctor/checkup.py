@@ -40,7 +40,20 @@ def examine(system: System, subjects: tuple[Check, ...] = SUBJECTS) -> list[Resu
         more = len(system.unseen) - len(some)
         text = f"{', '.join(some)}{f' and {more} more' if more else ''}"
         results.append(info("not seen", text, "sudo a1d-ctl doctor"))
-    return results
+    if service.find_unit(system) is None:
+        results = [result._replace(mend=service.without_unit(result.mend)) for result in results]
+    return _beside_simulation(system, results) if system.is_simulated else results
+
+
+def _beside_simulation(system: System, results: list[Result]) -> list[Result]:
+    """A simulated case is told by its daemon alone. Where no service is installed, nothing else has failed yet."""
+    text = "the daemon drives a simulated case; all but daemon and health is about this machine, for a real case"
+    if service.find_unit(system) is None:
+        results = [
+            result._replace(state=WARN) if result.state == FAIL and result.check not in service.TOLD else result
+            for result in results
+        ]
+    return [info("simulation", text), *results]
 
 
 def describe(results: list[Result], colour: bool) -> str:

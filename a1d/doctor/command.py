@@ -13,6 +13,8 @@ from typing import Any
 from a1d.client import words
 from a1d.client.errors import RefusedError
 from a1d.client.varlink import call
+from a1d.config.reader import parse_config
+from a1d.config.settings import Config
 from a1d.doctor import checkup
 from a1d.doctor.air import STEPS_PERCENT, Load, judge
 from a1d.doctor.result import FAIL, Result
@@ -39,7 +41,16 @@ def look(socket_path: str) -> System:
         silence = str(error).partition("\n")[0]
     except (ValueError, RecursionError) as error:
         silence = f"what answers at {socket_path} cannot be understood ({error})"
-    return System(status=status, silence=silence)
+    return System(status=status, silence=silence, in_use=None if status is None else _config_in_use(socket_path))
+
+
+def _config_in_use(socket_path: str) -> Config | None:
+    """As the daemon tells it. None if it does not, or is of another version."""
+    try:
+        reply = call(socket_path, "org.a1d.control.GetConfig", wait_max_s=_WAIT_MAX_S)
+        return parse_config(words.check(reply.get("config"), str, "config"), "the daemon's configuration")
+    except (A1dError, ValueError, RecursionError):
+        return None
 
 
 def doctor(socket_path: str, as_json: bool) -> int:
