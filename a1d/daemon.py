@@ -241,7 +241,7 @@ class Daemon:
         return open_case(case.protocol, lambda: traced(self._hardware.open_smbus(case.bus, case.timeout_s), self.log))
 
     def _open_server(self) -> Server | None:
-        fan = (self.set_manual, self.resume_automatic, lambda: self.sensors)
+        fan = (self.set_manual, self.resume_automatic, lambda: self.sensors.all)
         control = methods(self.status, self.profiles, *fan, reload=self.reload, set_profile=self.set_profile)
         service = Service([control, *self._hardware.interfaces()], INFO, self.log)
         return open_server(self._run_dir, service, self.loop.selector, self.clock, self.health.report)
