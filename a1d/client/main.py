@@ -203,7 +203,7 @@ def _call(
     except RefusedError as error:
         if error.error.endswith(".PermissionDenied"):
             raise A1dError(
-                "only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER'"
+                "only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER' and log in again"
             ) from None
         if error.error.endswith(".InterfaceNotFound") and interface == "simulation":
             raise A1dError("this daemon drives a real case; start a simulated one with 'a1d --simulate'") from None
