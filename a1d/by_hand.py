@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 
+from a1d.client.varlink import simulation_run_dir
 from a1d.log import Log
-from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
+from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME
 
 
 def say_what_starts(config: str | None, run_dir: str) -> None:

@@ -9,13 +9,14 @@ import sys
 
 from a1d import __version__
 from a1d.by_hand import client_for
+from a1d.client.varlink import simulation_run_dir
 from a1d.clocks import boot_clock
 from a1d.config.load import ConfigLoader, Loaded
 from a1d.config.settings import Config
 from a1d.daemon import Daemon
 from a1d.errors import ConfigError
 from a1d.log import Log
-from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
+from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME
 from a1d.serve import serve, serve_case
 
 EX_CONFIG = 78  # sysexits.h

@@ -82,9 +82,8 @@ def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:
 
 def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack, *, hangup_ends: bool) -> None:
     """Signals only leave a byte behind; the loop acts on it."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     for end in (ours, theirs):
-        end.setblocking(False)
         stack.callback(end.close)
 
     def on_signal() -> None:

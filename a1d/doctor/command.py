@@ -20,7 +20,7 @@ from a1d.doctor.air import STEPS_PERCENT, Load, judge
 from a1d.doctor.result import FAIL, Result
 from a1d.doctor.system import System
 from a1d.doctor.trial import StoppedError, refusal, try_fan
-from a1d.duration import format_duration
+from a1d.duration import format_span
 from a1d.errors import A1dError
 
 _WAIT_MAX_S = 5.0
@@ -80,8 +80,8 @@ def fan(socket_path: str, as_json: bool) -> int:
     step_s = STEP_SIMULATED_S if status["simulated"] else STEP_S
     say = _say_nothing if as_json else _say
     say(
-        f"The fan gets {', '.join(map(str, STEPS_PERCENT))} %, {format_duration(step_s)} each: "
-        f"{format_duration(len(STEPS_PERCENT) * step_s)}. Ctrl-C ends it. Keep the machine as busy as it is now."
+        f"The fan gets {', '.join(map(str, STEPS_PERCENT))} %, {format_span(step_s)} each: "
+        f"{format_span(len(STEPS_PERCENT) * step_s)}. Ctrl-C ends it. Keep the machine as busy as it is now."
     )
     daemon.is_simulated = status["simulated"]
     load = _SIM_LOAD if daemon.is_simulated else _PROC_LOAD

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from a1d.client import words
-from a1d.duration import format_duration
+from a1d.duration import format_span
 from a1d.view import panels
 from a1d.view.model import STALE_S
 from a1d.view.pages import page_of
@@ -44,16 +44,17 @@ def frame(model: Model, columns: int, rows: int, now_s: float, *, time_text: str
 def _head(model: Model, rows: int, now_s: float, time_text: str) -> list[Line]:
     status = model.status
     what = " a1d" + (" on a simulated case" if status and status["simulated"] else "")
-    up = f", up {_long(status['uptime_s'])}" if status and status["uptime_s"] is not None and not model.gone else ""
+    uptime_s = status["uptime_s"] if status and not model.gone else None
+    up = "" if uptime_s is None else f", up {format_span(uptime_s)}"
     title: Line = [("title", what), ("dim", f"{up}  {time_text}")]
     lines = [title, []] if rows >= 20 else [title] if rows >= 14 else []
     if model.gone or status is None:
-        since = f" for {_long(now_s - model.gone_s)}" if status else ""
+        since = f" for {format_span(now_s - model.gone_s)}" if status else ""
         why = [line for text in (model.gone or "").splitlines()[:3] for line in words.lines(text)]
         return [*lines, [("bad", f" NO DAEMON{since}"), ("", ", waiting for it")], *[[("", f" {x}")] for x in why]]
     lines.append(_numbers(model, status))
     if now_s - model.seen_s > STALE_S:
-        lines.append([("bad", f" no news for {_long(now_s - model.seen_s)}: the above is old")])
+        lines.append([("bad", f" no news for {format_span(now_s - model.seen_s)}: the above is old")])
     because = words.printable(status["reason"][:_PROBLEM_MAX])
     lines.append([("dim", " because "), ("", because)])
     if status["profile"] and rows >= 12:
@@ -106,7 +107,7 @@ def _problems(status: dict[str, Any], lines_max: int) -> list[Line]:
     ages_s = health["ages_s"] or []
     found: list[tuple[str, str]] = []
     for index, text in enumerate(health["problems"][: lines_max + 1]):
-        since = f" (for {_long(ages_s[index])})" if index < len(ages_s) else ""
+        since = f" (for {format_span(ages_s[index])})" if index < len(ages_s) else ""
         found.append(("bad", f" ! {' '.join(words.lines(text[:_PROBLEM_MAX]))}{since}"))
     warnings = status["warnings"] or ()
     found += [("warn", f" - {' '.join(words.lines(text[:_PROBLEM_MAX]))}") for text in warnings[: lines_max + 1]]
@@ -157,12 +158,6 @@ def _foot(model: Model, columns: int, rows: int, now_s: float, unicode: bool) ->
     else:
         lines.append([("dim", f" {KEYS}")])
     return lines
-
-
-def _long(seconds: float) -> str:
-    """A time to be read: whole seconds, from an hour on whole minutes."""
-    whole = round(seconds)
-    return format_duration(whole if whole < 3600 else whole // 60 * 60)
 
 
 def _ascii(text: str) -> str:

@@ -228,6 +228,14 @@ def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> No
     calm.run(65)
     run.at(calm, "status")
     assert "for another 13m54s" in run.out
+    run.at(calm, "fan", "set", 60, "--for", "45s")
+    assert run.out == "the fan is held at 60 % for 45 s\n"
+    calm.run(5)
+    run.at(calm, "status")
+    said = dict(line.split(None, 1) for line in run.out.splitlines())
+    assert (said["mode"], said["because"]) == ("manual, 60 % for another 40 s", "60 % set by hand, for 40 s")
+    run.at(calm, "fan", "set", 60, "--for", "500ms")
+    assert run.out == "the fan is held at 60 % for 500ms\n"
     assert run.at(calm, "fan", "off", "--for", "90s") == 0
     assert run.out == "the fan is held at 0 % for 1m30s\n"
     calm.run(2)

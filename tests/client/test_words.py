@@ -201,14 +201,6 @@ def test_a_daemon_of_an_earlier_version_is_said_as_far_as_it_goes() -> None:
     assert text.endswith("- nothing answers\nbutton       watched; 1 double press, 2 holds, 3 other pulses")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (15.2, "15 s"), (59.4, "59 s"), (59.6, "1m"), (3599, "59m59s"), (3661, "1h1m"), (90061, "1d1h")],
-)
-def test_a_time_is_the_coarser_the_longer(seconds: float, text: str) -> None:
-    assert words.span(seconds) == text
-
-
 LOST = {"name": "cpu", "temp_celsius": 55.0, "age_s": 15.2, "error": "temp: No such device"}
 FINE = {"name": "nvme", "temp_celsius": 40.0, "age_s": 0.5, "error": None}
 NO_CPU = {"state": "failsafe", "problems": ["sensor cpu: temp: No such device"], "ages_s": [14.0]}

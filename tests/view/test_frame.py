@@ -149,7 +149,7 @@ def test_target_and_confirmed_are_told_apart() -> None:
 def test_a_dead_sensor_does_not_look_alive() -> None:
     dead = {"name": "cpu", "temp_celsius": 55.0, "age_s": 15.0, "error": "it is gone"}
     text = text_of(known(sensors=[dead], temp_celsius=None))
-    assert "cpu lost, last 55.0 C 15s ago" in text
+    assert "cpu lost, last 55.0 C 15 s ago" in text
     assert " unknown  fan" in text
 
 
@@ -161,10 +161,10 @@ def test_the_headline_says_whose_temperature_it_is() -> None:
 def test_an_old_status_and_a_lost_daemon_are_not_shown_as_if_they_were_true() -> None:
     model = known()
     assert "no news" not in text_of(model, now_s=NOW_S + STALE_S - 1)
-    assert "no news for 9s: the above is old" in text_of(model, now_s=NOW_S + 9)
+    assert "no news for 9 s: the above is old" in text_of(model, now_s=NOW_S + 9)
     model.lose("the daemon at /run/a1d/control.sock has gone away", NOW_S)
     text = text_of(model, now_s=NOW_S + 12)
-    assert "NO DAEMON for 12s, waiting for it" in text and "has gone away" in text
+    assert "NO DAEMON for 12 s, waiting for it" in text and "has gone away" in text
     assert "60.0 C  fan" not in text
     model.take_status({"status": dict(GOOD)}, NOW_S + 13)
     assert "NO DAEMON" not in text_of(model, now_s=NOW_S + 13)
