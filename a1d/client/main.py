@@ -11,6 +11,7 @@ from functools import partial
 from a1d import __version__
 from a1d.client import words
 from a1d.client.errors import NoDaemonError, RefusedError
+from a1d.client.output import columns, wants_colour
 from a1d.client.varlink import SOCKET_VARIABLE, WAIT_MAX_S, call, find_socket, replies
 from a1d.errors import A1dError
 
@@ -81,7 +82,9 @@ def _parse() -> argparse.Namespace:
 
 def _status(options: argparse.Namespace) -> int:
     status = _get_status(options)
-    print(_json(status) if options.json else words.describe(status, words.wants_colour(sys.stdout)))
+    out = sys.stdout
+    text = _json(status) if options.json else words.describe(status, wants_colour(out), columns(out))
+    print(text)
     return FINE if status["health"]["state"] == "ok" else NOT_FINE
 
 

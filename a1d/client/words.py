@@ -5,13 +5,11 @@ What a daemon answers goes through ``check`` first; the other functions take it 
 
 from __future__ import annotations
 
-import os
-
 from a1d.duration import format_span
 
 TYPE_CHECKING = False  # typing itself would cost 4 ms of the 25 that a1d-ctl takes beyond the interpreter
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any
 
     Reply = dict[str, Any]
 
@@ -88,13 +86,8 @@ def lines(text: str) -> list[str]:
     return [printable(line) for line in text.splitlines()]
 
 
-def wants_colour(out: TextIO) -> bool:
-    """Whether ``out`` is a terminal whose user has not said NO_COLOR."""
-    return out.isatty() and "NO_COLOR" not in os.environ
-
-
-def describe(status: Reply, colour: bool) -> str:
-    """All of it, several lines."""
+def describe(status: Reply, colour: bool, columns: int | None = None) -> str:
+    """All of it, several lines; if ``columns`` are given, broken between words to fit."""
     state, button = status["health"], status["button"]
     ages_s = state["ages_s"] or []
     said: list[tuple[str, str]] = [("temperature", _headline(status)), ("fan", _fan(status)), ("mode", mode(status))]
@@ -123,7 +116,12 @@ def describe(status: Reply, colour: bool) -> str:
         said.append(("case", ", ".join(case)))
     if status["uptime_s"] is not None:
         said.append(("uptime", format_span(status["uptime_s"])))
-    return "\n".join(f"{title:12} {text}" for title, text in said)
+    found = [(f"{title:12} {text}", 15 if text.startswith(("- ", "  ")) else 13) for title, text in said]
+    if columns is None or max(len(line) for line, _indent in found) <= columns:
+        return "\n".join(line for line, _indent in found)
+    from a1d.client.columns import wrap
+
+    return "\n".join(part for line, indent in found for part in wrap(line, columns, indent))
 
 
 def one_line(status: Reply, colour: bool) -> str:

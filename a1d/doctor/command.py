@@ -12,6 +12,7 @@ from typing import Any
 
 from a1d.client import words
 from a1d.client.errors import RefusedError
+from a1d.client.output import columns, wants_colour
 from a1d.client.varlink import call
 from a1d.config.reader import parse_config
 from a1d.config.settings import Config
@@ -59,7 +60,7 @@ def doctor(socket_path: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps(checkup.as_json(results)))
     else:
-        print(checkup.describe(results, words.wants_colour(sys.stdout)))
+        print(checkup.describe(results, wants_colour(sys.stdout), columns(sys.stdout)))
     return _code(results)
 
 

@@ -29,7 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a1d import __version__
-from a1d.client import hold, varlink
+from a1d.client import hold, output, varlink
 from a1d.client import main as ctl
 from a1d.client.errors import NoDaemonError
 from a1d.config.reader import parse_config
@@ -340,6 +340,11 @@ def test_the_curve_is_drawn_with_its_points_or_listed(
         and "\u2588" in run.out
     )
     assert all(len(line) < 80 for line in run.out.splitlines())
+    monkeypatch.setattr(output, "columns", lambda _out: 39)
+    assert run.at(calm, "curve") == 0
+    assert run.out.startswith("cpu: 50 C 10 %, 60 C 40 %, 70 C 100 %;\n  100 % from 80 C on\n100 ")
+    assert run.out.endswith("now 45.0 C: the curve asks for 0 %,\n    the fan is to run at 0 %\n")
+    assert all(len(line) < 40 for line in run.out.splitlines())
     monkeypatch.setenv("LC_ALL", "C")
     assert run.at(calm, "curve") == 0
     assert run.out.isascii() and "###" in run.out and "O now" in run.out
@@ -842,11 +847,14 @@ def test_a_terminal_gets_colours_unless_it_does_not_want_them(daemon: RealDaemon
     def on_a_terminal(*words: str, **environment: str) -> str:
         ours, theirs = os.openpty()
         with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs) as terminal:
-            subprocess.run(daemon.command(*words), check=False, env={**ENV, **environment}, stdout=terminal, timeout=10)
+            environment = {**ENV, "TERM": "xterm", **environment}
+            subprocess.run(daemon.command(*words), check=False, env=environment, stdout=terminal, timeout=10)
             return screen.read(4096).decode()
 
     assert "\x1b[32mok\x1b[0m" in on_a_terminal("status")
+    assert "\x1b[32mok\x1b[0m" in on_a_terminal("status", NO_COLOR=""), "an empty one says nothing"
     assert "\x1b" not in on_a_terminal("status", NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal("status", TERM="dumb")
     assert "\x1b" not in on_a_terminal("status", "--json")
 
 

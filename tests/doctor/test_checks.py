@@ -515,3 +515,16 @@ def test_every_row_that_is_named_is_in_the_table_of_the_hardware() -> None:
     table = (here.parents[1] / "docs/hardware.md").read_text()
     assert len(named) > 8
     assert [row for row in sorted(named) if f"\n| {row} |" not in table] == []
+
+
+@pytest.mark.parametrize("columns", [39, 79])
+def test_a_narrow_terminal_breaks_no_word_and_no_command(machine: FakeMachine, columns: int) -> None:
+    NO_BUS(machine)
+    results = machine.results()
+    narrow = checkup.describe(results, False, columns)
+    assert narrow.split() == checkup.describe(results, False).split()
+    assert "-> sudo modprobe i2c-dev\n" in narrow
+    for line in narrow.splitlines():
+        assert len(line) <= columns or "->" in line or len(line.split()[-1]) > 20, line
+    coloured = checkup.describe(results, True, columns)
+    assert re.sub("\x1b\\[[0-9]*m", "", coloured) == narrow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import pytest
@@ -144,6 +145,14 @@ def test_target_and_confirmed_are_told_apart() -> None:
     assert "fan 40 % (case at 30 %)" in text_of(known(duty_confirmed_percent=30))
     assert "fan 40 % (unconfirmed)" in text_of(known(duty_confirmed_percent=None))
     assert "case at" not in text_of(known())
+
+
+def test_at_forty_columns_no_key_and_no_time_is_cut() -> None:
+    text = text_of(known(simulated=True, uptime_s=3599), columns=40)
+    assert text.splitlines()[0].rstrip() == " a1d on a simulated case  09:12:44"
+    for key in ("q quit", "? help", "d double press", "l load auto", "f faults"):
+        assert re.search(rf" {re.escape(key)}( |$)", text, re.MULTILINE), key
+    assert "\u2026" not in "".join(text.splitlines()[-3:])
 
 
 def test_a_dead_sensor_does_not_look_alive() -> None:
