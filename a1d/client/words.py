@@ -42,6 +42,7 @@ CURVE = {
     "critical_celsius": _CELSIUS,
     "target_celsius?": _CELSIUS,
     "hysteresis_celsius?": (0, 100),
+    "duty_min_percent?": PERCENT,
     "points?": [{"temp_celsius": _CELSIUS, "duty_percent": PERCENT}],
     "duties_percent": [PERCENT],
 }
