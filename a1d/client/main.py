@@ -48,7 +48,7 @@ def main() -> int:
         code = 130
     except OSError as error:  # a full disk
         code = NOT_FINE
-        complaint = f"cannot write: {error}"
+        complaint = f"cannot write: {error.strerror or error}"
     except (ValueError, RecursionError) as error:
         code = NO_DAEMON
         complaint = f"the daemon's answer cannot be understood ({error}); is it of another version?"
@@ -72,9 +72,9 @@ class _PlainStatus:
 
 
 def _parse() -> argparse.Namespace:
-    from a1d.client.parser import make_parser
+    from a1d.client.parser import parse
 
-    return make_parser().parse_args()
+    return parse()
 
 
 # -- commands: each returns its exit code, or None if it is fine ------------------------------------
@@ -126,10 +126,16 @@ def _profile(options: argparse.Namespace) -> None:
 
 
 def _curve(options: argparse.Namespace) -> None:
+    from a1d.client.new_file import write_new
     from a1d.view import curve, curves
 
     found = curves.checked(_call(options, "GetCurves"))
-    print(_json(found) if options.json else curve.curve(found, _get_status(options), options.svg))
+    if options.json:
+        print(_json(found))
+    elif options.svg is None:
+        print(curve.curve(found, _get_status(options)))
+    elif write_new(options.svg, lambda: curve.picture(found, _get_status(options)), "a1d-ctl curve --svg FILE"):
+        print(f"{options.svg} is written.")
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import sys
 
 from a1d import __version__
+from a1d.client.new_file import write_new
 from a1d.client.words import printable
 from a1d.config.printer import print_config
 from a1d.config.reader import parse_config
@@ -17,7 +17,7 @@ from a1d.doctor.accounts import groups
 from a1d.doctor.configuration import is_in_use
 from a1d.doctor.redact import redaction_of
 from a1d.doctor.system import System
-from a1d.errors import A1dError, ConfigError
+from a1d.errors import ConfigError
 from a1d.paths import CONFIG_PATH
 
 _JOURNAL_LINES = 200
@@ -37,22 +37,9 @@ def write(socket_path: str, name: str) -> None:
 
     A1dError if the file exists or cannot be made; nothing is ever overwritten.
     """
-    if name == "-":
-        print(compose(command.look(socket_path)), end="")
-        return
-    try:
-        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise A1dError(f"{name} exists already; name another file: a1d-ctl report FILE") from None
-    except OSError as error:
-        raise A1dError(f"{name} cannot be written ({error.strerror}); name another file: a1d-ctl report FILE") from None
-    try:
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(compose(command.look(socket_path)))
-    except BaseException:
-        os.unlink(name)  # half a report would be in the way of a whole one
-        raise
-    print(f"{name} is written. Read it before you send it: it should hold nothing personal, but a program cannot know.")
+    if write_new(name, lambda: compose(command.look(socket_path)), "a1d-ctl report FILE"):
+        text = "Read it before you send it: it should hold nothing personal, but a program cannot know."
+        print(f"{name} is written. {text}")
 
 
 def compose(system: System) -> str:

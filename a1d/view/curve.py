@@ -7,7 +7,6 @@ import sys
 
 from a1d.client import output, words
 from a1d.client.columns import wrap
-from a1d.errors import A1dError
 from a1d.view.ansi import Painter
 from a1d.view.curves import CURVES_MAX, Curve
 from a1d.view.panels import curve_chart
@@ -23,21 +22,17 @@ _ROWS = 12
 _COLUMNS_MAX = 100
 
 
-def curve(found: list[dict[str, Any]], status: dict[str, Any], svg_path: str | None) -> str:
-    """What ``curves.checked`` gave as text. With ``svg_path`` as a picture in that file; the text says so.
+def picture(found: list[dict[str, Any]], status: dict[str, Any]) -> str:
+    """What ``curves.checked`` gave, as SVG."""
+    from a1d.view.curve_svg import curve_svg
 
-    A1dError if the file cannot be written.
-    """
     curves = [Curve(each) for each in found[:CURVES_MAX]]
-    if svg_path is not None:
-        from a1d.view.curve_svg import curve_svg
+    return curve_svg(curves, points_now(curves, status))
 
-        try:
-            with open(svg_path, "w", encoding="utf-8") as file:
-                file.write(curve_svg(curves, points_now(curves, status)))
-        except OSError as error:
-            raise A1dError(f"{svg_path} cannot be written: {error.strerror}") from None
-        return f"{svg_path}: written"
+
+def curve(found: list[dict[str, Any]], status: dict[str, Any]) -> str:
+    """What ``curves.checked`` gave, as text."""
+    curves = [Curve(each) for each in found[:CURVES_MAX]]
     columns = min(_COLUMNS_MAX, output.columns(sys.stdout) or 79)
     unicode = speaks_unicode(os.environ)
     lines: list[Line] = []

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a1d.client.faults import FAULTS
 from a1d.sim.case import FanFault, SensorFault
 from a1d.sim.mcu import BusFault
 from a1d.view.curves import curves_of
 from a1d.view.frame import COLUMNS_MIN, ROWS_MIN, frame
 from a1d.view.model import STALE_S, Model
-from a1d.view.pages import FAULTS
 from a1d.view.text import line_width
 from tests.client.test_words import GOOD, tampered
 
