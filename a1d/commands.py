@@ -127,7 +127,7 @@ def _simulate(options: Options) -> int:
             daemon.publisher.listeners.append(lines.show)
             lines.on_gone = daemon.stop
             if (client := client_for(run_dir)) != "a1d-ctl":
-                daemon.log.info(f"to ask this simulation, and no other a1d: {client}")
+                daemon.log.info(f"{client} asks this simulation, and no other a1d")
             return daemon
 
         return serve(run_dir, make_daemon, hangup_ends=sys.stdout.isatty())
