@@ -25,5 +25,5 @@ def main() -> int:
     except A1dError as error:
         Log().error(str(error))
     except OSError as error:  # standard output, most likely
-        Log().error(f"cannot go on: {error}")
+        Log().error(f"cannot go on: {error.strerror or error}")
     return 1

@@ -8,6 +8,8 @@ import os
 import sys
 
 from a1d import __version__
+from a1d.by_hand import client_for
+from a1d.client.varlink import simulation_run_dir
 from a1d.clocks import boot_clock
 from a1d.config.bounded import read_bounded
 from a1d.config.load import ConfigLoader, Loaded
@@ -15,7 +17,7 @@ from a1d.config.settings import Config
 from a1d.daemon import Daemon
 from a1d.errors import ConfigError
 from a1d.log import Log
-from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME, simulation_run_dir
+from a1d.paths import CONFIG_PATH, RUN_DIR, SOCKET_NAME
 from a1d.serve import serve, serve_case
 
 EX_CONFIG = 78  # sysexits.h
@@ -92,7 +94,9 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--print-config", action="store_true", help="print the effective configuration and end")
     simulate = "run on a simulated case and show it; the button's commands, if --config has any, really run"
     what.add_argument("--simulate", action="store_true", help=simulate)
-    parser.add_argument("--run-dir", metavar="DIR", help=f"where the control socket lives (default {RUN_DIR})")
+    where = f"where the control socket lives (default {RUN_DIR}, or /tmp/a1d-UID with --simulate); for another one"
+    where += f" a1d-ctl needs --socket DIR/{SOCKET_NAME}"
+    parser.add_argument("--run-dir", metavar="DIR", help=where)
     parser.add_argument("--version", action="version", version=f"a1d {__version__}")
     return parser
 
@@ -128,6 +132,8 @@ def _simulate(options: Options) -> int:
             daemon = Daemon(case, run_dir, load, log=Log(lines.log))
             daemon.publisher.listeners.append(lines.show)
             lines.on_gone = daemon.stop
+            if (client := client_for(run_dir)) != "a1d-ctl":
+                daemon.log.info(f"{client} asks this simulation, and no other a1d")
             return daemon
 
         return serve(run_dir, make_daemon, hangup_ends=sys.stdout.isatty())

@@ -17,6 +17,13 @@ def format_duration(seconds: float) -> str:
     return text or "0s"
 
 
+def format_span(seconds: float) -> str:
+    """A time that has passed or is left, the coarser the longer: ``15 s``, ``5m20s``, ``3h7m``, ``2d4h``."""
+    step_s = 1 if seconds < 3600 else 60 if seconds < 86400 else 3600
+    whole_s = round(seconds) // step_s * step_s
+    return f"{whole_s} s" if whole_s < 60 else format_duration(whole_s)
+
+
 def format_minute(minute: int) -> str:
     """A minute of the day, 0..1439, as ``07:05``."""
     return f"{minute // 60:02}:{minute % 60:02}"

@@ -22,7 +22,7 @@ class Log:
         self._name = name
         self.debugging = False
         self._sink = sink or _to_stderr
-        self._journal = _is_journal()
+        self._journal = is_journal()
 
     def error(self, text: str) -> None:
         """Something the user must act on."""
@@ -57,7 +57,7 @@ def _to_stderr(line: str) -> None:
         pass
 
 
-def _is_journal() -> bool:
+def is_journal() -> bool:
     """Whether standard error is the stream that systemd gave us, not one that a terminal merely inherited."""
     try:
         stat = os.fstat(2)

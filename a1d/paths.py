@@ -15,8 +15,3 @@ def service_run_dir() -> str:
     A drop-in with a ``RuntimeDirectory=`` of its own makes several, separated by colons. The first is the unit's own.
     """
     return os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or RUN_DIR
-
-
-def simulation_run_dir() -> str:
-    """The run directory of this user's simulated case."""
-    return f"/tmp/a1d-{os.geteuid()}"

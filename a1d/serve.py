@@ -13,7 +13,7 @@ from a1d.config.load import Load
 from a1d.daemon import Daemon
 from a1d.errors import A1dError, DaemonRunningError, StopError
 from a1d.hardware import RealCase
-from a1d.paths import service_run_dir
+from a1d.paths import SOCKET_NAME, service_run_dir
 
 
 def serve_case(load: Load, config: str | None = None, run_dir: str | None = None) -> int:
@@ -71,21 +71,19 @@ def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:
         os.fchmod(lock, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DaemonRunningError(
-            f"another a1d already runs with {run_dir}; stop it first, or name another directory with --run-dir"
-        ) from None
+        text = f"another a1d already runs with {run_dir}; stop it first, or name another directory with --run-dir"
+        raise DaemonRunningError(f"{text}, and reach it with: a1d-ctl --socket DIR/{SOCKET_NAME}") from None
     except OSError as error:
-        raise A1dError(
-            f"{run_dir} cannot be used: {os.strerror(error.errno or 0)}; start a1d as a service, or name a "
-            "directory with --run-dir, or try it without hardware: a1d --simulate"
-        ) from error
+        what = "name another directory with --run-dir"
+        if run_dir == service_run_dir():
+            what = "start a1d as a service, or try it without hardware: a1d --simulate"
+        raise A1dError(f"{run_dir} cannot be used: {os.strerror(error.errno or 0)}; {what}") from error
 
 
 def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack, *, hangup_ends: bool) -> None:
     """Signals only leave a byte behind; the loop acts on it."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     for end in (ours, theirs):
-        end.setblocking(False)
         stack.callback(end.close)
 
     def on_signal() -> None:

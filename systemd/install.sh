@@ -261,7 +261,7 @@ uninstall() {
         done
     fi
     # Nobody will look after the fan from here on.
-    if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 | sed 's/^<.>//'; fi
+    if systemd_runs && [ -x "$OPT/bin/a1d-failsafe" ]; then "$OPT/bin/a1d-failsafe" 2>&1 || true; fi
     for file in $FILES "$HOOK" "$CONFIG.new"; do rm -f "$file" "$file.new"; done
     for name in $COMMANDS; do
         if [ "$(readlink "$BINDIR/$name")" = "$PREFIX/bin/$name" ]; then rm "$BINDIR/$name"; fi

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from a1d.client.columns import width
 from a1d.view.chart import BLOCKS
 from a1d.view.svg import escaped, number, picture
-from a1d.view.text import width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

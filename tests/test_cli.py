@@ -311,7 +311,28 @@ def test_it_says_which_settings_it_takes_if_none_were_named(
     said = capfd.readouterr().err
     settings = str(path) if is_there else f"the built-in settings ({path} is not there)"
     assert f"with {settings} and /run/\\x1b[2Ja1d;" in said
+    assert said.endswith("how it goes: a1d-ctl --socket '/run/\\x1b[2Ja1d/control.sock' status\n")
     assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("run_dir", "has_service", "client"),
+    [
+        ("/run/a1d", False, "a1d-ctl"),
+        ("/tmp/a1d-of-me", False, "a1d-ctl"),
+        ("/tmp/a1d-of-me", True, "a1d-ctl --socket /tmp/a1d-of-me/control.sock"),
+        ("/tmp/my run", False, "a1d-ctl --socket '/tmp/my run/control.sock'"),
+    ],
+)
+def test_a1d_ctl_is_told_of_a_socket_that_it_would_not_find(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_dir: str, has_service: bool, client: str
+) -> None:
+    if has_service:
+        (tmp_path / "control.sock").touch()
+    service = str(tmp_path) if run_dir != "/run/a1d" else run_dir
+    monkeypatch.setattr(by_hand, "RUN_DIR", service)
+    monkeypatch.setattr(by_hand, "simulation_run_dir", lambda: "/tmp/a1d-of-me")
+    assert by_hand.client_for(run_dir) == client
 
 
 def test_without_standard_error_it_starts_all_the_same(tmp_path: Path) -> None:
@@ -350,6 +371,7 @@ def test_a_run_directory_of_another_a1d_is_refused_without_touching_it(tmp_path:
         os.close(fd)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"a1d: error: another a1d already runs with {tmp_path}")
+    assert done.stderr.endswith("with --run-dir, and reach it with: a1d-ctl --socket DIR/control.sock\n")
     assert sorted(os.listdir(tmp_path)) == sorted([SOCKET_NAME, "lock"])
     assert socket.is_file()
 
@@ -375,6 +397,9 @@ def test_something_else_at_the_locks_place_is_refused_in_words(tmp_path: Path, m
     done = a1d("--simulate", "--run-dir", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith(f"a1d: error: {tmp_path} cannot be used: ")
+    assert done.stderr.endswith("; name another directory with --run-dir\n")
+    usual = a1d(env={"RUNTIME_DIRECTORY": str(tmp_path)})
+    assert usual.stderr.endswith("; start a1d as a service, or try it without hardware: a1d --simulate\n")
 
 
 def test_a_path_too_long_for_a_socket_is_named_as_such(tmp_path: Path) -> None:

@@ -121,6 +121,22 @@ def test_whoever_is_told_to_check_a_configuration_is_told_which() -> None:
     assert [path for path, end in said if not re.match(r" [/{]", end)] == []
 
 
+def test_the_way_to_steer_without_sudo_is_told_in_one_way() -> None:
+    """``newgrp`` helps one shell only, and there is no adduser outside of Debian."""
+    texts = [
+        path
+        for folder in ("a1d", "docs")
+        for kind in ("py", "md", "scd")
+        for path in (ROOT / folder).rglob(f"*.{kind}")
+    ]
+    found = [
+        line for path in texts for line in path.read_text().splitlines() if re.search(r"(\$USER a1d|a1d \$USER)", line)
+    ]
+    assert len(found) == 5
+    for line in found:
+        assert re.search(r"sudo usermod -aG a1d \$USER['`*]?(,|   #)? and log in again", line), line
+
+
 def test_neither_do_the_texts_that_are_made_from_the_settings() -> None:
     made = [*(ROOT / "docs/pages/share").rglob("*"), ROOT / "systemd/config.yaml"]
     texts = {str(path): path.read_text() for path in made if path.is_file()}

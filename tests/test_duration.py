@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.config.parse_duration import parse_duration_s
-from a1d.duration import format_duration
+from a1d.duration import format_duration, format_span
 
 YEAR_MS = 366 * 86_400_000
 
@@ -114,3 +114,11 @@ def test_printing_rounds_by_half_a_millisecond_at_most(seconds: float) -> None:
 )
 def test_what_is_printed_is_what_a_person_would_write(seconds: float, texts: list[str]) -> None:
     assert format_duration(seconds) in texts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (15.2, "15 s"), (59.4, "59 s"), (59.6, "1m"), (3599, "59m59s"), (3661, "1h1m"), (90061, "1d1h")],
+)
+def test_a_time_is_the_coarser_the_longer(seconds: float, text: str) -> None:
+    assert format_span(seconds) == text

@@ -16,6 +16,7 @@ MODULES = {
 # What decides: time, readings and edges come in as arguments.
 LINES_MAX = 250
 PURE = [
+    "a1d.client.columns",
     "a1d.button.pulses",
     "a1d.config.parse_duration",
     "a1d.config.settings",

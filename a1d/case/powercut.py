@@ -23,6 +23,7 @@ LEGACY_ARM = 0xFF  # L1
 TIME_MAX_S = 2.0
 _HANGS = "the power may stay on, because the bus hangs; use the case's button"
 _VERBS = ("poweroff", "halt")
+_NOTHING_TO_DO = ("reboot", "kexec", "soft-reboot", "exit")  # what else systemd-shutdown may be told
 _HELP = """usage: a1d-powercut poweroff|halt|reboot|kexec
 
 Ask the case to cut the power, which it does some seconds later and which NOTHING CALLS OFF: systemd-shutdown runs
@@ -93,13 +94,13 @@ def cut_power(
 
 def main() -> int:
     """Exit code 0 if the power will be cut or need not be, 1 if the case did not answer, 2 for a wrong call."""
-    if len(sys.argv) != 2:
-        print(f"usage: a1d-powercut {'|'.join(_VERBS)}|reboot|kexec (systemd-shutdown calls it)", file=sys.stderr)
-        return 2
-    if sys.argv[1] in ("--help", "-h"):
+    if sys.argv[1:] in (["--help"], ["-h"]):
         print(_HELP)
         return 0
-    if sys.argv[1] not in _VERBS:
+    if len(sys.argv) != 2 or sys.argv[1] not in (*_VERBS, *_NOTHING_TO_DO):
+        print(f"usage: a1d-powercut {'|'.join(_VERBS)}|reboot|kexec (systemd-shutdown calls it)", file=sys.stderr)
+        return 2
+    if sys.argv[1] in _NOTHING_TO_DO:
         return 0
     # A transfer that hangs in the kernel is the one thing that try_for cannot bound.
     with bound_time(TIME_MAX_S + 1.5, lambda: _say(3, _HANGS)):

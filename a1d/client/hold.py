@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic, sleep
 
 from a1d.client import words
-from a1d.duration import format_duration
+from a1d.duration import format_duration, format_span
 
 # Written, verified 0.6 s later, and once more if that went wrong.
 _CONFIRM_MAX_S = 3.0
@@ -35,7 +35,8 @@ def set_duty(
     can_confirm = before["duty_confirmed_percent"] is not None or before["firmware_id"] is not None
     reply = set_fan(duty_percent=asked_percent, for_s=for_s, until_celsius=until_celsius)
     held = words.check(reply.get("duty_percent"), words.PERCENT, "duty_percent")
-    ends = words.how_long(format_duration(for_s) if for_s else None, until_celsius)
+    time = None if for_s is None else format_duration(for_s) if for_s % 1 else format_span(for_s)
+    ends = words.how_long(time, until_celsius)
     why = reply.get("overridden")
     if why is None and can_confirm:
         why = _wait(held, get_status)

@@ -11,6 +11,7 @@ from functools import partial
 from a1d import __version__
 from a1d.client import words
 from a1d.client.errors import NoDaemonError, RefusedError
+from a1d.client.output import columns, wants_colour
 from a1d.client.varlink import SOCKET_VARIABLE, WAIT_MAX_S, call, find_socket, replies
 from a1d.errors import A1dError
 
@@ -47,7 +48,7 @@ def main() -> int:
         code = 130
     except OSError as error:  # a full disk
         code = NOT_FINE
-        complaint = f"cannot write: {error}"
+        complaint = f"cannot write: {error.strerror or error}"
     except (ValueError, RecursionError) as error:
         code = NO_DAEMON
         complaint = f"the daemon's answer cannot be understood ({error}); is it of another version?"
@@ -71,9 +72,9 @@ class _PlainStatus:
 
 
 def _parse() -> argparse.Namespace:
-    from a1d.client.parser import make_parser
+    from a1d.client.parser import parse
 
-    return make_parser().parse_args()
+    return parse()
 
 
 # -- commands: each returns its exit code, or None if it is fine ------------------------------------
@@ -81,7 +82,9 @@ def _parse() -> argparse.Namespace:
 
 def _status(options: argparse.Namespace) -> int:
     status = _get_status(options)
-    print(_json(status) if options.json else words.describe(status, words.wants_colour(sys.stdout)))
+    out = sys.stdout
+    text = _json(status) if options.json else words.describe(status, wants_colour(out), columns(out))
+    print(text)
     return FINE if status["health"]["state"] == "ok" else NOT_FINE
 
 
@@ -123,10 +126,16 @@ def _profile(options: argparse.Namespace) -> None:
 
 
 def _curve(options: argparse.Namespace) -> None:
+    from a1d.client.new_file import write_new
     from a1d.view import curve, curves
 
     found = curves.checked(_call(options, "GetCurves"))
-    print(_json(found) if options.json else curve.curve(found, _get_status(options), options.svg))
+    if options.json:
+        print(_json(found))
+    elif options.svg is None:
+        print(curve.curve(found, _get_status(options)))
+    elif write_new(options.svg, lambda: curve.picture(found, _get_status(options)), "a1d-ctl curve --svg FILE"):
+        print(f"{options.svg} is written.")
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -203,7 +212,7 @@ def _call(
     except RefusedError as error:
         if error.error.endswith(".PermissionDenied"):
             raise A1dError(
-                "only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER'"
+                "only root and the group a1d may do this: use sudo, or 'sudo usermod -aG a1d $USER' and log in again"
             ) from None
         if error.error.endswith(".InterfaceNotFound") and interface == "simulation":
             raise A1dError("this daemon drives a real case; start a simulated one with 'a1d --simulate'") from None

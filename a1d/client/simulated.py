@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from a1d.client import words
+from a1d.client.faults import FAULTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def _press(options: argparse.Namespace, call: Call) -> str:
 
 
 def _fault(options: argparse.Namespace, call: Call) -> str:
+    if options.fault is None:
+        on = [words.printable(name) for name in _case(call)["faults"]]
+        return f"the faults: {', '.join(FAULTS)}; on: {', '.join(on) or 'none'}"
     call("SetFault", fault=options.fault, on=options.state == "on")
     if options.fault == _RESET:
         return "the case's controller was reset" if options.state == "on" else "a reset is over at once"
@@ -57,7 +61,8 @@ def _power_on(_options: argparse.Namespace, call: Call) -> str:
 
 
 def _show(_options: argparse.Namespace, call: Call) -> str:
-    return json.dumps(call("GetCase"), allow_nan=False, indent=2)
+    case = {name: round(value, 1) if isinstance(value, float) else value for name, value in call("GetCase").items()}
+    return json.dumps(case, allow_nan=False, indent=2)
 
 
 def _case(call: Call) -> dict[str, Any]:

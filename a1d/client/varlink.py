@@ -12,7 +12,7 @@ import sys
 import time
 
 from a1d.client.errors import NoDaemonError, RefusedError
-from a1d.paths import RUN_DIR, SOCKET_NAME, simulation_run_dir
+from a1d.paths import RUN_DIR, SOCKET_NAME
 
 WAIT_MAX_S = 15.0  # a monitor may be silent for a tick and a half; a tick may be 5 s long
 MESSAGE_MAX = 1024 * 1024  # the largest honest one, the curves of 16 sensors, is about 84 KB
@@ -52,6 +52,11 @@ def replies(
     Raises as ``call`` does, NoDaemonError also when the daemon goes away.
     """
     return _replies(path, {"method": method, "parameters": parameters or {}, "more": True}, wait_max_s)
+
+
+def simulation_run_dir() -> str:
+    """The run directory of this user's simulated case, unless another is named."""
+    return f"/tmp/a1d-{os.geteuid()}"
 
 
 def find_socket() -> str:

@@ -5,13 +5,11 @@ What a daemon answers goes through ``check`` first; the other functions take it 
 
 from __future__ import annotations
 
-import os
-
-from a1d.duration import format_duration
+from a1d.duration import format_span
 
 TYPE_CHECKING = False  # typing itself would cost 4 ms of the 25 that a1d-ctl takes beyond the interpreter
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any
 
     Reply = dict[str, Any]
 
@@ -44,6 +42,7 @@ CURVE = {
     "critical_celsius": _CELSIUS,
     "target_celsius?": _CELSIUS,
     "hysteresis_celsius?": (0, 100),
+    "duty_min_percent?": PERCENT,
     "points?": [{"temp_celsius": _CELSIUS, "duty_percent": PERCENT}],
     "duties_percent": [PERCENT],
 }
@@ -88,13 +87,8 @@ def lines(text: str) -> list[str]:
     return [printable(line) for line in text.splitlines()]
 
 
-def wants_colour(out: TextIO) -> bool:
-    """Whether ``out`` is a terminal whose user has not said NO_COLOR."""
-    return out.isatty() and "NO_COLOR" not in os.environ
-
-
-def describe(status: Reply, colour: bool) -> str:
-    """All of it, several lines."""
+def describe(status: Reply, colour: bool, columns: int | None = None) -> str:
+    """All of it, several lines; if ``columns`` are given, broken between words to fit."""
     state, button = status["health"], status["button"]
     ages_s = state["ages_s"] or []
     said: list[tuple[str, str]] = [("temperature", _headline(status)), ("fan", _fan(status)), ("mode", mode(status))]
@@ -103,7 +97,7 @@ def describe(status: Reply, colour: bool) -> str:
     said += [("because", printable(status["reason"])), ("health", health(status, colour))]
     for index, problem in enumerate(state["problems"]):
         first, *rest = lines(problem) or [""]
-        lasted = f" (for {span(ages_s[index])})" if index < len(ages_s) else ""
+        lasted = f" (for {format_span(ages_s[index])})" if index < len(ages_s) else ""
         said += [("", f"- {first}{lasted}"), *(("", f"  {line}") for line in rest)]
     said += [("warning", line) for text in status["warnings"] or () for line in lines(text)]
     if len(status["sensors"]) > 1:
@@ -122,8 +116,13 @@ def describe(status: Reply, colour: bool) -> str:
     if case:
         said.append(("case", ", ".join(case)))
     if status["uptime_s"] is not None:
-        said.append(("uptime", span(status["uptime_s"])))
-    return "\n".join(f"{title:12} {text}" for title, text in said)
+        said.append(("uptime", format_span(status["uptime_s"])))
+    found = [(f"{title:12} {text}", 15 if text.startswith(("- ", "  ")) else 13) for title, text in said]
+    if columns is None or max(len(line) for line, _indent in found) <= columns:
+        return "\n".join(line for line, _indent in found)
+    from a1d.client.columns import wrap
+
+    return "\n".join(part for line, indent in found for part in wrap(line, columns, indent))
 
 
 def one_line(status: Reply, colour: bool) -> str:
@@ -146,7 +145,7 @@ def sensor(status: Reply, of: Reply) -> str:
     state = "lost" if is_lost else "not read"
     if temp_celsius is None:
         return printable(f"{name}: {state}, no temperature yet" if is_lost else f"{name}: {state}: {error}")
-    ago = "" if age_s is None else f" {span(age_s)} ago"
+    ago = "" if age_s is None else f" {format_span(age_s)} ago"
     return printable(f"{name}: {state}, last {celsius(temp_celsius)}{ago}")
 
 
@@ -155,7 +154,7 @@ def mode(status: Reply) -> str:
     if status["mode"] != "manual":
         return "automatic"
     left_s = status["manual_remaining_s"]
-    left = None if left_s is None else f"another {span(left_s)}"
+    left = None if left_s is None else f"another {format_span(left_s)}"
     ends = how_long(left, status["manual_until_celsius"])
     beaten = ", not in force" if (status["duty_percent"] or 0) > (status["manual_percent"] or 0) else ""
     return f"manual, {percent(status['manual_percent'])} {ends}{beaten}"
@@ -172,7 +171,7 @@ def profile(status: Reply) -> str:
     """Its name and its end; the status must have one."""
     name, by_hand, until, left_s = (status["profile"][key] for key in ("name", "by_hand", "until", "remaining_s"))
     if left_s is not None:
-        end = f" for another {span(left_s)}"
+        end = f" for another {format_span(left_s)}"
     else:
         end = " until 'a1d-ctl profile auto'" if by_hand else f" until {until}" if until else ""
     return printable(name + end)
@@ -187,13 +186,6 @@ def health(status: Reply, colour: bool) -> str:
 def problems(status: Reply) -> str:
     """Every problem, in one line; empty if there is none."""
     return "; ".join(" ".join(lines(text)) for text in status["health"]["problems"])
-
-
-def span(seconds: float) -> str:
-    """A time that has passed or is left, the coarser the longer: ``15 s``, ``5m20s``, ``3h7m``, ``2d4h``."""
-    step_s = 1 if seconds < 3600 else 60 if seconds < 86400 else 3600
-    whole_s = round(seconds) // step_s * step_s
-    return f"{whole_s} s" if whole_s < 60 else format_duration(whole_s)
 
 
 def celsius(value: float | None) -> str:

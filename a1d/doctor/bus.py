@@ -9,7 +9,7 @@ from a1d.case.bus import ADDRESS, FIRMWARE_KNOWN
 from a1d.doctor import accounts, config_txt
 from a1d.doctor.result import Result, fail, info, ok, warn
 from a1d.doctor.system import System
-from a1d.duration import format_duration
+from a1d.duration import format_span
 
 _DEVICE, _HOLDER, _CASE = "I2C bus", "I2C address", "case"
 
@@ -111,6 +111,6 @@ def _errors(system: System) -> list[Result]:
     if status is None or not status.get("bus_errors"):
         return []
     uptime_s = status.get("uptime_s")
-    since = "" if uptime_s is None else f" in the {format_duration(round(uptime_s))} that it runs"
+    since = "" if uptime_s is None else f" in the {format_span(uptime_s)} that it runs"
     fact = f"the daemon has seen {status['bus_errors']} errors of the bus{since}; now and then one is normal"
     return [info("bus errors", fact)]

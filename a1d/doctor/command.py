@@ -12,13 +12,16 @@ from typing import Any
 
 from a1d.client import words
 from a1d.client.errors import RefusedError
+from a1d.client.output import columns, wants_colour
 from a1d.client.varlink import call
+from a1d.config.reader import parse_config
+from a1d.config.settings import Config
 from a1d.doctor import checkup
 from a1d.doctor.air import STEPS_PERCENT, Load, judge
 from a1d.doctor.result import FAIL, Result
 from a1d.doctor.system import System
 from a1d.doctor.trial import StoppedError, refusal, try_fan
-from a1d.duration import format_duration
+from a1d.duration import format_span
 from a1d.errors import A1dError
 
 _WAIT_MAX_S = 5.0
@@ -39,7 +42,16 @@ def look(socket_path: str) -> System:
         silence = str(error).partition("\n")[0]
     except (ValueError, RecursionError) as error:
         silence = f"what answers at {socket_path} cannot be understood ({error})"
-    return System(status=status, silence=silence)
+    return System(status=status, silence=silence, in_use=None if status is None else _config_in_use(socket_path))
+
+
+def _config_in_use(socket_path: str) -> Config | None:
+    """As the daemon tells it. None if it does not, or is of another version."""
+    try:
+        reply = call(socket_path, "org.a1d.control.GetConfig", wait_max_s=_WAIT_MAX_S)
+        return parse_config(words.check(reply.get("config"), str, "config"), "the daemon's configuration")
+    except (A1dError, ValueError, RecursionError):
+        return None
 
 
 def doctor(socket_path: str, as_json: bool) -> int:
@@ -48,7 +60,7 @@ def doctor(socket_path: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps(checkup.as_json(results)))
     else:
-        print(checkup.describe(results, words.wants_colour(sys.stdout)))
+        print(checkup.describe(results, wants_colour(sys.stdout), columns(sys.stdout)))
     return _code(results)
 
 
@@ -69,8 +81,8 @@ def fan(socket_path: str, as_json: bool) -> int:
     step_s = STEP_SIMULATED_S if status["simulated"] else STEP_S
     say = _say_nothing if as_json else _say
     say(
-        f"The fan gets {', '.join(map(str, STEPS_PERCENT))} %, {format_duration(step_s)} each: "
-        f"{format_duration(len(STEPS_PERCENT) * step_s)}. Ctrl-C ends it. Keep the machine as busy as it is now."
+        f"The fan gets {', '.join(map(str, STEPS_PERCENT))} %, {format_span(step_s)} each: "
+        f"{format_span(len(STEPS_PERCENT) * step_s)}. Ctrl-C ends it. Keep the machine as busy as it is now."
     )
     daemon.is_simulated = status["simulated"]
     load = _SIM_LOAD if daemon.is_simulated else _PROC_LOAD

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import sys
 
 from a1d import __version__
+from a1d.client.new_file import write_new
 from a1d.client.words import printable
 from a1d.config.printer import print_config
 from a1d.config.reader import parse_config
 from a1d.doctor import checkup, command
+from a1d.doctor.accounts import groups
+from a1d.doctor.configuration import is_in_use
 from a1d.doctor.redact import redaction_of
 from a1d.doctor.system import System
-from a1d.errors import A1dError, ConfigError
+from a1d.errors import ConfigError
 from a1d.paths import CONFIG_PATH
 
 _JOURNAL_LINES = 200
 _PRESSED = re.compile(r"(button: (?:double press|hold): [^ \n]+) (?!\(it comes and goes)[^\n]*")
+_JOURNAL_READERS = {"systemd-journal", "adm", "wheel"}  # systemd's own, and those that distributions add
+_AS_ROOT = "sudo a1d-ctl report"
 _SECTION_MAX = 64 * 1024  # characters
 _HEAD = """\
 Report of a1d. READ THIS FILE BEFORE YOU SEND IT.
@@ -33,22 +37,9 @@ def write(socket_path: str, name: str) -> None:
 
     A1dError if the file exists or cannot be made; nothing is ever overwritten.
     """
-    if name == "-":
-        print(compose(command.look(socket_path)), end="")
-        return
-    try:
-        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise A1dError(f"{name} exists already; name another file: a1d-ctl report FILE") from None
-    except OSError as error:
-        raise A1dError(f"{name} cannot be written ({error.strerror}); name another file: a1d-ctl report FILE") from None
-    try:
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(compose(command.look(socket_path)))
-    except BaseException:
-        os.unlink(name)  # half a report would be in the way of a whole one
-        raise
-    print(f"{name} is written. Read it before you send it: it should hold nothing personal, but a program cannot know.")
+    if write_new(name, lambda: compose(command.look(socket_path)), "a1d-ctl report FILE"):
+        text = "Read it before you send it: it should hold nothing personal, but a program cannot know."
+        print(f"{name} is written. {text}")
 
 
 def compose(system: System) -> str:
@@ -59,7 +50,8 @@ def compose(system: System) -> str:
         "Versions": _versions(system),
         "Doctor": checkup.describe(results, False),
         "Status": json.dumps(status, indent=1) if status is not None else f"none: {system.silence}",
-        f"Configuration ({CONFIG_PATH})": _configuration(system),
+        "Configuration that the daemon uses": _configuration_in_use(system),
+        f"Configuration file ({CONFIG_PATH})": _configuration_file(system),
         f"Journal (the last {_JOURNAL_LINES} lines of a1d)": _journal(system),
     }
     parts = [_HEAD]
@@ -87,14 +79,27 @@ def _versions(system: System) -> str:
     )
 
 
-def _configuration(system: System) -> str:
+def _configuration_in_use(system: System) -> str:
+    if system.in_use is None:
+        return "not told: the daemon is of another version" if system.status else "not told: the daemon does not answer"
+    return _without_comments(print_config(system.in_use, hides_arguments=True))
+
+
+def _configuration_file(system: System) -> str:
     text = system.read(CONFIG_PATH)
     if text is None:
-        return "none, or it may not be read"
+        why = system.unseen.get(CONFIG_PATH)
+        return f"it may not be read ({why}): {_AS_ROOT}" if why else "there is none"
     try:
-        text = print_config(parse_config(text, CONFIG_PATH), hides_arguments=True)
+        config = parse_config(text, CONFIG_PATH)
     except ConfigError as error:
-        text = f"{text}\n{error}"
+        return _without_comments(f"{text}\n{error}")
+    if system.in_use is not None and is_in_use(system, config):
+        return "as above"
+    return _without_comments(print_config(config, hides_arguments=True))
+
+
+def _without_comments(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     return "\n".join(lines)
 
@@ -106,4 +111,12 @@ def _journal(system: System) -> str:
     if ran.code != 0:
         return f"not seen: {ran.why or 'journalctl refuses'}"
     # Earlier versions logged the arguments of a gesture's command, too.
-    return _PRESSED.sub(r"\1 ...", ran.out).strip() or "empty, or not for you to read: try sudo a1d-ctl report"
+    return _PRESSED.sub(r"\1 ...", ran.out).strip() or _no_lines(system)
+
+
+def _no_lines(system: System) -> str:
+    uid, gids = system.caller
+    names = {name for gid, (name, _members) in groups(system).items() if gid in gids}
+    if uid == 0 or names & _JOURNAL_READERS:
+        return "there is none: the service has logged nothing"
+    return f"it may not be read: {_AS_ROOT}"

@@ -12,7 +12,9 @@ from a1d.doctor.system import System
 
 UNIT = "a1d.service"
 UNIT_PLACES = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
+TOLD = ("daemon", "health")  # the checks that the daemon itself answers
 _INSTALLED, _ENABLED, _RUNNING, _WATCHED = "installation", "service enabled", "service running", "watchdog"
+_NEEDS_UNIT = re.compile(r"( && )?sudo (systemctl \w+ (?:--now )?a1d\b|systemd-sysusers).*")
 _PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,WatchdogUSec,NeedDaemonReload,Result"
 
 
@@ -23,6 +25,7 @@ def checks(system: System) -> list[Result]:
         return [
             fail(_INSTALLED, f"there is no {UNIT}: a1d is not installed as a service", system.reinstall),
             _daemon(system),
+            *_health(system),
         ]
     results = _installations(system, unit)
     properties = _ask_systemd(system)
@@ -37,6 +40,12 @@ def find_unit(system: System) -> str | None:
     """The unit's file: the one that systemd would take."""
     places = [*UNIT_PLACES, "/lib/systemd/system"]
     return next((f"{place}/{UNIT}" for place in places if system.exists(f"{place}/{UNIT}")), None)
+
+
+def without_unit(mend: str | None) -> str | None:
+    """What is left of a command that mends where there is no unit, which could be started."""
+    left = _NEEDS_UNIT.sub("", mend or "")
+    return left or None
 
 
 def prefix(system: System, unit: str) -> str | None:
@@ -130,7 +139,7 @@ def _daemon(system: System) -> Result:
     if status["version"] != __version__:
         text = f"it is version {status['version']}, and this a1d-ctl is {__version__}"
         return fail("daemon", text, "sudo systemctl restart a1d")
-    simulated = ", on a simulated case" if status["simulated"] else ""
+    simulated = ", on a simulated case" if system.is_simulated else ""
     return ok("daemon", f"it answers{simulated}; version {__version__}")
 
 

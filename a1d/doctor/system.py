@@ -87,8 +87,9 @@ def _drain(fd: int, selector: selectors.BaseSelector, deadline_s: float) -> tupl
 
 class System:
     """``root`` is the directory that stands for ``/``. ``status`` is the daemon's, checked, or None; then ``silence``
-    says why. ``chips`` gives the GPIO chips and who holds a line of theirs, ``caller`` is the user and
-    the groups of whoever asks. ``unseen`` gathers what may not be read."""
+    says why. ``in_use`` is the configuration that the daemon uses, None if it does not tell. ``chips`` gives the GPIO
+    chips and who holds a line of theirs, ``caller`` is the user and the groups of whoever asks. ``unseen`` gathers
+    what may not be read."""
 
     def __init__(
         self,
@@ -97,12 +98,14 @@ class System:
         run: Run = run_bounded,
         status: dict[str, Any] | None = None,
         silence: str = "",
+        in_use: Config | None = None,
         chips: Callable[[int], list[Chip]] = read_chips,
         caller: tuple[int, list[int]] | None = None,
     ) -> None:
         self.root = root.rstrip("/")
         self.status = status
         self.silence = silence
+        self.in_use = in_use
         self.unseen: dict[str, str] = {}
         self.chips = chips
         self.caller = caller or (os.geteuid(), [os.getegid(), *os.getgroups()])
@@ -185,8 +188,17 @@ class System:
                 return text.strip("\0\n ")
         return ""
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the daemon that answers drives a simulated case."""
+        return self.status is not None and bool(self.status["simulated"])
+
     @cached_property
-    def _config(self) -> tuple[Config, list[str]]:
+    def file(self) -> tuple[Config, list[str]]:
+        """What the configuration file says, and everything that is wrong with it.
+
+        If it is bad or missing, the defaults, with the case's bus and protocol as guessed.
+        """
         if self.read_raw(CONFIG_PATH) is None and (not self.exists(CONFIG_PATH) or CONFIG_PATH in self.unseen):
             return Config(), []
         try:
@@ -197,13 +209,10 @@ class System:
 
     @property
     def config(self) -> Config:
-        """What the configuration file says; if it is bad, the defaults with the case's bus and protocol as guessed."""
-        return self._config[0]
-
-    @property
-    def config_problems(self) -> list[str]:
-        """Everything that is wrong with that file."""
-        return self._config[1]
+        """What a real case is, or would be, driven with: as the daemon tells, else as the file says."""
+        if self.in_use is None or (self.is_simulated and self.exists(CONFIG_PATH)):
+            return self.file[0]
+        return self.in_use
 
     @cached_property
     def reinstall(self) -> str:

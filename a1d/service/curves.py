@@ -24,6 +24,7 @@ def _curve(config: Config, sensor: SensorConfig, law: TargetLaw | None) -> Param
         "critical_celsius": curve.critical_celsius,
         "target_celsius": law.target_celsius if law else None,
         "hysteresis_celsius": config.fan.hysteresis_celsius,
+        "duty_min_percent": config.fan.duty_min_percent,
         "points": [{"temp_celsius": temp, "duty_percent": duty} for temp, duty in points_of(config, sensor)],
         "duties_percent": [curve.duty_percent(temp) for temp in _CURVE_CELSIUS],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from a1d.duration import format_duration
+from a1d.duration import format_span
 from a1d.errors import A1dError
 from a1d.temperature.reading import Reading
 
@@ -33,7 +33,7 @@ class Lease(NamedTuple):
         """What ends it, in words."""
         ends = [] if self.until_celsius is None else [f"until {self.until_celsius:g} C"]
         if self.until_s is not None:
-            ends.append(f"for {format_duration(round(self.until_s - now_s))}")
+            ends.append(f"for {format_span(self.until_s - now_s)}")
         return " or ".join(ends) or "until 'a1d-ctl fan auto'"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a1d.view.text import char_width
+from a1d.client.columns import char_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

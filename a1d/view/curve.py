@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from a1d.client import words
-from a1d.errors import A1dError
+from a1d.client import output, words
+from a1d.client.columns import wrap
 from a1d.view.ansi import Painter
 from a1d.view.curves import CURVES_MAX, Curve
 from a1d.view.panels import curve_chart
 from a1d.view.terminal import speaks_unicode
-from a1d.view.text import cut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,27 +22,23 @@ _ROWS = 12
 _COLUMNS_MAX = 100
 
 
-def curve(found: list[dict[str, Any]], status: dict[str, Any], svg_path: str | None) -> str:
-    """What ``curves.checked`` gave as text. With ``svg_path`` as a picture in that file; the text says so.
+def picture(found: list[dict[str, Any]], status: dict[str, Any]) -> str:
+    """What ``curves.checked`` gave, as SVG."""
+    from a1d.view.curve_svg import curve_svg
 
-    A1dError if the file cannot be written.
-    """
     curves = [Curve(each) for each in found[:CURVES_MAX]]
-    if svg_path is not None:
-        from a1d.view.curve_svg import curve_svg
+    return curve_svg(curves, points_now(curves, status))
 
-        try:
-            with open(svg_path, "w", encoding="utf-8") as file:
-                file.write(curve_svg(curves, points_now(curves, status)))
-        except OSError as error:
-            raise A1dError(f"{svg_path} cannot be written: {error.strerror}") from None
-        return f"{svg_path}: written"
-    columns = min(_COLUMNS_MAX, _terminal_columns())
+
+def curve(found: list[dict[str, Any]], status: dict[str, Any]) -> str:
+    """What ``curves.checked`` gave, as text."""
+    curves = [Curve(each) for each in found[:CURVES_MAX]]
+    columns = min(_COLUMNS_MAX, output.columns(sys.stdout) or 79)
     unicode = speaks_unicode(os.environ)
     lines: list[Line] = []
     for each, now in zip(curves, points_now(curves, status), strict=True):
         lines += describe(each, now, columns, unicode)
-    colour = words.wants_colour(sys.stdout)
+    colour = output.wants_colour(sys.stdout)
     return "\n".join(Painter(colour).text(line).rstrip() if colour else _plain(line) for line in lines)
 
 
@@ -66,16 +61,14 @@ def describe(curve: Curve, now: tuple[float, float] | None, columns: int, unicod
         asked = "" if target is not None else f"the curve asks for {curve.duty_percent(now[0]):.0f} %, "
         here = f"now {words.celsius(now[0])}: {asked}the fan is to run at {now[1]:g} %"
     mark = "\u25cf" if unicode else "O"
-    lines: list[Line] = [[("title", cut(head if unicode else _ascii(head), columns, unicode=unicode))]]
+    lines: list[Line] = [[("title", part)] for part in wrap(head if unicode else _ascii(head), columns, 2)]
     lines += curve_chart(curve, now, columns, _ROWS, unicode)
-    return [*lines, [("point", f"  {mark} " if now else "    "), ("", here)]]
-
-
-def _terminal_columns() -> int:
-    try:
-        return (os.get_terminal_size(sys.stdout.fileno()).columns or 80) - 1
-    except (OSError, ValueError):
-        return 79
+    first, *more = wrap(here, columns - 4, 0)
+    return [
+        *lines,
+        [("point", f"  {mark} " if now else "    "), ("", first)],
+        *([("", f"    {part}")] for part in more),
+    ]
 
 
 def _plain(line: Line) -> str:

@@ -26,6 +26,7 @@ class Curve:
         self.critical_celsius: float = reply["critical_celsius"]
         self.target_celsius: float | None = reply["target_celsius"]
         self.hysteresis_celsius: float | None = reply["hysteresis_celsius"]
+        self.duty_min_percent: int | None = reply["duty_min_percent"]
         found = [(point["temp_celsius"], point["duty_percent"]) for point in (reply["points"] or ())[:_POINTS_MAX]]
         self.points: list[tuple[float, float]] = sorted(found)
         count = LAST_CELSIUS - FIRST_CELSIUS + 1

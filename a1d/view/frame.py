@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from a1d.client import words
-from a1d.duration import format_duration
+from a1d.duration import format_span
 from a1d.view import panels
 from a1d.view.model import STALE_S
 from a1d.view.pages import page_of
@@ -11,6 +11,7 @@ from a1d.view.text import fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from a1d.view.model import Model
@@ -20,8 +21,8 @@ COLUMNS_MIN, ROWS_MIN = 40, 10
 COLUMNS_MAX, ROWS_MAX = 500, 200  # a terminal may claim any size; the rest stays empty
 _PROBLEM_MAX = 600  # characters of one; it is cut to the line anyway
 _STATE_STYLE = {"ok": "ok", "degraded": "warn", "failsafe": "bad"}
-KEYS = "q quit  + - duty  a automatic  ? help"
-SIMULATION_KEYS = "d double press  h hold  < > load  l load auto  f faults"
+KEYS = ("q quit", "+ - duty", "a automatic", "? help")
+SIMULATION_KEYS = ("d double press", "h hold", "< > load", "l load auto", "f faults")
 
 
 def frame(model: Model, columns: int, rows: int, now_s: float, *, time_text: str, unicode: bool) -> list[Line]:
@@ -33,7 +34,7 @@ def frame(model: Model, columns: int, rows: int, now_s: float, *, time_text: str
     elif model.page != "main":
         lines = page_of(model, rows)
     else:
-        head = _head(model, rows, now_s, time_text)
+        head = _head(model, columns, rows, now_s, time_text)
         foot = _foot(model, columns, rows, now_s, unicode)
         lines = [*head, *_body(model, columns, rows - len(head) - len(foot), now_s, unicode), *foot]
     if not unicode:
@@ -41,19 +42,22 @@ def frame(model: Model, columns: int, rows: int, now_s: float, *, time_text: str
     return [fit(line, columns, unicode=unicode) for line in [*lines[:rows], *[[]] * (rows - len(lines))]]
 
 
-def _head(model: Model, rows: int, now_s: float, time_text: str) -> list[Line]:
+def _head(model: Model, columns: int, rows: int, now_s: float, time_text: str) -> list[Line]:
     status = model.status
     what = " a1d" + (" on a simulated case" if status and status["simulated"] else "")
-    up = f", up {_long(status['uptime_s'])}" if status and status["uptime_s"] is not None and not model.gone else ""
+    uptime_s = status["uptime_s"] if status and not model.gone else None
+    up = "" if uptime_s is None else f", up {format_span(uptime_s)}"
+    if len(what) + len(up) + 2 + len(time_text) > columns:
+        up = ""
     title: Line = [("title", what), ("dim", f"{up}  {time_text}")]
     lines = [title, []] if rows >= 20 else [title] if rows >= 14 else []
     if model.gone or status is None:
-        since = f" for {_long(now_s - model.gone_s)}" if status else ""
+        since = f" for {format_span(now_s - model.gone_s)}" if status else ""
         why = [line for text in (model.gone or "").splitlines()[:3] for line in words.lines(text)]
         return [*lines, [("bad", f" NO DAEMON{since}"), ("", ", waiting for it")], *[[("", f" {x}")] for x in why]]
     lines.append(_numbers(model, status))
     if now_s - model.seen_s > STALE_S:
-        lines.append([("bad", f" no news for {_long(now_s - model.seen_s)}: the above is old")])
+        lines.append([("bad", f" no news for {format_span(now_s - model.seen_s)}: the above is old")])
     because = words.printable(status["reason"][:_PROBLEM_MAX])
     lines.append([("dim", " because "), ("", because)])
     if status["profile"] and rows >= 12:
@@ -106,7 +110,7 @@ def _problems(status: dict[str, Any], lines_max: int) -> list[Line]:
     ages_s = health["ages_s"] or []
     found: list[tuple[str, str]] = []
     for index, text in enumerate(health["problems"][: lines_max + 1]):
-        since = f" (for {_long(ages_s[index])})" if index < len(ages_s) else ""
+        since = f" (for {format_span(ages_s[index])})" if index < len(ages_s) else ""
         found.append(("bad", f" ! {' '.join(words.lines(text[:_PROBLEM_MAX]))}{since}"))
     warnings = status["warnings"] or ()
     found += [("warn", f" - {' '.join(words.lines(text[:_PROBLEM_MAX]))}") for text in warnings[: lines_max + 1]]
@@ -151,18 +155,22 @@ def _foot(model: Model, columns: int, rows: int, now_s: float, unicode: bool) ->
     if message is not None:
         lines.append([("message", f" {words.printable(message)}")])
     elif simulated and columns >= 96:
-        lines.append([("dim", f" {KEYS}  {SIMULATION_KEYS}")])
+        lines += _keys((*KEYS, *SIMULATION_KEYS), columns)
     elif simulated and rows >= 20:
-        lines += [[("dim", f" {KEYS}")], [("dim", f" {SIMULATION_KEYS}")]]
+        lines += [*_keys(KEYS, columns), *_keys(SIMULATION_KEYS, columns)]
     else:
-        lines.append([("dim", f" {KEYS}")])
+        lines += _keys(KEYS, columns)
     return lines
 
 
-def _long(seconds: float) -> str:
-    """A time to be read: whole seconds, from an hour on whole minutes."""
-    whole = round(seconds)
-    return format_duration(whole if whole < 3600 else whole // 60 * 60)
+def _keys(keys: Sequence[str], columns: int) -> list[Line]:
+    """As many lines as they need."""
+    lines = [""]
+    for key in keys:
+        if lines[-1] and len(lines[-1]) + 2 + len(key) >= columns:
+            lines.append("")
+        lines[-1] += f" {key}" if not lines[-1] else f"  {key}"
+    return [[("dim", line)] for line in lines]
 
 
 def _ascii(text: str) -> str:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
+from a1d.client.faults import FAULTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from a1d.view.model import Model
     from a1d.view.text import Line
 
-# As in a1d/sim; a test holds them equal. The view of a real case does not load the simulation.
-FAULTS = (
-    "no-answer",
-    "time-out",
-    "arbitration",
-    "lost-writes",
-    "wrong-read-back",
-    "io-error",
-    "no-bus",
-    "sensor-dead",
-    "sensor-frozen",
-    "sensor-raving",
-    "fan-stuck",
-    "reset-mcu",
-)
 _KEYS = (
     ("q", "quit"),
     ("+ -", "fan faster, slower, by hand"),

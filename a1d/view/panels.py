@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from a1d.client import words
-from a1d.duration import format_duration
+from a1d.duration import format_duration, format_span
 from a1d.view import chart
 from a1d.view.history import column_s
 from a1d.view.text import fit, line_width
@@ -122,7 +122,7 @@ def _sensor(sensor: dict[str, object], name_width: int) -> list[Span]:
         return [("dim", f"{name:{name_width}} "), ("", words.celsius(temp))]
     last = "" if temp is None else f", last {words.celsius(temp)}"
     if last and isinstance(age_s, (int, float)):
-        last += f" {format_duration(round(age_s))} ago"
+        last += f" {format_span(age_s)} ago"
     return [("dim", f"{name:{name_width}} "), ("bad", f"lost{last}")]
 
 

@@ -34,8 +34,8 @@ class Steering:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        # What was asked for by hand, and what a1d made of it: a duty too low to turn the fan is raised.
-        self._asked: tuple[int, int | None] | None = None
+        self._asked_percent: int | None = None  # by hand, and not answered yet
+        self._raised_to_percent = 0  # what a1d made of a duty too low to turn the fan
 
     def press(self, key: str) -> Request | None:
         """What to ask of the daemon, if anything; some keys only turn the page."""
@@ -54,7 +54,7 @@ class Steering:
         if key in ("+", "-"):
             return self._set_fan(1 if key == "+" else -1)
         if key == "a":
-            self._asked = None
+            self._asked_percent = None
             return Request(f"{CONTROL}ResumeAutomatic", "automatic control again")
         return self._play(key) if model.status["simulated"] else None
 
@@ -64,7 +64,10 @@ class Steering:
             return request.said
         held = words.check(reply.get("duty_percent"), words.PERCENT, "duty_percent")
         asked = int(str(request.parameters["duty_percent"]))
-        self._asked = (asked, held)
+        if self._asked_percent == asked:
+            self._asked_percent = None
+        if held > asked:
+            self._raised_to_percent = held
         status = self._model.status
         if status is not None:  # until the next one comes
             status |= {
@@ -77,11 +80,11 @@ class Steering:
             why = words.check(reply["overridden"], str, "overridden")
             return f"{asked} % is set by hand, but not in force: {why[:200]}"
         raised = f", raised from {asked} %: below that it may stand still" if held != asked else ""
-        return f"the fan is held at {held} % until 'a'{raised}"
+        return f"the fan is held at {held} %{raised}"
 
     def refused(self, error: RefusedError) -> str:
         """Why it was not done."""
-        self._asked = None
+        self._asked_percent = None
         if error.error.endswith(".PermissionDenied"):
             return "only root and the group a1d may steer: sudo a1d-ctl top"
         return f"refused: {str(error)[:200]}"
@@ -91,15 +94,22 @@ class Steering:
         assert status is not None
         by_hand = status["mode"] == "manual"
         now = status["manual_percent"] if by_hand else status["duty_percent"]
-        if self._asked and (self._asked[1] is None or (by_hand and self._asked[1] == now)):
-            now = self._asked[0]  # as if it had not been raised; and a key pressed again does not wait for an answer
+        if self._asked_percent is not None:
+            now = self._asked_percent  # a key pressed again does not wait for an answer
         if now is None:
             return None
         # To the next multiple of the step, so that 34 goes to 35 or 30.
         steps = int(now) // _STEP_PERCENT + 1 if direction > 0 else -(-int(now) // _STEP_PERCENT) - 1
         to = max(0, min(100, steps * _STEP_PERCENT))
-        self._asked = (to, None)
+        if 0 < to < (lowest := self._lowest_percent()):
+            to = lowest if direction > 0 else 0
+        self._asked_percent = to
         return Request(f"{CONTROL}SetFan", duty_percent=to, for_s=None, until_celsius=None)
+
+    def _lowest_percent(self) -> int:
+        """The lowest duty that turns the fan; a daemon of an earlier version tells it only by what it raises."""
+        told = [curve.duty_min_percent for curve in self._model.curves if curve.duty_min_percent is not None]
+        return told[0] if told else self._raised_to_percent
 
     def _play(self, key: str) -> Request | None:
         case = self._model.case

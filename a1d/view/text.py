@@ -1,9 +1,11 @@
-"""How many columns a text takes on a terminal, and texts and lines cut to fit. Pure.
+"""Texts and lines cut to fit. Pure; client/columns.py knows how many columns a text takes.
 
 A line is a list of spans, (style, text); ``ansi`` and ``svg`` know what a style looks like.
 """
 
 from __future__ import annotations
+
+from a1d.client.columns import char_width, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,22 +13,6 @@ if TYPE_CHECKING:
 
     Span = tuple[str, str]
     Line = list[Span]
-
-
-def char_width(char: str) -> int:
-    """0, 1 or 2 columns, of a printable character."""
-    if char < "\u0300":
-        return 1
-    import unicodedata  # 1 MB that is only needed for what is not Latin
-
-    if unicodedata.category(char) in ("Mn", "Me") or "\u1160" <= char <= "\u11ff":
-        return 0  # accents, and the parts of a Hangul syllable that follow its first
-    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
-
-
-def width(text: str) -> int:
-    """The columns that a printable ``text`` takes."""
-    return len(text) if text.isascii() else sum(map(char_width, text))
 
 
 def cut(text: str, columns: int, *, unicode: bool = True) -> str:

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 
+from a1d.client.words import printable
 from a1d.view.ansi import Painter
 from a1d.view.frame import COLUMNS_MAX, ROWS_MAX, frame
 from a1d.view.keys import keys_of
@@ -48,7 +49,7 @@ class Top:
         self._stopping = self._resized = False
         self._watched: dict[int, Callable[[], None]] = {}
         self._unicode = speaks_unicode(os.environ)
-        self._painter = Painter("NO_COLOR" not in os.environ)
+        self._painter = Painter(not os.environ.get("NO_COLOR"))
 
     def watch(self, fd: int, on_readable: Callable[[], None]) -> None:
         """Call ``on_readable`` while ``fd`` is readable, until ``forget``."""
@@ -165,7 +166,10 @@ class Top:
 def run(path: str) -> int:
     """``a1d-ctl top``: exit code 0 after q, 2 without a terminal, 128 and its number after a signal."""
     if not is_possible():
-        print("a1d-ctl: top needs a terminal; elsewhere use 'a1d-ctl watch' or 'a1d-ctl status'", file=sys.stderr)
+        is_dumb = os.isatty(0) and os.isatty(1)
+        what = f"that can be drawn on, and TERM is {printable(os.environ.get('TERM', 'not set'))}" if is_dumb else ""
+        text = f"top needs a terminal {what}".rstrip()
+        print(f"a1d-ctl: {text}; elsewhere use 'a1d-ctl watch' or 'a1d-ctl status'", file=sys.stderr)
         return 2
     top = Top(path)
     top.run()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
 from a1d.client import words
 from a1d.client.errors import NoDaemonError
+from a1d.client.output import columns, takes_escapes, wants_colour
 from a1d.view.text import cut_coloured
 
 TYPE_CHECKING = False
@@ -27,8 +27,8 @@ def watch(
 
     If it goes away later that is said once on standard error, and it goes on when the daemon is back.
     """
-    rewrites = sys.stdout.isatty() and to_json is None
-    colour = words.wants_colour(sys.stdout)
+    rewrites = takes_escapes(sys.stdout) and to_json is None
+    colour = wants_colour(sys.stdout)
     has_seen = is_gone = False
     try:
         while True:
@@ -37,7 +37,7 @@ def watch(
                     status = words.check(reply.get("status"), words.STATUS, "status")
                     has_seen, is_gone = True, False
                     if rewrites:
-                        line = cut_coloured(words.one_line(status, colour), _columns())
+                        line = cut_coloured(words.one_line(status, colour), columns(sys.stdout) or 0)
                         print(f"\r\x1b[K{line}", end="", flush=True)
                     else:
                         line = f"{_time()} {words.one_line(status, colour)}" if to_json is None else to_json(status)
@@ -60,11 +60,3 @@ def watch(
 
 def _time() -> str:
     return time.strftime("%H:%M:%S")
-
-
-def _columns() -> int:
-    """One less than there are: in the last one some terminals wrap."""
-    try:
-        return (os.get_terminal_size(sys.stdout.fileno()).columns or 80) - 1
-    except OSError:
-        return 79

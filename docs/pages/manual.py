@@ -44,9 +44,10 @@ def escape(text: str) -> str:
 
 
 def arguments_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """What can follow a command, save ``--help`` and its own commands."""
+    """What can follow a command, save ``--help``, what help does not tell, and its own commands."""
     commands = argparse._SubParsersAction
-    return [action for action in parser._actions if action.dest != "help" and not isinstance(action, commands)]
+    told = [action for action in parser._actions if action.dest != "help" and action.help != argparse.SUPPRESS]
+    return [action for action in told if not isinstance(action, commands)]
 
 
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.Action, argparse.ArgumentParser]]:

@@ -467,7 +467,8 @@ RUNS = {
     "powercut with the daemon's settings": powercut_run("poweroff", stop=stop_json(bus=7), bus=7, writes=CUT),
     "powercut reboot": powercut_run("reboot", writes=[]),
     "powercut kexec": powercut_run("kexec", writes=[]),
-    "powercut of something new": powercut_run("soft-reboot", writes=[]),
+    "powercut soft-reboot": powercut_run("soft-reboot", writes=[]),
+    "powercut of something new": powercut_run("foo", code=2, writes=[], says="usage"),
     "powercut without a word": powercut_run(code=2, writes=[], says="usage"),
     "powercut with too many words": powercut_run("poweroff", "halt", code=2, writes=[], says="usage"),
     "powercut on an old case": powercut_run("poweroff", stop=LEGACY, writes=CUT_LEGACY),
@@ -579,8 +580,32 @@ def test_help_explains_and_does_nothing(tmp_path: Path, program: str, word: str)
 
 
 @pytest.mark.parametrize("arguments", [("--help", "now"), ("--verbose",)])
-def test_failsafe_acts_whatever_else_it_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_failsafe_acts_after_the_daemon_whatever_else_it_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A drop-in of the unit may have spoilt its line."""
     assert execute(tmp_path, failsafe_run(arguments=arguments)).writes == ["0x1a 0x80=100"]
+
+
+@pytest.mark.parametrize("arguments", [("--help", "now"), ("xx",)])
+def test_failsafe_by_hand_refuses_what_it_does_not_know(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    outcome = execute(tmp_path, failsafe_run(arguments=arguments, result=None))
+    assert (outcome.code, outcome.transfers) == (2, [])
+    assert outcome.stderr.startswith("usage: a1d-failsafe ")
+
+
+@pytest.mark.parametrize(("script", "said"), [("ok", "the fan was set"), ("121", "the fan could not be made safe")])
+def test_failsafe_gives_a_priority_to_the_journal_alone(tmp_path: Path, script: str, said: str) -> None:
+    """Without systemd there is no JOURNAL_STREAM; a terminal may have inherited one that is not its own."""
+    environ = environment(tmp_path, failsafe_run(script=script))
+    for name, stream in (("another", "1:2"), ("own", None)):
+        with open(tmp_path / name, "w+") as out:
+            about = os.fstat(out.fileno())
+            environ["JOURNAL_STREAM"] = stream or f"{about.st_dev}:{about.st_ino}"
+            subprocess.run(
+                [sys.executable, "-m", "a1d.case.failsafe"], env=environ, stderr=out, timeout=30, check=False
+            )
+    assert (tmp_path / "another").read_text().startswith(f"a1d-failsafe: {said}")
+    assert (tmp_path / "own").read_text()[:3] in ("<3>", "<4>")
+    assert (tmp_path / "own").read_text()[3:].startswith(f"a1d-failsafe: {said}")
 
 
 @pytest.mark.parametrize(
@@ -606,7 +631,7 @@ def test_a_program_imports_only_the_standard_library_and_smbus2(tmp_path: Path, 
     light = {"a1d", "a1d.case", "a1d.config", "a1d.errors", "a1d.paths"}
     light |= {f"a1d.case.{program}", "a1d.case.bus", "a1d.case.stop_settings", "a1d.config.limits"}
     light |= {"a1d.config.bounded", "a1d.config.guess", "a1d.case.stop_program", "a1d.case.retry"}
-    light |= {"a1d.case.apply_failsafe"} if program == "failsafe" else set()
+    light |= {"a1d.case.apply_failsafe", "a1d.log"} if program == "failsafe" else set()
     assert "smbus2" in modules
     assert {name for name in modules if name.split(".")[0] == "a1d"} == light
     assert {name.split(".")[0] for name in modules} <= sys.stdlib_module_names | {"a1d", "smbus2"}
@@ -657,6 +682,7 @@ class InProcess:
             self._patch.delenv("SERVICE_RESULT", raising=False)
         else:
             self._patch.setenv("SERVICE_RESULT", result)
+        self._patch.setattr(sys, "argv", ["a1d-failsafe"])
         return failsafe.main()
 
     def powercut(self, *arguments: str, **settings: Any) -> int:
@@ -673,18 +699,18 @@ def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
 @pytest.mark.parametrize(
     ("result", "on_stop", "left", "said"),
     [
-        ("success", 25, 25, "<6>a1d-failsafe: the fan was set to 25 %\n"),
-        ("success", 0, 0, "<6>a1d-failsafe: the fan was set to 0 %\n"),
-        ("success", "failsafe", 60, "<6>a1d-failsafe: the fan was set to 60 %\n"),
+        ("success", 25, 25, "a1d-failsafe: the fan was set to 25 %\n"),
+        ("success", 0, 0, "a1d-failsafe: the fan was set to 0 %\n"),
+        ("success", "failsafe", 60, "a1d-failsafe: the fan was set to 60 %\n"),
         ("success", "keep", 20, ""),
-        ("signal", "keep", 60, "<4>a1d-failsafe: the fan was set to 60 %\n"),
-        ("signal", 25, 60, "<4>a1d-failsafe: the fan was set to 60 %\n"),
-        (None, 25, 60, "<4>a1d-failsafe: the fan was set to 60 %\n"),
+        ("signal", "keep", 60, "a1d-failsafe: the fan was set to 60 %\n"),
+        ("signal", 25, 60, "a1d-failsafe: the fan was set to 60 %\n"),
+        (None, 25, 60, "a1d-failsafe: the fan was set to 60 %\n"),
     ],
 )
 def test_failsafe_sets_and_says_what_the_end_asks_for(
     in_process: InProcess,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
     result: str | None,
     on_stop: str | int,
     left: int,
@@ -694,7 +720,7 @@ def test_failsafe_sets_and_says_what_the_end_asks_for(
     assert in_process.case.mcu.register_duty == left
     assert set(in_process.opened) <= {(7, 0.5)}
     assert bool(in_process.opened) is (on_stop != "keep" or result != "success")
-    assert capsys.readouterr().err == said
+    assert capfd.readouterr().err == said
 
 
 def test_failsafe_on_an_older_case_writes_its_way(in_process: InProcess) -> None:
@@ -703,22 +729,22 @@ def test_failsafe_on_an_older_case_writes_its_way(in_process: InProcess) -> None
 
 
 def test_failsafe_says_which_bus_kept_the_fan_from_being_safe(
-    in_process: InProcess, capsys: pytest.CaptureFixture[str]
+    in_process: InProcess, capfd: pytest.CaptureFixture[str]
 ) -> None:
     in_process.case.faults.add(BusFault.NO_ANSWER)
     assert in_process.failsafe("signal", bus=7) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("<3>a1d-failsafe: the fan could not be made safe: ")
+    said = capfd.readouterr().err
+    assert said.startswith("a1d-failsafe: the fan could not be made safe: ")
     assert "/dev/i2c-7" in said
     assert "None" not in said
 
 
 def test_failsafe_says_how_much_the_case_does_not_confirm(
-    in_process: InProcess, capsys: pytest.CaptureFixture[str]
+    in_process: InProcess, capfd: pytest.CaptureFixture[str]
 ) -> None:
     in_process.case.faults.add(BusFault.LOST_WRITES)
     assert in_process.failsafe("signal") == 1
-    assert "does not confirm the 100 % it was asked for" in capsys.readouterr().err
+    assert "does not confirm the 100 % it was asked for" in capfd.readouterr().err
 
 
 def test_powercut_says_how_often_it_asked(in_process: InProcess) -> None:
@@ -763,7 +789,7 @@ def test_powercut_says_why_the_repetition_failed(in_process: InProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [((), 2), (("poweroff", "halt"), 2), (("reboot",), 0), (("kexec",), 0), (("",), 0)]
+    ("arguments", "code"), [((), 2), (("poweroff", "halt"), 2), (("reboot",), 0), (("kexec",), 0), (("",), 2)]
 )
 def test_powercut_without_a_power_off_leaves_the_case_alone(
     in_process: InProcess, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int
@@ -801,7 +827,7 @@ def test_what_hangs_is_bounded_and_said(in_process: InProcess, capfd: pytest.Cap
     assert powercut.TIME_MAX_S + LAST_TRY_S <= powercut_s < 4
     capfd.readouterr()
     failsafe_say()
-    assert capfd.readouterr().err == "<3>a1d-failsafe: the bus hangs; the fan could not be made safe\n"
+    assert capfd.readouterr().err == "a1d-failsafe: the bus hangs; the fan could not be made safe\n"
     in_process.kmsg.write_text("")
     powercut_say()
     said = "<3>a1d-powercut: the power may stay on, because the bus hangs; use the case's button\n"

@@ -29,9 +29,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a1d import __version__
-from a1d.client import hold, varlink
+from a1d.client import hold, output, varlink
 from a1d.client import main as ctl
 from a1d.client.errors import NoDaemonError
+from a1d.client.faults import FAULTS
 from a1d.config.reader import parse_config
 from a1d.config.settings import CaseConfig, Config, FanConfig, SensorConfig
 from a1d.sim.case import SensorFault, SimulatedCase
@@ -228,6 +229,14 @@ def test_a_time_is_said_and_what_is_left_of_it(run: Ctl, calm: VirtualRig) -> No
     calm.run(65)
     run.at(calm, "status")
     assert "for another 13m54s" in run.out
+    run.at(calm, "fan", "set", 60, "--for", "45s")
+    assert run.out == "the fan is held at 60 % for 45 s\n"
+    calm.run(5)
+    run.at(calm, "status")
+    said = dict(line.split(None, 1) for line in run.out.splitlines())
+    assert (said["mode"], said["because"]) == ("manual, 60 % for another 40 s", "60 % set by hand, for 40 s")
+    run.at(calm, "fan", "set", 60, "--for", "500ms")
+    assert run.out == "the fan is held at 60 % for 500ms\n"
     assert run.at(calm, "fan", "off", "--for", "90s") == 0
     assert run.out == "the fan is held at 0 % for 1m30s\n"
     calm.run(2)
@@ -332,12 +341,18 @@ def test_the_curve_is_drawn_with_its_points_or_listed(
         and "\u2588" in run.out
     )
     assert all(len(line) < 80 for line in run.out.splitlines())
+    monkeypatch.setattr(output, "columns", lambda _out: 39)
+    assert run.at(calm, "curve") == 0
+    assert run.out.startswith("cpu: 50 C 10 %, 60 C 40 %, 70 C 100 %;\n  100 % from 80 C on\n100 ")
+    assert run.out.endswith("now 45.0 C: the curve asks for 0 %,\n    the fan is to run at 0 %\n")
+    assert all(len(line) < 40 for line in run.out.splitlines())
     monkeypatch.setenv("LC_ALL", "C")
     assert run.at(calm, "curve") == 0
     assert run.out.isascii() and "###" in run.out and "O now" in run.out
     assert run.at(calm, "curve", "--json") == 0
     [curve] = json.loads(run.out)
-    told = {"sensor", "critical_celsius", "target_celsius", "hysteresis_celsius", "points", "duties_percent"}
+    told = {"sensor", "critical_celsius", "target_celsius", "hysteresis_celsius", "duty_min_percent", "points"}
+    told |= {"duties_percent"}
     assert set(curve) == told
 
 
@@ -372,10 +387,16 @@ def test_every_curve_is_drawn_from_its_points_not_from_every_fifth_degree(
 def test_a_picture_is_written_or_it_is_said_why_not(run: Ctl, calm: VirtualRig, tmp_path: Path) -> None:
     picture = tmp_path / "curve.svg"
     assert run.at(calm, "curve", "--svg", picture) == 0
-    assert run.out == f"{picture}: written\n"
+    assert run.out == f"{picture} is written.\n"
     assert picture.read_text().startswith("<svg ")
+    picture.write_text("mine")
+    assert run.at(calm, "curve", "--svg", picture) == 1
+    assert run.err == f"a1d-ctl: {picture} exists already; name another file: a1d-ctl curve --svg FILE\n"
+    assert picture.read_text() == "mine"
+    assert run.at(calm, "curve", "--svg", "-") == 0
+    assert run.out.startswith("<svg ") and not Path("-").exists()
     assert run.at(calm, "curve", "--svg", tmp_path / "none" / "curve.svg") == 1
-    assert "cannot be written: No such file" in run.err and run.out == ""
+    assert "cannot be written (No such file" in run.err and run.out == ""
 
 
 def test_config_prints_what_the_daemon_is_using(run: Ctl, make_rig: Callable[..., VirtualRig]) -> None:
@@ -485,7 +506,8 @@ def test_a_real_case_has_nothing_to_play_with(
         ["fan", "auto", "--for", "5m"],
         ["status", "--yaml"],
         ["sim", "press", "triple"],
-        ["sim", "fault"],
+        ["fan", "auto", "--json"],
+        ["--json", "fan", "auto"],
         ["sim", "fault", "no-bus", "maybe"],
         ["sim", "load", "hot"],
         ["sim", "load", "nan"],
@@ -496,6 +518,33 @@ def test_wrong_usage_is_2_and_says_what_is_right(run: Ctl, calm: VirtualRig, wor
     assert run.at(calm, *words) == 2
     assert run.out == ""
     assert run.err.startswith("usage: a1d-ctl")
+
+
+def test_what_goes_before_a_command_goes_after_it(run: Ctl, calm: VirtualRig) -> None:
+    path = calm.run_dir / "control.sock"
+    for words in (["--json"], ["--json", "status"], ["status", "--json"]):
+        assert run.at(calm, *words) == 0
+        assert json.loads(run.out)["mode"] == "automatic"
+    assert run("status", "--socket", path.with_name("none")) == 3
+    assert "none" in run.err
+    assert run.at(calm, "fan", "off", "--until", "44C") == 0
+    assert run.out == "the fan is held at 0 % until 44 C\n"
+    assert run("--socket", path.with_name("none"), "fan", "auto", "--socket", path.with_name("other")) == 3
+    assert "other" in run.err
+
+
+def test_the_faults_are_listed(run: Ctl, calm: VirtualRig) -> None:
+    assert run("sim", "fault", "--help") == 0
+    assert "sensor-raving" in run.out
+    run.at(calm, "sim", "fault", "no-bus")
+    assert run.at(calm, "sim", "fault") == 0
+    assert run.out == f"the faults: {', '.join(FAULTS)}; on: no-bus\n"
+
+
+def test_what_is_shown_of_the_case_has_no_more_digits_than_a_sensor(run: Ctl, calm: VirtualRig) -> None:
+    calm.case.fixed_celsius = 51.27642830505961
+    assert run.at(calm, "sim", "show") == 0
+    assert json.loads(run.out)["chip_celsius"] == 51.3
 
 
 def test_help_is_fine(run: Ctl) -> None:
@@ -834,11 +883,14 @@ def test_a_terminal_gets_colours_unless_it_does_not_want_them(daemon: RealDaemon
     def on_a_terminal(*words: str, **environment: str) -> str:
         ours, theirs = os.openpty()
         with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs) as terminal:
-            subprocess.run(daemon.command(*words), check=False, env={**ENV, **environment}, stdout=terminal, timeout=10)
+            environment = {**ENV, "TERM": "xterm", **environment}
+            subprocess.run(daemon.command(*words), check=False, env=environment, stdout=terminal, timeout=10)
             return screen.read(4096).decode()
 
     assert "\x1b[32mok\x1b[0m" in on_a_terminal("status")
+    assert "\x1b[32mok\x1b[0m" in on_a_terminal("status", NO_COLOR=""), "an empty one says nothing"
     assert "\x1b" not in on_a_terminal("status", NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal("status", TERM="dumb")
     assert "\x1b" not in on_a_terminal("status", "--json")
 
 
@@ -867,6 +919,7 @@ def test_an_output_that_takes_nothing_gives_no_traceback(
     ended = finished(["sh", "-c", f'timeout 0.5 "$@" {output}', "sh", *daemon.command(words)])
     assert "Traceback" not in ended.stderr and "Exception ignored" not in ended.stderr
     assert ended.returncode in codes
+    assert output != ">/dev/full" or ended.stderr == "a1d-ctl: cannot write: No space left on device\n"
 
 
 def test_a_terminal_that_lacks_a_character_gets_a_replacement(tmp_path: Path) -> None:

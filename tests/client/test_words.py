@@ -201,12 +201,20 @@ def test_a_daemon_of_an_earlier_version_is_said_as_far_as_it_goes() -> None:
     assert text.endswith("- nothing answers\nbutton       watched; 1 double press, 2 holds, 3 other pulses")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (15.2, "15 s"), (59.4, "59 s"), (59.6, "1m"), (3599, "59m59s"), (3661, "1h1m"), (90061, "1d1h")],
-)
-def test_a_time_is_the_coarser_the_longer(seconds: float, text: str) -> None:
-    assert words.span(seconds) == text
+def test_forty_columns_break_no_word() -> None:
+    reason = "cpu at 60.0 C asks for 40 %, which is the most that anybody has asked for in the last 10 s"
+    problem = {
+        "state": "degraded",
+        "problems": ["bus: the case at 0x1a on /dev/i2c-1 does not answer"],
+        "ages_s": [9.0],
+    }
+    status = GOOD | {"reason": reason, "health": problem}
+    whole, narrow = describe(status, colour=False), describe(status, colour=False, columns=40)
+    assert narrow.split() == whole.split()
+    assert max(map(len, narrow.splitlines())) <= 40 < max(map(len, whole.splitlines()))
+    assert "because      cpu at 60.0 C asks for 40\n             %, which is the most that\n" in narrow
+    assert "\n             - bus: the case at 0x1a on\n               /dev/i2c-1 does not" in narrow
+    assert describe(status, colour=False, columns=200) == whole
 
 
 LOST = {"name": "cpu", "temp_celsius": 55.0, "age_s": 15.2, "error": "temp: No such device"}

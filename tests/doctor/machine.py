@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from a1d import __version__
+from a1d.config.settings import Config
 from a1d.doctor.checkup import examine
 from a1d.doctor.chips import Chip
 from a1d.doctor.result import Result
@@ -60,6 +61,7 @@ class FakeMachine:
             "button": {"watching": True, "double_presses": 0, "holds": 0, "pulses_ignored": 0},
         }
         self.silence = ""
+        self.in_use: Config | None = None
         gid = self._gid()
         self.put("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\na1d:x:991:991::/:/usr/sbin/nologin\n")
         self.put("/etc/group", f"i2c:x:{gid}:a1d\na1d:x:991:\n")
@@ -125,6 +127,7 @@ class FakeMachine:
             run=self.run,
             status=self.status,
             silence=self.silence,
+            in_use=self.in_use,
             chips=self._read_chips,
             caller=self.caller,
         )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
+from a1d.config.reader import parse_config
 from a1d.doctor import checkup
 from a1d.doctor.chips import Chip
 from a1d.doctor.result import Result
@@ -89,6 +90,41 @@ def test_a_healthy_machine_has_nothing_to_mend(machine: FakeMachine) -> None:
     assert len(results) > 20
 
 
+def uses(text: str) -> Break:
+    """The daemon's configuration, whatever the file says."""
+    return lambda machine: setattr(machine, "in_use", parse_config(text, "its own"))
+
+
+def states(machine: FakeMachine) -> dict[str, str]:
+    return {result.check: result.state for result in machine.results()}
+
+
+def test_a_simulation_where_nothing_is_installed_fails_in_nothing(machine: FakeMachine) -> None:
+    both(remove(UNIT, "/dev/i2c-1"), says(simulated=True))(machine)
+    first, *others = machine.results()
+    assert (first.state, first.check) == ("info", "simulation")
+    assert "this machine, for a real case" in first.fact
+    assert {result.check for result in others if result.state == "warn"} == {"installation", "I2C bus"}
+    assert "FAIL" not in states(machine).values()
+    says(health={"state": "degraded", "problems": ["bus: no answer"]})(machine)
+    assert [result.check for result in machine.results() if result.state == "FAIL"] == ["health"]
+
+
+def test_beside_an_installed_service_a_simulation_hides_nothing(machine: FakeMachine) -> None:
+    both(show(ActiveState="inactive"), says(simulated=True))(machine)
+    assert machine.results()[0].check == "simulation"
+    assert states(machine)["service running"] == "FAIL"
+
+
+def test_without_a_unit_no_command_would_start_it(machine: FakeMachine) -> None:
+    both(remove(UNIT), silent, put(CONFIG, "fan: {hold: soon}\n"), put("/etc/passwd", "root:x:0:0::/:\n"))(machine)
+    mends = {result.check: result.mend for result in machine.results()}
+    assert mends["daemon"] is None
+    assert mends["configuration"] == "sudo nano +1 /etc/a1d/config.yaml"
+    assert mends["I2C access"] is None
+    assert not any("systemctl" in (mend or "") for mend in mends.values())
+
+
 NO_CONFIG_TXT = remove(BOOT)
 NO_BUS = remove("/dev/i2c-1")
 TAKEN = Chip("/dev/gpiochip0", "pinctrl-rp1", "onewire@0")
@@ -153,6 +189,24 @@ CASES: dict[str, tuple[Break, str, str, str, str]] = {
         "usermod -aG a1d",
     ),
     "no configuration": (remove(CONFIG), "info", "configuration", "built-in", ""),
+    "the built-in one, as the daemon tells": (both(remove(CONFIG), uses("")), "info", "configuration", "built-in", ""),
+    "one that --config names": (
+        both(remove(CONFIG), uses("fan: {hold: 7s}")),
+        *("info", "configuration", "has settings of its own", "a1d-ctl config"),
+    ),
+    "an odd one that --config names": (
+        both(remove(CONFIG), uses("fan: {hold: 0}")),
+        *("warn", "configuration", "fan.hold: 0", "a1d-ctl config"),
+    ),
+    "a bus that only --config names": (uses("case: {bus: 3}"), "FAIL", "I2C bus", "/dev/i2c-3 does not exist", ""),
+    "a file that is not in use": (
+        uses("fan: {hold: 7s}"),
+        *("warn", "configuration", "does not use what /etc/a1d", "sudo systemctl reload a1d"),
+    ),
+    "a file that a simulation does not use": (
+        both(uses("fan: {hold: 7s}"), says(simulated=True)),
+        *("info", "configuration", "the simulated case does not use", "a1d-ctl config"),
+    ),
     "a bad configuration": (
         put(CONFIG, "fan:\n  hold: soon\n"),
         *("FAIL", "configuration", f"{CONFIG}:2: fan.hold", f"sudo nano +2 {CONFIG}"),
@@ -461,3 +515,16 @@ def test_every_row_that_is_named_is_in_the_table_of_the_hardware() -> None:
     table = (here.parents[1] / "docs/hardware.md").read_text()
     assert len(named) > 8
     assert [row for row in sorted(named) if f"\n| {row} |" not in table] == []
+
+
+@pytest.mark.parametrize("columns", [39, 79])
+def test_a_narrow_terminal_breaks_no_word_and_no_command(machine: FakeMachine, columns: int) -> None:
+    NO_BUS(machine)
+    results = machine.results()
+    narrow = checkup.describe(results, False, columns)
+    assert narrow.split() == checkup.describe(results, False).split()
+    assert "-> sudo modprobe i2c-dev\n" in narrow
+    for line in narrow.splitlines():
+        assert len(line) <= columns or "->" in line or len(line.split()[-1]) > 20, line
+    coloured = checkup.describe(results, True, columns)
+    assert re.sub("\x1b\\[[0-9]*m", "", coloured) == narrow

@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d import __version__
+from a1d.config.reader import parse_config
 from a1d.doctor import report
 from a1d.doctor.redact import Redaction, redaction_of
 from tests.client.hostile import listening, reply
 from tests.client.test_words import GOOD
 from tests.doctor.machine import CONFIG, FakeMachine
+from tests.process import SimulatedDaemon
 
 CTL = [sys.executable, "-m", "a1d.client.main", "--socket"]
 JOURNAL = (
@@ -151,8 +153,47 @@ def test_without_daemon_journal_and_configuration(machine: FakeMachine) -> None:
     machine.commands.clear()
     machine.remove(CONFIG)
     text = report.compose(machine.system())
-    for part in ("none: no daemon at", "journalctl is not installed", "none, or it may not be read"):
+    for part in (
+        "none: no daemon at",
+        "journalctl is not installed",
+        "Configuration file (/etc/a1d/config.yaml) ====\nthere is none",
+    ):
         assert part in text, part
+
+
+def test_the_configuration_is_the_one_that_the_daemon_uses(machine: FakeMachine) -> None:
+    used = "button: {hold: [/usr/bin/curl, s3cr3t]}\nfan: {curve: {41: 11, 61: 100}}"
+    machine.in_use = parse_config(used, "its own")
+    machine.remove(CONFIG)
+    text = report.compose(machine.system())
+    assert "  curve: {41: 11, 61: 100}" in text and "/usr/bin/curl" in text and "s3cr3t" not in text
+    machine.put(CONFIG, "fan: {curve: {42: 12, 62: 100}}")
+    assert "  curve: {41: 11, 61: 100}" in (text := report.compose(machine.system()))
+    assert "  curve: {42: 12, 62: 100}" in text
+    machine.put(CONFIG, used)
+    assert "(/etc/a1d/config.yaml) ====\nas above" in report.compose(machine.system())
+
+
+@pytest.mark.parametrize(
+    ("caller", "journal"),
+    [
+        ((0, [0]), "there is none: the service has logged nothing"),
+        ((1000, [1000, 4]), "there is none: the service has logged nothing"),
+        ((1000, [1000]), "it may not be read: sudo a1d-ctl report"),
+    ],
+)
+def test_what_is_empty_is_told_from_what_may_not_be_read(
+    machine: FakeMachine, caller: tuple[int, list[int]], journal: str
+) -> None:
+    with machine.path("/etc/group").open("a") as file:
+        file.write("adm:x:4:\n")
+    machine.caller = caller
+    machine.commands[JOURNAL[0]] = ""
+    machine.remove(CONFIG)
+    machine.path(CONFIG).symlink_to(machine.path(CONFIG).name)  # a loop: may not be read, by root neither
+    text = report.compose(machine.system())
+    assert f"lines of a1d) ====\n{journal}" in text
+    assert "config.yaml) ====\nit may not be read (Too many levels of symbolic links): sudo a1d-ctl report" in text
 
 
 # -- as a command ------------------------------------------------------------------------------------
@@ -223,3 +264,18 @@ def test_a_liar_at_the_socket_is_a_sentence(tmp_path: Path, answer: bytes) -> No
         done = subprocess.run([*CTL, liar.path, "doctor"], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
     assert "FAIL  daemon" in done.stdout
+
+
+def test_a_daemon_with_a_configuration_of_its_own_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("fan: {hold: 7s}\n")
+    daemon = SimulatedDaemon(tmp_path, "--config", str(tmp_path / "my.yaml"))
+    try:
+        daemon.wait_notified("READY=1")
+        command = [*CTL, str(daemon.socket_path)]
+        report = subprocess.run([*command, "report", "-"], capture_output=True, text=True, check=True, timeout=60)
+        doctor = subprocess.run([*command, "doctor"], capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        daemon.close()
+    assert "\n  hold: 7s\n" in report.stdout
+    assert doctor.stdout.startswith("info  simulation ")
+    assert "the built-in settings are used" not in doctor.stdout

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a1d.client.faults import FAULTS
 from a1d.sim.case import FanFault, SensorFault
 from a1d.sim.mcu import BusFault
 from a1d.view.curves import curves_of
 from a1d.view.frame import COLUMNS_MIN, ROWS_MIN, frame
 from a1d.view.model import STALE_S, Model
-from a1d.view.pages import FAULTS
 from a1d.view.text import line_width
 from tests.client.test_words import GOOD, tampered
 
@@ -146,10 +147,18 @@ def test_target_and_confirmed_are_told_apart() -> None:
     assert "case at" not in text_of(known())
 
 
+def test_at_forty_columns_no_key_and_no_time_is_cut() -> None:
+    text = text_of(known(simulated=True, uptime_s=3599), columns=40)
+    assert text.splitlines()[0].rstrip() == " a1d on a simulated case  09:12:44"
+    for key in ("q quit", "? help", "d double press", "l load auto", "f faults"):
+        assert re.search(rf" {re.escape(key)}( |$)", text, re.MULTILINE), key
+    assert "\u2026" not in "".join(text.splitlines()[-3:])
+
+
 def test_a_dead_sensor_does_not_look_alive() -> None:
     dead = {"name": "cpu", "temp_celsius": 55.0, "age_s": 15.0, "error": "it is gone"}
     text = text_of(known(sensors=[dead], temp_celsius=None))
-    assert "cpu lost, last 55.0 C 15s ago" in text
+    assert "cpu lost, last 55.0 C 15 s ago" in text
     assert " unknown  fan" in text
 
 
@@ -161,10 +170,10 @@ def test_the_headline_says_whose_temperature_it_is() -> None:
 def test_an_old_status_and_a_lost_daemon_are_not_shown_as_if_they_were_true() -> None:
     model = known()
     assert "no news" not in text_of(model, now_s=NOW_S + STALE_S - 1)
-    assert "no news for 9s: the above is old" in text_of(model, now_s=NOW_S + 9)
+    assert "no news for 9 s: the above is old" in text_of(model, now_s=NOW_S + 9)
     model.lose("the daemon at /run/a1d/control.sock has gone away", NOW_S)
     text = text_of(model, now_s=NOW_S + 12)
-    assert "NO DAEMON for 12s, waiting for it" in text and "has gone away" in text
+    assert "NO DAEMON for 12 s, waiting for it" in text and "has gone away" in text
     assert "60.0 C  fan" not in text
     model.take_status({"status": dict(GOOD)}, NOW_S + 13)
     assert "NO DAEMON" not in text_of(model, now_s=NOW_S + 13)

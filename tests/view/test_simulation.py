@@ -57,6 +57,7 @@ def wait_until_dead(process: int, seconds: float = 5.0) -> None:
 
 def test_the_view_has_the_log_with_times_and_the_simulations_keys(screen: Screen) -> None:
     screen.wait_for("log")
+    screen.wait_for("a1d: a1d-ctl --socket /")
     screen.type("d")
     screen.wait(lambda text: bool(re.search(r"\d\d:\d\d:\d\d a1d: button: double press: reboot", text)))
     screen.type("h")

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a1d.client.errors import RefusedError
+from a1d.view.curves import curves_of
 from a1d.view.keys import keys_of
 from a1d.view.model import Model
 from a1d.view.steering import Steering
 from tests.client.test_words import GOOD
-from tests.view.test_frame import CASE, NOW_S
+from tests.view.test_frame import CASE, CURVE, NOW_S
 
 
 def steering(**changes: object) -> Steering:
@@ -69,14 +70,29 @@ def test_a_key_pressed_again_does_not_wait_for_the_daemon() -> None:
     assert duties == [45, 50, 55]
 
 
-def test_a_raised_duty_can_still_be_brought_to_0() -> None:
+def press(keys: Steering, key: str, to: int, held: int) -> str:
+    request = keys.press(key)
+    assert request and request.parameters["duty_percent"] == to
+    return keys.answered(request, {"duty_percent": held, "overridden": None})
+
+
+def test_between_0_and_the_lowest_duty_there_is_no_step() -> None:
+    keys = steering(duty_percent=0)
+    keys._model.curves = curves_of({"curves": [CURVE | {"duty_min_percent": 12}]})
+    assert press(keys, "+", 12, 12) == "the fan is held at 12 %"
+    for key, to in (("+", 15), ("-", 0), ("+", 12), ("-", 0), ("-", 0)):
+        press(keys, key, to, to)
+    steps = [request.parameters["duty_percent"] for key in "++-" if (request := keys.press(key))]
+    assert steps == [12, 15, 0], "nor while nothing has been answered"
+
+
+def test_a_daemon_that_does_not_tell_the_lowest_duty_shows_it() -> None:
     keys = steering(duty_percent=15)
-    for to, held in ((10, 10), (5, 10), (0, 0)):
-        request = keys.press("-")
-        assert request and request.parameters["duty_percent"] == to
-        said = keys.answered(request, {"duty_percent": held, "overridden": None})
-        assert said.startswith(f"the fan is held at {held} % until 'a'")
-        assert ("raised from 5 %" in said) == (to == 5)
+    press(keys, "-", 10, 10)
+    assert press(keys, "-", 5, 10) == "the fan is held at 10 %, raised from 5 %: below that it may stand still"
+    press(keys, "-", 0, 0)
+    press(keys, "+", 10, 10)
+    press(keys, "+", 15, 15)
 
 
 def test_what_is_overridden_is_not_said_to_be_held() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
+from a1d.client.columns import char_width, width, wrap
 from a1d.client.words import printable
-from a1d.view.text import char_width, cut, cut_coloured, fit, line_width, width
+from a1d.view.text import cut, cut_coloured, fit, line_width
 
 TEXT = st.text(st.characters() | st.sampled_from("ab \u2588\u2026\u4e2d\uff21e\u0301\U0001f600"), max_size=40).map(
     printable
@@ -72,3 +73,20 @@ def test_a_line_takes_exactly_its_room(line: list[tuple[str, str]], columns: int
     whole = "".join(text for _style, text in line)
     if width(whole) <= columns:
         assert "".join(text for _style, text in fitted).startswith(whole)
+
+
+@given(st.lists(st.text("ab\u4e2d", max_size=9), min_size=1, max_size=20), st.integers(20, 60), st.integers(0, 10))
+def test_a_text_is_broken_at_blanks_alone(words: list[str], columns: int, indent: int) -> None:
+    text = " ".join(words)
+    first, *more = lines = wrap(text, columns, indent)
+    assert " ".join(lines).split() == text.split()
+    assert all(line.startswith(" " * indent) for line in more)
+    longest = max(map(width, words))
+    assert all(width(line) <= max(columns, indent + 1 + longest) for line in lines)
+    if not more:
+        assert first == text
+
+
+def test_the_first_columns_are_not_torn_off() -> None:
+    assert wrap("title   a word", 12, 8) == ["title   a", "        word"]
+    assert wrap("title   averylongword", 12, 8) == ["title   averylongword"]

@@ -211,7 +211,7 @@ def test_without_a_daemon_it_says_how_to_start_one_and_waits(tmp_path: Path) -> 
 def test_ascii_where_the_locale_has_no_more_and_no_colour_where_none_is_wanted(
     daemon: SimulatedDaemon, colour: bool
 ) -> None:
-    command = top(daemon.socket_path) if colour else ["env", "NO_COLOR=1", *top(daemon.socket_path)]
+    command = ["env", f"NO_COLOR={'' if colour else 1}", *top(daemon.socket_path)]
     with on_screen(command, LANG="C") as screen:
         screen.wait_for("curve of cpu")
         assert screen.raw.isascii()
@@ -247,6 +247,7 @@ def test_without_a_terminal_it_is_a_sentence_and_2(tmp_path: Path, how: str) -> 
         with on_screen(command, TERM="dumb") as screen:
             code, said = screen.ended(), screen.text
     assert code == 2
+    assert ("TERM is dumb" in said) == (how == "dumb")
     assert "top needs a terminal" in said and "Traceback" not in said
 
 

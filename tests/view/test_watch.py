@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from a1d.client.columns import width
 from a1d.client.errors import NoDaemonError
-from a1d.view.text import width
 from a1d.view.watch import watch
 from tests.client.hostile import listening, reply
 from tests.client.test_words import GOOD
@@ -32,6 +32,15 @@ def test_a_line_is_cut_to_the_width_and_written_over(tmp_path: Path) -> None:
         assert first.startswith("60.0 C (cpu)  fan 40 %") and "END" not in first
         assert 57 <= width(first.replace(" \u4e2d", "\u4e2d")) <= 61
         assert b"\x1b[32mok\x1b[0m" in screen.raw, "colours are not counted, and not cut"
+
+
+def test_a_dumb_terminal_gets_plain_lines(tmp_path: Path) -> None:
+    with (
+        listening(tmp_path / "s", reply({"status": GOOD}, continues=True)) as listener,
+        on_screen([*CTL, listener.path, "watch"], 160, 5, TERM="dumb") as screen,
+    ):
+        screen.wait_for("fan 40 %")
+        assert b"\x1b" not in screen.raw and screen.raw.count(b"\r") == screen.raw.count(b"\r\n")
 
 
 def test_ctrl_c_leaves_the_prompt_on_a_line_of_its_own(tmp_path: Path) -> None:

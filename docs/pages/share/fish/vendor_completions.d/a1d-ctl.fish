@@ -73,6 +73,7 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using fan set; and test $_shtab_a1d_ctl_n
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using fan; and test $_shtab_a1d_ctl_npos -eq 0' -a off -d 'Stop the fan; a critical temperature starts it all the same.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using fan off' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using fan off' -l for -xka "10m 30m 1h 2h 8h" -d 'such as 90s, 15m or 1h30m'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using fan off' -l until -xka "40C 45C 50C" -d 'end it when nothing is hotter, such as 45C'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using fan; and test $_shtab_a1d_ctl_npos -eq 0' -a auto -d 'Give the fan back to automatic control.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using fan auto' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a profile -d 'Say which profile is in force, or choose one.'
@@ -81,7 +82,7 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using profile' -l for -xka "10m 30m 1h 2h
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using profile; and test $_shtab_a1d_ctl_npos -eq 0' -ka "none auto" -d 'one of the configuration, none, or auto: let the clock choose'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a curve -d 'Draw the duty for each temperature.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -s h -l help -d 'show this help message and exit'
-complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -l svg -xka "(__fish_complete_path (commandline -ct))" -d 'write a picture'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -l svg -xka "(__fish_complete_path (commandline -ct))" -d 'write a picture into a new file, or - to print it'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using curve' -l json -d 'print JSON, a line each time'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a doctor -d 'Say what is wrong with this machine, with the command that mends it or shows more.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using doctor' -s h -l help -d 'show this help message and exit'
@@ -103,9 +104,9 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim' -s h -l help -d 'show this hel
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a press -d 'Press the power button. Nothing reboots; a command in the file of --config runs.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim press' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim press; and test $_shtab_a1d_ctl_npos -eq 0' -ka "double hold" -d gesture
-complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a fault -d 'Switch a fault on or off; a wrong name lists them.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a fault -d 'Switch a fault on or off; without a name it lists them.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim fault' -s h -l help -d 'show this help message and exit'
-complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim fault; and test $_shtab_a1d_ctl_npos -eq 0' -ka "no-answer time-out arbitration lost-writes wrong-read-back io-error no-bus sensor-dead sensor-frozen sensor-raving fan-stuck reset-mcu" -d fault
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim fault; and test $_shtab_a1d_ctl_npos -eq 0' -ka "no-answer time-out arbitration lost-writes wrong-read-back io-error no-bus sensor-dead sensor-frozen sensor-raving fan-stuck reset-mcu" -d 'one of no-answer, time-out, arbitration, lost-writes, wrong-read-back, io-error, no-bus, sensor-dead, sensor-frozen, sensor-raving, fan-stuck, reset-mcu'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim fault; and test $_shtab_a1d_ctl_npos -eq 1' -ka "on off" -d state
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a load -d 'Set the heat that goes in.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim load' -s h -l help -d 'show this help message and exit'

@@ -59,5 +59,5 @@ complete -c a1d -n _shtab_a1d_using -l strict -d 'with --check: exit code 1 if t
 complete -c a1d -n _shtab_a1d_using -l import -xka "(__fish_complete_path (commandline -ct))" -d 'print a configuration from another daemon'"'"'s files, such as /etc/argononed.conf ('"'"'-'"'"': standard input)'
 complete -c a1d -n _shtab_a1d_using -l print-config -d 'print the effective configuration and end'
 complete -c a1d -n _shtab_a1d_using -l simulate -d 'run on a simulated case and show it; the button'"'"'s commands, if --config has any, really run'
-complete -c a1d -n _shtab_a1d_using -l run-dir -xka "(__fish_complete_directories)" -d 'where the control socket lives (default /run/a1d)'
+complete -c a1d -n _shtab_a1d_using -l run-dir -xka "(__fish_complete_directories)" -d 'where the control socket lives (default /run/a1d, or /tmp/a1d-UID with --simulate); for another one a1d-ctl needs --socket DIR/control.sock'
 complete -c a1d -n _shtab_a1d_using -l version -d 'show program'"'"'s version number and exit'
