@@ -44,7 +44,8 @@ class Machine:
     def run(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
         enter = "set -e\n" + ENTER.format(here=self._here, source=ROOT)
         environ = {**os.environ, "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **environ}
-        command = ["unshare", "--mount", "sh", "-c", enter, "sh", script]
+        # A process space of its own, too: other tests start daemons that the installation refuses to live beside.
+        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", enter, "sh", script]
         return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=self.timeout_s)
 
     def make(self, target: str, **environ: str) -> subprocess.CompletedProcess[str]:
