@@ -95,7 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_simulation(add: Callable[..., Any], group: Callable[..., Any]) -> None:
     sim = group("sim", "press|fault|load|power-on|show", "Play with the simulated case of 'a1d --simulate'.")
     add(
-        "press", "sim_press", "Press the power button. Nothing reboots; a command in the file of --config runs.", sim
+        "press", "sim_press", "Press the power button. Nothing reboots; a command of your own does run.", sim
     ).add_argument("gesture", choices=("double", "hold"))
     fault = add("fault", "sim_fault", "Switch a fault on or off; without a name it lists them.", sim)
     fault.add_argument("fault", nargs="?", help=f"one of {', '.join(FAULTS)}")

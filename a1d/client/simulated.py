@@ -29,7 +29,7 @@ def _press(options: argparse.Namespace, call: Call) -> str:
         call("Press", gesture="hold")
         return "the button was held: the simulated case cuts its power in some seconds, until 'a1d-ctl sim power-on'"
     call("Press", gesture="double_press")
-    return "the button was pressed twice: 'a1d-ctl status' counts it. Nothing reboots, but a command of yours runs"
+    return "the button was pressed twice: 'a1d-ctl status' counts it. Nothing reboots; a command of your own does run"
 
 
 def _fault(options: argparse.Namespace, call: Call) -> str:

@@ -133,7 +133,7 @@ class Sensors:
         self._open_reader = open_reader
         self._note = note
         self._reader: FileReader | None = None
-        self._by_how: dict[object, Sensor] = {}  # by the settings that say how it is read
+        self._by_settings: dict[object, Sensor] = {}  # by those that say how it is read
         self._is_new = True
         self.absent: list[str] = []  # by name, at the last read
         self.lost: list[str] = []
@@ -141,18 +141,18 @@ class Sensors:
 
     def configure(self, config: Config) -> None:
         """Take new settings. What is read as before goes on; what has kept its name keeps its last reading."""
-        before, self._by_how = self._by_how, {}
+        before, self._by_settings = self._by_settings, {}
         last = {sensor.name: sensor.last for sensor in before.values()}
         for sensor in config.sensors:
-            how = (replace(sensor, curve=None, critical_celsius=None, offset_celsius=None), config.interval_s)
-            found = before.pop(how, None)
+            key = (replace(sensor, curve=None, critical_celsius=None, offset_celsius=None), config.interval_s)
+            found = before.pop(key, None)
             if found is None:
                 found = self._sensor(config, sensor)
                 found.last = last.get(sensor.name)
-            self._by_how[how] = found
+            self._by_settings[key] = found
         for old in before.values():
             old.close()
-        self.all = list(self._by_how.values())
+        self.all = list(self._by_settings.values())
         if self._reader is not None and not any(sensor.hwmon for sensor in config.sensors):
             self._reader.close()
 

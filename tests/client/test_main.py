@@ -451,7 +451,7 @@ def test_playing_with_the_simulated_case_says_what_is_now_so(run: Ctl, calm: Vir
     for words, said in [
         (
             "press double",
-            "the button was pressed twice: 'a1d-ctl status' counts it. Nothing reboots, but a command of yours runs",
+            "the button was pressed twice: 'a1d-ctl status' counts it. Nothing reboots; a command of your own does run",
         ),
         ("load 12.5", "the chip gets 12.5 W of heat, until 'a1d-ctl sim load auto'"),
         ("load auto", f"the chip gets much and little heat in turns, {LOAD_WATTS:g} W just now"),

@@ -101,7 +101,7 @@ complete -c a1d-ctl -n '_shtab_a1d_ctl_using metrics' -s h -l help -d 'show this
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using metrics' -l http -d 'for a1d-metrics.socket: answer the request on stdin'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using; and test $_shtab_a1d_ctl_npos -eq 0' -a sim -d 'Play with the simulated case of '"'"'a1d --simulate'"'"'.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim' -s h -l help -d 'show this help message and exit'
-complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a press -d 'Press the power button. Nothing reboots; a command in the file of --config runs.'
+complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a press -d 'Press the power button. Nothing reboots; a command of your own does run.'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim press' -s h -l help -d 'show this help message and exit'
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim press; and test $_shtab_a1d_ctl_npos -eq 0' -ka "double hold" -d gesture
 complete -c a1d-ctl -n '_shtab_a1d_ctl_using sim; and test $_shtab_a1d_ctl_npos -eq 0' -a fault -d 'Switch a fault on or off; without a name it lists them.'
