@@ -24,6 +24,8 @@ KEPT, DRAIN_S = 8192, 100.0
 # The most lines in the journal for each action. A failure is logged when it begins and when it ends.
 LINES = {"bus": 1, "sensor": 1, "press": 1, "reset": 2, "tamper": 2, "reload": 1, "hangup": 1}
 LAST_ACTIONS = 20
+# An action that is this late delays all that follow: two presses at once, say, are none.
+LATE_S = 0.1
 
 
 class Soak:
@@ -33,7 +35,7 @@ class Soak:
         self._rig = rig
         self._seed = seed
         self._actions = plan(seed, minutes)
-        self._zero_s = 0.0
+        self._zero_s = self._delay_s = 0.0
         self._drained_s = self._drained_until_s = 0.0
         self._wrong: list[Finding] = []
         self._pid = 0
@@ -55,7 +57,7 @@ class Soak:
         try:
             self._begin()
             for action in self._actions:
-                self._do(action)
+                self.do(action)
             remark = self._end()
         except Exception as error:
             self._wrong.append(Finding(self._now_s(), f"{type(error).__name__}: {error}"))
@@ -107,7 +109,7 @@ class Soak:
     def _end_faults(self) -> None:
         for what in ("bus", "sensor"):
             with contextlib.suppress(OSError):
-                self._do(Action(0.0, what, "none"))
+                self.do(Action(0.0, what, "none"))
 
     # -- one action ----------------------------------------------------------------------------------
 
@@ -119,15 +121,19 @@ class Soak:
         if left_s > 0:
             time.sleep(left_s)
 
-    def _do(self, action: Action) -> None:
-        if action.at_s - self._drained_s > DRAIN_S:
+    def do(self, action: Action) -> None:
+        """Wait for the action's time, do it, and record when that was."""
+        if action.at_s + self._delay_s - self._drained_s > DRAIN_S:
             self._drain()
-        self._sleep_until(action.at_s)
-        self.record.actions.append(action._replace(at_s=self._now_s()))
+        self._sleep_until(action.at_s + self._delay_s)
+        now_s = self._now_s()
+        if now_s - action.at_s - self._delay_s > LATE_S:
+            self._delay_s = now_s - action.at_s
+        self.record.actions.append(action._replace(at_s=now_s))
         getattr(self, f"_{action.what}")(action)
 
     def _heat(self, action: Action) -> None:
-        self._rig.heat_to(float(action.value))
+        self._rig.heat_at_once(float(action.value))  # the plan has only falls that a chip can make
 
     def _bus(self, action: Action) -> None:
         name, _slash, every = str(action.value).partition("/")

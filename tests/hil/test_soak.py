@@ -22,6 +22,8 @@ from a1d.sim.mcu import BusFault
 from a1d.temperature.controller import Controller
 from a1d.temperature.curve import Curve
 from a1d.temperature.decision import Decision
+from hil.rig import Rig
+from hil.soak.driver import Soak
 from hil.soak.judge import findings
 from hil.soak.plan import ALONE_S, BUS_FAULTS, CALM_S, CONFIGS, EPISODE_MINUTES, SENSOR_FAULTS, Action, plan
 from hil.soak.spans import CURVES, Look, Record, Write
@@ -88,6 +90,34 @@ def test_the_judge_knows_the_curves_that_the_configurations_have() -> None:
             curve = Curve(config.fan.curve, config.fan.critical_celsius, duty_min_percent=config.fan.duty_min_percent)
             for celsius in range(20, 101):
                 assert curve.duty_percent(celsius) == CURVES[name].duty_percent(celsius)
+
+
+class SlowRig(Rig):
+    """Each new temperature takes 3 s."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at_s = 0.0
+        monkeypatch.setattr("hil.soak.driver.time.sleep", self.sleep)
+
+    def now_s(self) -> float:
+        return self.at_s
+
+    def sleep(self, for_s: float) -> None:
+        self.at_s += for_s
+
+    def heat_at_once(self, celsius: float) -> None:
+        self.at_s += 3
+
+    def pulse(self, ms: float) -> None:
+        self.at_s += 0.02
+
+
+def test_an_action_that_comes_late_delays_all_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    soak = Soak(SlowRig(monkeypatch), seed=0, minutes=5)
+    for at_s, what in ((1, "heat"), (2, "press"), (4, "press"), (6, "heat"), (10, "press"), (10.01, "press")):
+        soak.do(Action(at_s, what, 40.0))
+    # 2 s between two presses, as planned. The heat at 6 s delays nothing: there was time enough.
+    assert [action.at_s for action in soak.record.actions] == pytest.approx([1, 4, 6, 8, 12, 12.02])
 
 
 class SimulatedSoak:
