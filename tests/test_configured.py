@@ -58,7 +58,8 @@ from a1d.cli import main
 raise SystemExit(main())
 """
 # What the daemon must never import; only a process of its own may.
-READING = r"yaml|argparse|a1d\.(commands|fallback|config\.(reader|kinds|yaml_|complaint|advice|warnings|dump|guess))\b"
+_OF_CONFIG = "reader|kinds|yaml_|complaint|advice|warnings|dump|guess|unreadable"
+READING = rf"yaml|argparse|a1d\.(commands|fallback|config\.({_OF_CONFIG}))\b"
 
 
 def imported_by(stderr: str) -> set[str]:

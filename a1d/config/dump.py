@@ -1,8 +1,8 @@
-"""Reads a configuration for the daemon, in a process of its own: YAML in on standard input, JSON out (load.py).
+"""Reads a configuration for the daemon, in a process of its own, and answers in JSON (load.py).
 
-    python -m a1d.config.dump NAME <FILE
+    python -m a1d.config.dump FILE [optional]
 
-NAME is what errors call the file. The exit code is 0 for a bad file too: what is wrong with it is the answer.
+``optional``: FILE may be missing. The exit code is 0 for a bad file too: what is wrong with it is the answer.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import resource
 import signal
 import sys
 from typing import Any
 
 from a1d import __version__
-from a1d.config.bounded import SIZE_MAX
+from a1d.config.bounded import read_bounded
 from a1d.config.reader import config_of
 from a1d.config.settings import Config
+from a1d.config.unreadable import how_to_allow
 from a1d.config.warnings import warnings_of
 from a1d.errors import ConfigError
 
@@ -37,7 +39,22 @@ def answer(data: bytes, name: str) -> dict[str, Any]:
     try:
         return to_plain(config_of(data, name))
     except ConfigError as error:
-        return {"version": __version__, "problems": error.problems, "protocol": error.protocol, "bus": error.bus}
+        return _refusal(error)
+
+
+def read(path: str, *, is_optional: bool) -> dict[str, Any]:
+    """What the daemon is told of the file at ``path``."""
+    try:
+        data = b"" if is_optional and not os.path.lexists(path) else read_bounded(path)
+    except OSError as error:
+        advice = f"; {how_to_allow(path)}" if isinstance(error, PermissionError) else ""
+        return _refusal(ConfigError([f"{path}: cannot be read: {error.strerror}{advice}"], is_unread=True))
+    return answer(data, path)
+
+
+def _refusal(error: ConfigError) -> dict[str, Any]:
+    case = {"protocol": error.protocol, "bus": error.bus}
+    return {"version": __version__, "problems": error.problems, "is_unread": error.is_unread, **case}
 
 
 def main() -> None:
@@ -47,7 +64,7 @@ def main() -> None:
     for what, most in _BOUNDS.items():
         with contextlib.suppress(OSError, ValueError):  # less is allowed already
             resource.setrlimit(what, (most, most))
-    json.dump(answer(sys.stdin.buffer.read(SIZE_MAX + 1), sys.argv[1]), sys.stdout)
+    json.dump(read(sys.argv[1], is_optional=sys.argv[2:] == ["optional"]), sys.stdout)
 
 
 if __name__ == "__main__":

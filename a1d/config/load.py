@@ -1,7 +1,7 @@
 """How the daemon gets its configuration: a process of its own reads the file (dump.py), answers in JSON, and ends.
 
-So YAML never comes into the daemon, and the fan is driven while the file is parsed. The daemon reads the file's bytes
-itself: there a disk that hangs holds up the loop.
+So YAML never comes into the daemon, and the fan is driven while the file is read, even from a disk that hangs. At the
+start, when nothing is driven yet, the daemon looks into the file first: most have nothing but comments.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class ConfigLoader:
         self._command = command
         self._last: ConfigProcess | None = None
         self._begun: Loaded | ConfigProcess | ConfigError | None = None
+        self._is_start = True
 
     def begin(self) -> None:
         """Begin already now with what the next call is to give."""
@@ -66,7 +67,7 @@ class ConfigLoader:
             self._begun = error
 
     def __call__(self) -> Loaded | ConfigProcess:
-        """The built-in defaults at once if there is no file, or only comments, as installed. ConfigError likewise."""
+        """At the start the built-in defaults at once if there is no file, or only comments, as installed."""
         begun, self._begun = self._begun, None
         if isinstance(begun, ConfigError):
             raise begun
@@ -74,44 +75,39 @@ class ConfigLoader:
 
     def _begin(self) -> Loaded | ConfigProcess:
         path = CONFIG_PATH if self._path is None else self._path
-        if self._path is None and not os.path.lexists(path):
-            return Loaded(Config())
-        try:
-            data = read_bounded(path)
-        except OSError as error:
-            advice = ""
-            if isinstance(error, PermissionError):
-                with contextlib.suppress(ImportError):  # a1d's files are just being replaced
-                    from a1d.config.unreadable import how_to_allow
-
-                    advice = f"; {how_to_allow(path)}"
-            raise ConfigError([f"{path}: cannot be read: {error.strerror}{advice}"], is_unread=True) from error
-        if len(data) <= SIZE_MAX and _COMMENTS.fullmatch(data):
-            return Loaded(Config())
+        data = b""
+        if self._is_start:
+            self._is_start = False
+            if self._path is None and not os.path.lexists(path):
+                return Loaded(Config())
+            with contextlib.suppress(OSError):  # the process will say what is wrong
+                data = read_bounded(path)
+                if len(data) <= SIZE_MAX and _COMMENTS.fullmatch(data):
+                    return Loaded(Config())
         if self._last is not None and not self._last.has_ended():
             raise failure(path, data, "is not started, because an earlier one does not end")
-        self._last = ConfigProcess(data, path, self._command)
+        self._last = ConfigProcess(path, self._command, data, is_optional=self._path is None)
         return self._last
 
 
 class ConfigProcess:
-    """Reads ``data``, the begin of the file ``name``. ConfigError if it cannot be started.
+    """Reads the file ``name``, which may be missing if ``is_optional``. ConfigError if it cannot be started.
 
-    Its descriptor is readable when ``poll`` has something to do.
+    ``data`` is what is already known of the file. The descriptor is readable when ``poll`` has something to do.
     """
 
-    def __init__(self, data: bytes, name: str, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str] = COMMAND, data: bytes = b"", *, is_optional: bool = False
+    ) -> None:
         self._data, self._name = data, name
         self._answer = b""
         self._socket, theirs = socket.socketpair()
         with theirs:
             try:
                 self._socket.setblocking(False)
-                if self._socket.send(data) < len(data):
-                    raise OSError(0, "the file cannot be handed to it")
-                self._socket.shutdown(socket.SHUT_WR)
                 # Wherever a1d was found, it is found there.
-                self._pid = spawn([*command, name], theirs.fileno(), PYTHONPATH=":".join(filter(None, sys.path)))
+                path = ":".join(filter(None, sys.path))
+                self._pid = spawn([*command, name, *["optional"] * is_optional], theirs.fileno(), PYTHONPATH=path)
             except OSError as error:
                 self._socket.close()
                 raise failure(name, data, f"was not started: {error.strerror}") from error
@@ -126,8 +122,6 @@ class ConfigProcess:
             data = self._socket.recv(_PIECE)
         except BlockingIOError:
             return None
-        except ConnectionError:  # it has ended before it took all
-            data = b""
         self._answer += data
         if len(self._answer) > ANSWER_MAX:
             raise failure(self._name, self._data, f"gave more than {ANSWER_MAX // 1024} KiB")
@@ -193,7 +187,9 @@ def parse_answer(raw: bytes) -> Loaded | ConfigError:
         version = answer["version"]
         if version == __version__:
             if "problems" in answer:
-                return ConfigError([str(each) for each in answer["problems"]], answer["protocol"], answer["bus"])
+                problems = [str(each) for each in answer["problems"]]
+                unread = answer["is_unread"] is True
+                return ConfigError(problems, answer["protocol"], answer["bus"], is_unread=unread)
             return Loaded(_config(answer["config"]), [str(each) for each in answer["warnings"]])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError("gave an answer that is no configuration") from None
@@ -227,7 +223,7 @@ def _frozen(value: Any) -> Any:
 def failure(name: str, data: bytes, how: str, advice: str = "have it read again: a1d-ctl reload") -> ConfigError:
     """The error for a file that nobody could read, with what it seems to say of the case."""
     case: tuple[str | None, int | None] = (None, None)
-    with contextlib.suppress(ImportError):  # a1d's files are just being replaced
+    with contextlib.suppress(Exception):  # a disk that died, or a1d's files are just being replaced
         from a1d.config.guess import guess_case  # nobody needs it while all is well
 
         case = guess_case(data)

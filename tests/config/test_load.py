@@ -114,7 +114,7 @@ def test_a_bad_file_s_problems_come_as_the_reader_says_them(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", [None, "", "# a comment\n", "#\n\n  # fan: {hold: 1s}\n", "installed"])
-def test_no_file_and_only_comments_start_no_process(
+def test_no_file_and_only_comments_start_no_process_at_the_start(
     tmp_path: Path, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, text: str | None
 ) -> None:
     path = tmp_path / "config.yaml"
@@ -123,8 +123,13 @@ def test_no_file_and_only_comments_start_no_process(
         path.write_text(installed if text == "installed" else text)
     monkeypatch.setattr(load, "CONFIG_PATH", str(path))
     spawn = mocker.patch.object(load, "spawn")
-    assert ConfigLoader(None)() == Loaded(Config())
+    loader = ConfigLoader(None)
+    assert loader() == Loaded(Config())
     spawn.assert_not_called()
+    mocker.stop(spawn)
+    again = loader()  # a reload: the loop must not wait for the disk
+    assert isinstance(again, ConfigProcess)
+    assert again.wait() == Loaded(Config(), [])
     assert warnings_of(Config()) == []
 
 
@@ -142,8 +147,21 @@ def test_an_error_is_one_even_while_a1d_itself_is_being_replaced(monkeypatch: py
 
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"config.yaml: cannot be read: No such file"):
-        ConfigLoader(str(tmp_path / "config.yaml"))()
+    with pytest.raises(ConfigError, match=r"config.yaml: cannot be read: No such file") as caught:
+        loaded_from(tmp_path / "config.yaml")
+    assert caught.value.is_unread
+
+
+def test_a_reload_reads_nothing_itself(tmp_path: Path, mocker: MockerFixture) -> None:
+    """A disk may hang."""
+    path = tmp_path / "config.yaml"
+    path.write_text("interval: 1s\n")
+    loader = ConfigLoader(str(path))
+    loader().wait()
+    touched = [mocker.patch.object(load, "read_bounded"), mocker.patch("os.path.lexists")]
+    path.write_text("interval: 2s\n")
+    assert loader().wait().config == Config(interval_s=2.0)
+    assert [each.call_count for each in touched] == [0, 0]
 
 
 @given(st.from_regex(load._COMMENTS, fullmatch=True))
@@ -197,7 +215,7 @@ def test_a_process_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "config.yaml"
     path.write_text(LEGACY)
     monkeypatch.setattr(load, "TIME_MAX_S", 0.3)
-    process = ConfigProcess(path.read_bytes(), str(path), program("time.sleep(60)"))
+    process = ConfigProcess(str(path), program("time.sleep(60)"), path.read_bytes())
     begin_s = time.monotonic()
     with pytest.raises(ConfigError, match=r"did not end within 0.3 s") as caught:
         process.wait()
@@ -264,15 +282,15 @@ def test_the_process_has_nothing_of_the_daemon_s(tmp_path: Path, monkeypatch: py
     assert session != os.getsid(0)
 
 
-def test_the_process_bounds_itself() -> None:
+def test_the_process_bounds_itself(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("interval: 1s\n")
     code = (
-        "import resource, signal, sys; sys.argv = ['dump', 'x']; from a1d.config.dump import main; main();"
+        f"import resource, signal, sys; sys.argv = ['dump', {str(path)!r}]; from a1d.config.dump import main; main();"
         "limits = [resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_CORE];"
         "print(); print(*(resource.getrlimit(limit)[0] for limit in limits), signal.alarm(0))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], input="interval: 1s\n", capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     said, limits = done.stdout.splitlines()
     assert json.loads(said)["config"]["interval_s"] == 1.0
     cpu_s, memory, core, alarm_s = map(int, limits.split())

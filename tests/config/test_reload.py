@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import pytest
 from pytest_mock import MockerFixture
 
+from a1d.config.dump import read
 from a1d.config.load import TIME_MAX_S, ConfigLoader, ConfigProcess, Loaded
 from a1d.config.settings import Config
 from a1d.config.unreadable import how_to_allow
@@ -283,13 +284,12 @@ def test_a_file_that_may_not_be_read_comes_with_what_to_do(
     tmp_path: Path, mocker: MockerFixture, path: str, closed: str, advice: str
 ) -> None:
     """Root may read everything, so the kernel's answers are made up here."""
-    mocker.patch("a1d.config.load.read_bounded", side_effect=PermissionError(13, "Permission denied"))
+    mocker.patch("a1d.config.dump.read_bounded", side_effect=PermissionError(13, "Permission denied"))
     mocker.patch("os.access", lambda where, _mode: where != str(tmp_path / closed))
-    with pytest.raises(ConfigError) as caught:
-        ConfigLoader(str(tmp_path / path))()
-    assert str(caught.value) == f"{tmp_path / path}: cannot be read: Permission denied; " + advice.replace(
-        "{}", str(tmp_path / closed)
-    )
+    said = read(str(tmp_path / path), is_optional=False)
+    to_do = advice.replace("{}", str(tmp_path / closed))
+    assert said["problems"] == [f"{tmp_path / path}: cannot be read: Permission denied; {to_do}"]
+    assert said["is_unread"]
 
 
 def test_a_file_in_a_home_is_never_seen_by_the_service() -> None:
