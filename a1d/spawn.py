@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from a1d.errors import ActionError
 
-_OOM_SCORE = "/proc/self/oom_score_adj"
+_OOM_SCORE = "/proc/self/oom_score_adj"  # opened as UTF-8: Python has no other codec without a disk
 _SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD]
 # What systemd tells a1d is not meant for others.
 _OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -48,7 +48,7 @@ def _ordinary_oom_score() -> Iterator[None]:
     A child begins with its parent's score. It takes no right to raise that, nor to go back to what root had set.
     """
     try:
-        with open(_OOM_SCORE, encoding="ascii") as file:
+        with open(_OOM_SCORE, encoding="utf-8") as file:
             ours = int(file.read())
     except (OSError, ValueError):
         ours = 0
@@ -63,5 +63,5 @@ def _ordinary_oom_score() -> Iterator[None]:
 
 
 def _set_oom_score(score: int) -> None:
-    with contextlib.suppress(OSError), open(_OOM_SCORE, "w", encoding="ascii") as file:
+    with contextlib.suppress(OSError), open(_OOM_SCORE, "w", encoding="utf-8") as file:
         file.write(str(score))

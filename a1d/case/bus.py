@@ -145,7 +145,7 @@ def open_smbus(bus: int, timeout_s: float) -> SmbusLike:
 def traced(smbus: SmbusLike, log: Log) -> SmbusLike:
     """``smbus`` itself, or while ``log`` is debugging one that logs each transfer."""
     if log.debugging:
-        with contextlib.suppress(ImportError):  # a1d's files are just being replaced: the fan matters more
+        with contextlib.suppress(Exception):  # a disk that died, or a1d's files are just being replaced
             from a1d.case.trace import TracedSmbus
 
             return TracedSmbus(smbus, log.debug)
@@ -155,7 +155,7 @@ def traced(smbus: SmbusLike, log: Log) -> SmbusLike:
 def describe_bus_error(error: OSError, bus: int) -> BusError:
     """The same error (M11, L2) in words that name the remedy; returned, not raised."""
     what = None
-    with contextlib.suppress(ImportError):  # a1d's files are just being replaced
+    with contextlib.suppress(Exception):  # a disk that died, or a1d's files are just being replaced
         from a1d.case.remedy import remedy  # nobody needs it while all is well
 
         what = remedy(error.errno or 0, bus, ADDRESS)

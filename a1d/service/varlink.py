@@ -136,8 +136,8 @@ class Service:
         elif isinstance(error, A1dError):
             name, parameters = "Failed", {"reasons": str(error).splitlines()}
         else:
-            self._log.error(f"control: a bug in {method}: {error!r:.500}")
-            name, parameters = "Failed", {"reasons": [f"a bug in a1d: {error!r:.200}"]}
+            self._log.error(f"control: a bug in {method}, or a disk that fails: {error!r:.500}")
+            name, parameters = "Failed", {"reasons": [f"a bug in a1d, or a disk that fails: {error!r:.200}"]}
         return {"error": f"{interface}.{name}", "parameters": parameters}
 
 
