@@ -46,10 +46,24 @@ def findings(record: Record) -> list[Finding]:
     return sorted([*_fan(record), *_wire(record), *_health(record), *_presses(record), *_memory(record)])
 
 
+def _lost(record: Record) -> list[Span]:
+    """When a1d must know that the sensor is lost. One that a reload configures is given three readings again."""
+    reloads_s = [action.at_s for action in record.actions if action.what in ("reload", "hangup")]
+    found = []
+    for fault in faults(record.actions, "sensor", record.end_s):
+        within_s = [at_s for at_s in reloads_s if fault.begin_s < at_s < fault.end_s]
+        for begin_s, end_s in pairwise([fault.begin_s, *within_s, fault.end_s]):
+            if end_s - begin_s >= LOST_S:
+                found.append(Span(begin_s + LOST_S, end_s))
+    return found
+
+
 def emergencies(record: Record, warm: list[Warmth]) -> list[Span]:
     """When an emergency certainly overruled a manual duty."""
-    spans = [each for each in faults(record.actions, "sensor", record.end_s) if each.length_s >= LOST_S]
-    spans = [Span(each.begin_s + LOST_S, each.end_s + FAN.hold_s) for each in spans]
+    spans, lost = [], _lost(record)
+    for fault in faults(record.actions, "sensor", record.end_s):
+        begins_s = [each.begin_s for each in lost if fault.cut(each) == each]
+        spans += [Span(begin_s, fault.end_s + FAN.hold_s) for begin_s in begins_s[:1]]
     for each in warm:
         if each.celsius >= FAN.critical_celsius and each.span.length_s >= SEEN_S:
             spans.append(Span(each.span.begin_s + CHANGE_S, each.held_s + FAN.hold_s))
@@ -178,15 +192,12 @@ def _critical(record: Record) -> list[Span]:
 
 
 def _health(record: Record) -> Iterator[Finding]:
-    lost = faults(record.actions, "sensor", record.end_s)
-    sick = [*lost, *faults(record.actions, "bus", record.end_s)]
+    lost = _lost(record)
+    sick = [*faults(record.actions, "sensor", record.end_s), *faults(record.actions, "bus", record.end_s)]
     sick += _unhealed(record)
     sick += _critical(record)
-    reloads_s = [action.at_s for action in record.actions if action.what in ("reload", "hangup")]
     for look in record.looks:
-        is_lost = any(span.begin_s + LOST_S < look.at_s < span.end_s for span in lost)
-        # A sensor that has just been configured is given the time of three readings again.
-        is_lost = is_lost and not any(at_s <= look.at_s < at_s + LOST_S for at_s in reloads_s)
+        is_lost = any(span.begin_s < look.at_s < span.end_s for span in lost)
         is_ok = not any(span.begin_s <= look.at_s < span.end_s + HEALTH_S for span in sick)
         expected = "failsafe" if is_lost else "ok" if is_ok else look.health
         if look.health != expected:

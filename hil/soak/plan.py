@@ -70,11 +70,11 @@ def _duration_s(rng: random.Random, short_s: float, long_s: float) -> float:
 
 def _heat(rng: random.Random, end_s: float) -> Iterator[Action]:
     at_s, celsius = 0.0, 45.0
-    recent: deque[tuple[float, float]] = deque()
+    recent: deque[tuple[float, float]] = deque()  # when each began; it lasts until the next one
 
-    def lowest() -> float:
+    def lowest(now_s: float) -> float:
         """No chip falls by 30 C in a moment, and a1d does not believe one that does."""
-        while recent and recent[0][0] < at_s - _FALL_S:
+        while len(recent) > 1 and recent[1][0] < now_s - _FALL_S:
             recent.popleft()
         return max((hot for _at_s, hot in recent), default=35.0) - FALL_MAX_CELSIUS + 0.5
 
@@ -86,11 +86,11 @@ def _heat(rng: random.Random, end_s: float) -> Iterator[Action]:
             celsius += rng.uniform(-4, 4)
         else:
             celsius = rng.choice((45.0, 50.0, 60.0, 65.0, 70.0, 77.0, 80.0)) + rng.uniform(-0.3, 0.3)
-        celsius = min(90.0, max(35.0, lowest(), celsius))
+        celsius = min(90.0, max(35.0, lowest(at_s), celsius))
         recent.append((at_s, celsius))
         yield Action(at_s, "heat", round(celsius, 3))
         at_s += _duration_s(rng, 3, 45)
-    yield Action(end_s, "heat", round(max(lowest(), rng.uniform(35, 58)), 3))
+    yield Action(end_s, "heat", round(max(lowest(end_s), rng.uniform(35, 58)), 3))
 
 
 def _bus(rng: random.Random, end_s: float) -> Iterator[Action]:

@@ -22,6 +22,7 @@ from a1d.sim.mcu import BusFault
 from a1d.temperature.controller import Controller
 from a1d.temperature.curve import Curve
 from a1d.temperature.decision import Decision
+from a1d.temperature.plausible import Plausibility
 from hil.rig import Rig
 from hil.soak.driver import Soak
 from hil.soak.judge import findings
@@ -78,6 +79,21 @@ def test_what_may_happen_does_and_each_press_stands_alone(seed: int) -> None:
     for begin, end in zip(absent[::2], absent[1::2], strict=True):
         if begin.value == "absent":
             assert not [at_s for at_s in presses_s if begin.at_s <= at_s <= end.at_s]
+
+
+@settings(max_examples=5)
+@given(SEEDS)
+def test_no_temperature_of_a_plan_is_one_that_a1d_need_not_believe(seed: int) -> None:
+    """However long the sensor was faulty before, and whatever the heat was meanwhile."""
+    known, celsius, is_lost, tick_s = Plausibility(), 45.0, False, 0.0
+    for action in plan(seed, 600):
+        while tick_s < action.at_s:
+            assert is_lost or known.doubt(celsius, tick_s) is None, f"before {action}"
+            tick_s += 0.5
+        if action.what == "heat":
+            celsius = float(action.value)
+        elif action.what == "sensor":
+            is_lost = action.value != "none"
 
 
 def test_the_judge_knows_the_curves_that_the_configurations_have() -> None:
@@ -335,6 +351,9 @@ CRITICAL = (Action(320.0, "heat", 80.0), Action(330.0, "heat", 45.0))
         (_quiet(MANUAL, *SENSOR, Write(310.5, 30), Write(350.5, 0)), "slower than 100 % (an emergency)"),
         (_quiet(*HOT), "slower than 100 % (70.0 C)"),
         (_quiet(Write(310.0, 40)), "faster than 0 % (steady)"),
+        (_quiet(*SENSOR, Action(312.0, "reload", "plain"), Write(314.4, 100), Write(336.0, 0)), ""),
+        (_quiet(*SENSOR, Action(312.0, "reload", "plain"), Write(314.6, 100), Write(336.0, 0)), "(an emergency)"),
+        (_quiet(*SENSOR, Action(320.0, "reload", "plain"), Write(312.6, 100), Write(336.0, 0)), "(an emergency)"),
         (_quiet(Action(310.0, "tamper", 20), celsius=75.0, percent=100), "slower than 100 % (75.0 C)"),
         (_quiet(*HOT, *LOST_WRITES, Write(320.0, 90, dropped=True), Write(330.5, 100)), "90 % was written instead"),
         # The wire.
