@@ -15,10 +15,11 @@ SCORE_MAX = 1.0
 HOT_MILLICELSIUS, HOT_PERCENT = 70000, 100
 _DEBS = "/root/debs"
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends"
-# Not what is in the image for the tests' sake, and not the random names of others' private directories.
+# Not what is in the image for the tests' sake, and not the random names of others' private directories, which may be
+# those of a boot whose id begins with a1d.
 _LEFT = (
-    r"find / -xdev \( -path /root -o -path '*a1d-hil*' -o -path /var/log"
-    r" -o -name 'systemd-private-*' ! -name '*-a1d*' \) -prune -o -name '*a1d*' -print"
+    r"find / -ignore_readdir_race -xdev \( -path /root -o -path '*a1d-hil*' -o -path /var/log"
+    r" -o -name 'systemd-private-*' ! -name 'systemd-private-*-a1d*.service-*' \) -prune -o -name '*a1d*' -print"
 )
 
 

@@ -131,6 +131,7 @@ class Rig:
 
     def journal(self) -> str:
         """What the service has said since boot."""
+        self.out("journalctl --sync")  # journald may be behind
         return self.out(f"journalctl -b -u {SERVICE} --no-pager -o cat")
 
     def set_up(self) -> None:
