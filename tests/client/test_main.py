@@ -968,9 +968,14 @@ def test_a_thousand_connections_at_once_do_not_stop_the_daemon(daemon: RealDaemo
             with contextlib.suppress(ConnectionError):
                 client.send(b'{"method":"org.a1d.control.GetCurves"}\0{"half')
         assert daemon.ctl("status").returncode == 0
-        before_s = cpu_s()
-        time.sleep(0.3)
-        assert cpu_s() - before_s < 0.15, "the daemon is busy with silent clients"
+
+        def is_quiet() -> bool:
+            before_s = cpu_s()
+            time.sleep(0.3)
+            return cpu_s() - before_s < 0.15
+
+        # What they have said takes a moment; one that is busy with silent clients stays so.
+        assert any(is_quiet() for _ in range(10)), "the daemon is busy with silent clients"
 
 
 def test_a_daemon_that_was_killed_is_none() -> None:

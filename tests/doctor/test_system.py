@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from a1d.doctor.system import LIST_MAX, OUTPUT_MAX, READ_MAX, System, run_bounded
+from tests.process import has_ended
 
 
 def test_a_command_answers() -> None:
@@ -22,7 +23,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
     assert time.monotonic() - begin_s < 3
     pid = int((tmp_path / "pid").read_text())
     for _ in range(100):
-        if not os.path.exists(f"/proc/{pid}") or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        if has_ended(pid):
             break
         time.sleep(0.02)
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -186,13 +187,18 @@ def test_each_shell_can_read_its_files(name: str, folder: Path) -> None:
 
 
 def test_bash_loads_it_quickly() -> None:
-    """Measured as the least of several, against a shell that loads nothing; the bound is generous."""
+    """In CPU time, whoever else is busy: the least of several, against a shell that loads nothing."""
+
+    def cpu_s() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     times = {}
     for script in ("true", f". {BASH}/a1d-ctl"):
-        start_to_end = []
+        took_s = []
         for _ in range(7):
-            start = time.perf_counter()
+            before_s = cpu_s()
             subprocess.run([program("bash"), "--norc", "-c", script], check=True, timeout=30)
-            start_to_end.append(time.perf_counter() - start)
-        times[script] = min(start_to_end)
+            took_s.append(cpu_s() - before_s)
+        times[script] = min(took_s)
     assert times[f". {BASH}/a1d-ctl"] - times["true"] < 0.03

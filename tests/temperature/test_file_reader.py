@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from a1d.config.settings import Config, SensorConfig
 from a1d.temperature.file_reader import HANGING_MAX, HANGS_S, Answer, DirectReader, ReaderProcess
+from tests.process import has_ended
 from tests.virtual import PROMPT_FAN, VirtualRig
 
 CPU = SensorConfig(name="cpu", zone="cpu-thermal")
@@ -122,12 +123,14 @@ def test_a_read_that_hangs_is_left_behind_and_the_other_files_are_read_on(
 
 
 def test_what_hung_is_read_again_once_its_process_has_ended(tmp_path: Path, reader: ReaderProcess) -> None:
+    before = set(child_of(os.getpid()))
     file = hang(tmp_path)
     reader.ask(str(file), 0)
+    (pid,) = set(child_of(os.getpid())) - before
     now_s = poll_until_it_hangs(reader, 0)
     file.unlink()
     file.write_text("45000\n")
-    time.sleep(0.1)  # a FIFO can be killed
+    wait_for(lambda: has_ended(pid))  # a FIFO can be killed
     assert answers(reader, now_s, file) == [b"45000\n"]
 
 
@@ -147,7 +150,7 @@ def test_so_many_may_hang_and_no_more(tmp_path: Path, reader: ReaderProcess, mon
     monkeypatch.undo()
     for pid in hanging:
         os.kill(pid, signal.SIGKILL)
-    time.sleep(0.1)
+    wait_for(lambda: all(map(has_ended, hanging)))
     assert answers(reader, now_s + 1, tmp_path / "good") == [b"45000\n"]
 
 
@@ -157,7 +160,7 @@ def test_a_process_that_dies_is_an_error_and_then_there_is_another(tmp_path: Pat
     answers(reader, 0, tmp_path / "temp")
     (pid,) = set(child_of(os.getpid())) - before
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")
+    wait_for(lambda: has_ended(pid))
     (found,) = answers(reader, 2, tmp_path / "temp")
     assert isinstance(found, OSError)
     assert "not read" in str(found.strerror)
@@ -221,7 +224,7 @@ def test_it_ends_with_the_daemon_whatever_ends_that(tmp_path: Path) -> None:
     (pid,) = child_of(daemon.pid)
     daemon.kill()
     daemon.communicate()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")
+    wait_for(lambda: has_ended(pid))
 
 
 # -- in the daemon ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 
 from a1d.client import varlink
 from a1d.client.errors import NoDaemonError
+from tests.process import has_ended
 from tests.view.screen import LEAVE, Screen, on_screen
 from tests.view.test_top import ends, has_numbers
 
@@ -41,16 +42,9 @@ def daemon_of(screen: Screen) -> int:
     return int(child)
 
 
-def is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def wait_until_dead(process: int, seconds: float = 5.0) -> None:
     deadline_s = time.monotonic() + seconds
-    while is_alive(process):
+    while not has_ended(process):
         assert time.monotonic() < deadline_s, "the daemon lives on"
         time.sleep(0.02)
 
@@ -75,7 +69,7 @@ def test_however_it_ends_the_daemon_stops_cleanly_and_the_terminal_is_as_before(
     screen.wait_for("dry run of reboot")
     assert ends(screen, how) == 0
     assert screen.is_as_before()
-    assert not is_alive(daemon)
+    assert has_ended(daemon)
     assert sorted(os.listdir(run_dir)) == ["lock", "stop.json"], "as after a clean stop"
     after = screen.raw.rpartition(LEAVE)[2].decode()
     assert re.search(r"^\d\d:\d\d:\d\d a1d: reboot: noted, a dry run\r$", after, re.MULTILINE), "the log stays"
