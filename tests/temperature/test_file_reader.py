@@ -124,9 +124,11 @@ def test_a_read_that_hangs_is_left_behind_and_the_other_files_are_read_on(
 
 def test_what_hung_is_read_again_once_its_process_has_ended(tmp_path: Path, reader: ReaderProcess) -> None:
     before = set(child_of(os.getpid()))
+    (tmp_path / "other").write_text("45000\n")
+    answers(reader, 0, tmp_path / "other")  # it runs by now
+    (pid,) = set(child_of(os.getpid())) - before
     file = hang(tmp_path)
     reader.ask(str(file), 0)
-    (pid,) = set(child_of(os.getpid())) - before
     now_s = poll_until_it_hangs(reader, 0)
     file.unlink()
     file.write_text("45000\n")
