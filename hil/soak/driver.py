@@ -13,7 +13,7 @@ from pathlib import Path
 
 from a1d.client.errors import RefusedError
 from hil.rig import CASE, CONFIG, SERVICE, Rig
-from hil.soak.judge import Finding, findings
+from hil.soak.judge import RSS_KB, Finding, findings, grown_kb
 from hil.soak.plan import CONFIGS, Action, plan
 from hil.soak.spans import Look, Record, Write
 
@@ -102,8 +102,10 @@ class Soak:
         done = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
         text = f"{done}; {len(record.writes)} writes, {said} lines in the journal (at most {lines_max})"
         late_ms = 1000 * max(done.at_s - meant.at_s for done, meant in zip(record.actions, self._actions, strict=True))
+        record.end_s = self._now_s()
         return (
-            f"{text}; Rss {rss_kb[0]} to {max(rss_kb)}, in the end {rss_kb[-1]} kB; done {late_ms:.0f} ms late at worst"
+            f"{text}; Rss {rss_kb[0]} to {max(rss_kb)}, in the end {rss_kb[-1]} kB, {grown_kb(record)} more than early"
+            f" (at most {RSS_KB}); done {late_ms:.0f} ms late at worst"
         )
 
     def _end_faults(self) -> None:

@@ -215,15 +215,22 @@ def _presses(record: Record) -> Iterator[Finding]:
             return
 
 
-def _memory(record: Record) -> Iterator[Finding]:
-    """Compared between faults: an open bus and an open sensor are a descriptor each."""
+def grown_kb(record: Record) -> int | None:
+    """By how much Rss was more in the end than early on; None if the record is too short to tell."""
     early_s = min(EARLY_S, record.end_s / 3)
     early, late = [k for k in record.looks if k.at_s <= early_s], record.looks[-5:]
     if not early or record.looks[-1].at_s < early_s * 2:
+        return None
+    return max(k.rss_kb for k in late) - max(k.rss_kb for k in early)
+
+
+def _memory(record: Record) -> Iterator[Finding]:
+    """Compared between faults: an open bus and an open sensor are a descriptor each."""
+    grown = grown_kb(record)
+    if grown is None:
         return
-    grown_kb = max(k.rss_kb for k in late) - max(k.rss_kb for k in early)
-    if grown_kb > RSS_KB:
-        yield Finding(record.looks[-1].at_s, f"Rss grew by {grown_kb} kB")
+    if grown > RSS_KB:
+        yield Finding(record.looks[-1].at_s, f"Rss grew by {grown} kB")
     first, last = record.looks[0], record.looks[-1]
     if last.fds > first.fds:
         yield Finding(last.at_s, f"{last.fds} descriptors, {first.fds} in the beginning")

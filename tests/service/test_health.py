@@ -190,4 +190,4 @@ def what_goes_on_after_logging(stderr: int | None) -> str:
     command = [sys.executable, "-c", code]
     if stderr is None:
         command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, timeout=3, text=True, check=False).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, timeout=30, text=True, check=False).stdout
