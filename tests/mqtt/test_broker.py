@@ -511,7 +511,7 @@ def test_user_and_password_come_from_credentials(here: Path, daemon: SimulatedDa
             (secrets / "mqtt.user").write_text("pi\n")
             (secrets / "mqtt.password").write_text("wrong\n")
             bridge.again()
-            time.sleep(1.5)
+            wait_until("it is refused again", lambda: bridge.log.count("refuses: ") == 2)
             bridge.end()
             (secrets / "mqtt.password").write_text("secret\n")
             bridge.again()
