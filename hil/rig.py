@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -137,10 +136,8 @@ class Rig:
     def set_up(self) -> None:
         """What each check begins with: a fan that follows promptly, all else by default, service up, cool, no fault."""
         self.write_config(PROMPT_FAN)
-        self.out(f"systemctl start {SERVICE}")  # if it is just starting, this waits: a signal would end it
-        pid = self.pid()
-        assert pid, "a1d does not run"  # and a signal to process 0 would go to the checks themselves
-        os.kill(pid, signal.SIGHUP)
+        self.out(f"systemctl start {SERVICE}")  # if it is just starting, this waits
+        self.call("Reload")  # done when it is answered: a check may write the next configuration at once
 
     # -- the case, as far as the rig can reach it ------------------------------------------------------------
 
