@@ -122,7 +122,8 @@ class Daemon:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         gap = passed_s > GAP_MIN_S and passed_s > gap_s(self.config)
         if gap:
-            self.log.info(f"{format_duration(round(passed_s))} without a tick: the machine slept, or a1d was stopped")
+            passed = format_duration(round(passed_s))
+            self._event_log.info(f"{passed} without a tick: the machine slept, or a1d was stopped")
         self._reloader.tick(now_s, gap=gap)
         self._hardware.advance(now_s)
         if self.fan.observing:
@@ -243,5 +244,5 @@ class Daemon:
     def _open_server(self) -> Server | None:
         fan = (self.set_manual, self.resume_automatic, self.sensors)
         control = methods(self.status, self.profiles, *fan, reload=self.reload, set_profile=self.set_profile)
-        service = Service([control, *self._hardware.interfaces()], INFO, self.log)
+        service = Service([control, *self._hardware.interfaces()], INFO, self._event_log)
         return open_server(self._run_dir, service, self.loop.selector, self.clock, self.health.report)

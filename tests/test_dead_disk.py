@@ -80,6 +80,12 @@ def test_what_needs_the_disk_is_refused_and_the_fan_is_driven(daemon: OnADisk) -
     daemon.wait_for("fan_percent", 100)
 
 
+def test_whoever_asks_again_and_again_does_not_fill_the_log(daemon: OnADisk) -> None:
+    for _ in range(50):
+        daemon.failure("GetCurves")
+    assert 0 < daemon.close()[1].count("a disk that fails") < 5
+
+
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_command_is_started(tmp_path: Path, error: str) -> None:
     """If it is in memory. Python's codecs are files too."""

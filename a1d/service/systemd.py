@@ -113,5 +113,5 @@ def _watchdog_interval_s() -> float:
         if int(os.environ.get("WATCHDOG_PID", os.getpid())) != os.getpid():
             return 0.0
         return int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
