@@ -76,7 +76,7 @@ class Daemon:
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self._event_log)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
-        self.sensors = Sensors(self.config, hardware.sysfs, hardware.open_file_reader, self.log.info)
+        self.sensors = Sensors(self.config, hardware.sysfs, hardware.open_file_reader, self._event_log.info)
         self._cooling = CoolingCheck(self.config)
         self.server = self._open_server()
 
@@ -146,7 +146,7 @@ class Daemon:
             self.controller = Controller(self.profiles.config, now_s, self.fan.observed_percent)
         elif is_new:
             self.controller.configure(self.profiles.config)
-            self.log.info(f"profile: {self.profiles.name or 'none'}")
+            self._event_log.info(f"profile: {self.profiles.name or 'none'}")
         readings = self.sensors.read(now_s, gap=gap)
         absent, lost = self.sensors.absent, self.sensors.lost
         self.decision = self.controller.step(now_s, readings, gap=gap, absent=absent, lost=lost)
