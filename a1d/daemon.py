@@ -122,8 +122,7 @@ class Daemon:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         gap = passed_s > GAP_MIN_S and passed_s > gap_s(self.config)
         if gap:
-            passed = format_duration(round(passed_s))
-            self._event_log.info(f"{passed} without a tick: the machine slept, or a1d was stopped")
+            self._event_log.info(f"{format_duration(round(passed_s))} without a tick: machine asleep, or a1d stopped")
         self._reloader.tick(now_s, gap=gap)
         self._hardware.advance(now_s)
         if self.fan.observing:

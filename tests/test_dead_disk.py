@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.process import SimulatedDaemon
+from tests.test_shutdown import Service
 
 CONFIG = "interval: 100ms\nfan: {curve: {40: 20, 70: 100}, rise: 0s}\nbutton: {double_press: [touch, /nonexistent/x]}\n"
 # What is not yet imported cannot be read while the file is there.
@@ -23,6 +24,16 @@ class Dead:
         if os.path.exists({!r}):
             raise {}
 sys.meta_path.insert(0, Dead)
+"""
+# The same, but it waits.
+HANGING = """
+import os, sys, time
+class Hanging:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        while os.path.exists({!r}):
+            time.sleep(0.05)
+sys.meta_path.insert(0, Hanging)
 """
 ERRORS = {"I/O errors": 'OSError(5, "Input/output error", name)', "an empty disk": "ModuleNotFoundError(name)"}
 
@@ -84,6 +95,26 @@ def test_whoever_asks_again_and_again_does_not_fill_the_log(daemon: OnADisk) -> 
     for _ in range(50):
         daemon.failure("GetCurves")
     assert 0 < daemon.close()[1].count("a disk that fails") < 5
+
+
+def test_a_bus_that_fails_while_the_disk_hangs_does_not_hold_up_the_fan(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    hangs = tmp_path / "hangs"
+    (tmp_path / "sitecustomize.py").write_text(HANGING.format(str(hangs)))
+    daemon = service.start()
+    try:
+        daemon.wait_notified("READY=1")
+        service.wait_for_duty(70)
+        hangs.touch()
+        (tmp_path / "i2c-1").unlink()
+        service.heat_to(72)
+        time.sleep(2.5)
+        assert any("enable I2C" in problem for problem in daemon.status()["health"]["problems"])
+        (tmp_path / "i2c-1").touch()
+        service.wait_for_duty(100)
+    finally:
+        hangs.unlink()
+        daemon.close()
 
 
 @pytest.mark.parametrize("error", ERRORS)

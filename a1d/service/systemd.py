@@ -89,10 +89,8 @@ class Notifier:
         try:
             if self._notifier:
                 self._notifier.notify(message)
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)
         return True
 
 
