@@ -97,6 +97,36 @@ def test_whoever_asks_again_and_again_does_not_fill_the_log(daemon: OnADisk) -> 
     assert 0 < daemon.close()[1].count("a disk that fails") < 5
 
 
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("at", ["start", "reload"])
+def test_drives_whose_code_cannot_be_loaded_are_hot_and_the_daemon_lives(tmp_path: Path, at: str, error: str) -> None:
+    service = Service(tmp_path)
+    config = tmp_path / "config.yaml"
+    before = config.read_text()
+    code = DEAD.format(str(tmp_path), ERRORS[error]).replace("if os", "if name.endswith('.drives') and os")
+    (tmp_path / "sitecustomize.py").write_text(code)
+    drives = before.replace("frozen: 0}", "frozen: 0}, {name: nvme, hwmon: nvme}")
+    if at == "start":
+        config.write_text(drives)
+    daemon = service.start()
+    try:
+        daemon.wait_notified("READY=1")
+        if at == "reload":
+            service.wait_for_duty(70)
+            config.write_text(drives)
+            assert "error" not in daemon.call("org.a1d.control.Reload")
+        service.wait_for_duty(90)
+        assert "what reads drives cannot be loaded" in " ".join(daemon.status()["health"]["problems"])
+        config.write_text(before)
+        assert "error" not in daemon.call("org.a1d.control.Reload")
+        time.sleep(1)
+        assert daemon.status()["health"]["state"] == "ok"
+    finally:
+        daemon.process.terminate()
+        assert daemon.process.wait(5) == 0
+        daemon.close()
+
+
 def test_a_bus_that_fails_while_the_disk_hangs_does_not_hold_up_the_fan(tmp_path: Path) -> None:
     service = Service(tmp_path)
     hangs = tmp_path / "hangs"

@@ -66,8 +66,7 @@ class Server:
 
     def tick(self) -> None:
         """Once a tick: get on with closing what strangers left, and look for callers again."""
-        if self._discarder.is_busy:
-            self._discarder.tick()
+        self._discarder.tick()
         if not self._is_listening:
             self._listen(not self._discarder.is_full)
 
@@ -212,10 +211,9 @@ class Server:
         try:
             client.outbox = client.outbox[client.sock.send(client.outbox, socket.MSG_NOSIGNAL) :]
             client.used_s = self._clock()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._drop(client)
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                self._drop(client)
         if len(client.outbox) > UNREAD_MAX:
             self._drop(client)
         self._watch(client)
