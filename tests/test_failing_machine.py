@@ -99,7 +99,7 @@ def test_without_standard_error_nothing_is_written_into_the_lock(tmp_path: Path)
             time.sleep(0.02)
         time.sleep(1.0)  # the missing bus has been said by then
         is_lock = lock.resolve() == tmp_path / "run/lock"
-        daemon.terminate()
+        daemon.kill()
     assert is_lock
     assert (tmp_path / "run/lock").read_bytes() == b""
 
