@@ -76,7 +76,7 @@ class Daemon:
         self.button = ButtonWatcher(self.config.button, hardware.open_edges)
         self._power_button = PowerButton(self.button, self.actions, self.config.button, self.loop, self._event_log)
         self.fan = Fan(self._open_case, clock, self.config.fan.refresh_s)
-        self.sensors = Sensors(self.config, hardware.sysfs, hardware.open_file_reader, self.log.info)
+        self.sensors = Sensors(self.config, hardware.sysfs, hardware.open_file_reader, self._event_log.info)
         self._cooling = CoolingCheck(self.config)
         self.server = self._open_server()
 
@@ -122,7 +122,7 @@ class Daemon:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         gap = passed_s > GAP_MIN_S and passed_s > gap_s(self.config)
         if gap:
-            self.log.info(f"{format_duration(round(passed_s))} without a tick: the machine slept, or a1d was stopped")
+            self._event_log.info(f"{format_duration(round(passed_s))} without a tick: machine asleep, or a1d stopped")
         self._reloader.tick(now_s, gap=gap)
         self._hardware.advance(now_s)
         if self.fan.observing:
@@ -145,7 +145,7 @@ class Daemon:
             self.controller = Controller(self.profiles.config, now_s, self.fan.observed_percent)
         elif is_new:
             self.controller.configure(self.profiles.config)
-            self.log.info(f"profile: {self.profiles.name or 'none'}")
+            self._event_log.info(f"profile: {self.profiles.name or 'none'}")
         readings = self.sensors.read(now_s, gap=gap)
         absent, lost = self.sensors.absent, self.sensors.lost
         self.decision = self.controller.step(now_s, readings, gap=gap, absent=absent, lost=lost)
@@ -243,5 +243,5 @@ class Daemon:
     def _open_server(self) -> Server | None:
         fan = (self.set_manual, self.resume_automatic, self.sensors)
         control = methods(self.status, self.profiles, *fan, reload=self.reload, set_profile=self.set_profile)
-        service = Service([control, *self._hardware.interfaces()], INFO, self.log)
+        service = Service([control, *self._hardware.interfaces()], INFO, self._event_log)
         return open_server(self._run_dir, service, self.loop.selector, self.clock, self.health.report)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 from collections.abc import Callable
 
 _LINE_MAX = 4000
@@ -51,7 +52,8 @@ def _to_stderr(line: str) -> None:
     """A log that nobody can read, or that nobody reads, must not stop the fan: what cannot be written is lost."""
     data = line.encode("utf-8", "backslashreplace")[:_LINE_MAX] + b"\n"
     try:
-        if select.select((), (2,), (), 0)[1]:  # room for a page at least, so the write does not wait
+        # Without one, 2 is another file, such as the lock. Room is for a page at least, so the write does not wait.
+        if sys.stderr is not None and select.select((), (2,), (), 0)[1]:
             os.write(2, data)
     except (OSError, ValueError):
         pass

@@ -44,10 +44,13 @@ def serve(run_dir: str, make_daemon: Callable[[], Daemon], *, hangup_ends: bool 
             daemon.run()
         except StopError:
             raise
-        except Exception:
-            import traceback
+        except Exception as error:
+            what = repr(error)
+            with contextlib.suppress(Exception):  # a disk that died, which may be why
+                import traceback
 
-            daemon.log.error(f"a1d crashed; the fan is left at failsafe if the bus allows\n{traceback.format_exc()}")
+                what = traceback.format_exc()
+            daemon.log.error(f"a1d crashed; the fan is left at failsafe if the bus allows\n{what}")
             return 1
         return 0
 
@@ -81,20 +84,20 @@ def _lock_run_dir(run_dir: str, stack: contextlib.ExitStack) -> None:
 
 
 def _handle_signals(daemon: Daemon, stack: contextlib.ExitStack, *, hangup_ends: bool) -> None:
-    """Signals only leave a byte behind; the loop acts on it."""
-    ours, theirs = socket.socketpair(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    for end in (ours, theirs):
-        stack.callback(end.close)
+    """A signal's byte wakes the loop. Among hundreds of others it may be lost, so a stop is noted at once."""
+    ours, theirs = map(stack.enter_context, socket.socketpair(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
 
     def on_signal() -> None:
-        for number in set(ours.recv(64)):
-            if number == signal.SIGHUP and not hangup_ends:
-                daemon.reload()
-            else:
-                daemon.stop()
+        if signal.SIGHUP in ours.recv(4096) and not hangup_ends:
+            daemon.reload()
+
+    def note(number: int, _frame: object) -> None:
+        if number != signal.SIGHUP or hangup_ends:
+            daemon.stop()
 
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
+        signal.signal(number, note)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody can be asked how it ended
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     stack.callback(signal.set_wakeup_fd, -1)
     daemon.loop.urgent.add(on_signal)

@@ -450,6 +450,23 @@ def test_an_error_in_the_loop_leaves_its_traceback_in_the_log(
     assert "in fail" in said
 
 
+def test_without_a_disk_for_the_traceback_the_error_is_said_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_loop: Loop) -> None:
+        monkeypatch.setitem(sys.modules, "traceback", None)
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(Loop, "run_once", fail)
+    monkeypatch.setattr(sys, "argv", ["a1d", "--simulate", "--run-dir", str(tmp_path / "run")])
+    code = cli.main()
+    monkeypatch.undo()
+    assert code == 1
+    said = capfd.readouterr().err
+    assert "a1d crashed" in said
+    assert "RuntimeError('lost')" in said
+
+
 @pytest.mark.parametrize("kind", ["missing", "directory"])
 def test_a_simulation_of_a_file_that_cannot_be_read_is_78_as_printing_it_is(tmp_path: Path, kind: str) -> None:
     path = tmp_path if kind == "directory" else tmp_path / "none.yaml"

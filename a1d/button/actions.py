@@ -70,8 +70,6 @@ class Actions:
 
     def tick(self, now_s: float) -> None:
         """Ask what has ended; a power-off or reboot that failed is tried again after a second."""
-        if not self._running:
-            return
         for running in list(self._running):
             if running.pid is not None:
                 self._reap(running, now_s)

@@ -49,7 +49,7 @@ class GpiozeroEdges:
             if isinstance(error, ButtonError):
                 raise
             raise ButtonError(
-                errno.EIO, f"gpiozero cannot watch GPIO{config.line}: {error or type(error).__name__}"
+                errno.EIO, f"gpiozero cannot watch GPIO{config.line}: {str(error) or repr(error)}"
             ) from error
 
     def fileno(self) -> int:

@@ -98,8 +98,9 @@ class ButtonWatcher:
                 self.source = self._open_source(self._config)
             except OSError as error:
                 self.error = error
-            except ImportError as error:  # a system's own package of the same name, perhaps
-                self.error = ButtonError(f"the {self._config.backend} library cannot be used: {error}")
+            except Exception as error:  # a system's own package of the same name, or a file that is damaged
+                why = str(error) or repr(error)
+                self.error = ButtonError(f"the {self._config.backend} library cannot be used: {why}")
             self._check_life()
 
     def _check_life(self) -> None:

@@ -156,7 +156,7 @@ def describe_bus_error(error: OSError, bus: int) -> BusError:
     """The same error (M11, L2) in words that name the remedy; returned, not raised."""
     what = None
     with contextlib.suppress(Exception):  # a disk that died, or a1d's files are just being replaced
-        from a1d.case.remedy import remedy  # nobody needs it while all is well
+        from a1d.case.remedy import remedy
 
         what = remedy(error.errno or 0, bus, ADDRESS)
     return BusError(error.errno or 0, what or f"/dev/i2c-{bus}: {error.strerror or error}")

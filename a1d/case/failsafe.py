@@ -56,9 +56,9 @@ def _run() -> int:
             settings.failsafe_percent,
             on_stop if isinstance(on_stop, int) else None,
         )
-    except OSError as error:
-        text = describe_bus_error(error, settings.bus).strerror
-        _say(3, f"the fan could not be made safe: {text}")
+    except Exception as error:  # not only the bus can fail: files of smbus2 that are gone or damaged
+        why = describe_bus_error(error, settings.bus).strerror if isinstance(error, OSError) else repr(error)
+        _say(3, f"the fan could not be made safe: {why}")
         return 1
     _say(6 if clean else 4, done)
     return 0
@@ -66,6 +66,8 @@ def _run() -> int:
 
 def _say(priority: int, text: str) -> None:
     """At once, also from a signal handler. Only the journal reads the priority."""
+    if sys.stderr is None:  # then 2 may be the bus
+        return
     prefix = f"<{priority}>" if is_journal() else ""
     with contextlib.suppress(OSError):
         os.write(2, f"{prefix}a1d-failsafe: {text}\n".encode("ascii", "backslashreplace"))

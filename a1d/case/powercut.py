@@ -111,8 +111,8 @@ def _run(verb: str) -> int:
     settings = read_stop_settings()
     try:
         tries = cut_power(lambda: open_power_cut(settings.protocol, open_smbus(settings.bus, settings.timeout_s)))
-    except OSError as error:
-        why = describe_bus_error(error, settings.bus).strerror
+    except Exception as error:  # not only the bus can fail: files of smbus2 that are gone or damaged
+        why = describe_bus_error(error, settings.bus).strerror if isinstance(error, OSError) else repr(error)
         _say(3, f"the power may stay on, because the case could not be asked to cut it: {why}; use the case's button")
         return 1
     _say(5, f"asked the case to cut the power ({verb}, try {tries})")

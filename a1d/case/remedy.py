@@ -1,4 +1,4 @@
-"""What to do when the bus fails, by the kernel's error (M11, L2). Only imported then."""
+"""What to do when the bus fails, by the kernel's error (M11, L2). The daemon imports it with the first bus."""
 
 from __future__ import annotations
 

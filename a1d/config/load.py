@@ -101,16 +101,17 @@ class ConfigProcess:
     ) -> None:
         self._data, self._name = data, name
         self._answer = b""
-        self._socket, theirs = socket.socketpair()
-        with theirs:
+        with contextlib.ExitStack() as stack:
             try:
+                self._socket, theirs = map(stack.enter_context, socket.socketpair())
                 self._socket.setblocking(False)
                 # Wherever a1d was found, it is found there.
                 path = ":".join(filter(None, sys.path))
                 self._pid = spawn([*command, name, *["optional"] * is_optional], theirs.fileno(), PYTHONPATH=path)
             except OSError as error:
-                self._socket.close()
                 raise failure(name, data, f"was not started: {error.strerror}") from error
+            stack.pop_all()
+            theirs.close()
 
     def fileno(self) -> int:
         """The descriptor."""

@@ -42,11 +42,6 @@ class Discarder:
         return len(self._waiting)
 
     @property
-    def is_busy(self) -> bool:
-        """Whether ``tick`` has anything to do."""
-        return bool(self._waiting or self._pids)
-
-    @property
     def is_full(self) -> bool:
         """Whether no more may be accepted, because what comes might have to be discarded."""
         return len(self._waiting) >= WAITING_MAX

@@ -24,8 +24,6 @@ class EventLog(Log):
     def tick(self, now_s: float) -> None:
         """To be called once a tick."""
         self._now_s = now_s
-        if not self._events:
-            return
         for kind, event in list(self._events.items()):
             if event.is_flapping and (line := event.tick(now_s)):
                 self._log.warning(f"{kind}: {line}")

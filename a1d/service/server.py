@@ -6,6 +6,7 @@ steer always finds a place.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import socket
@@ -65,8 +66,7 @@ class Server:
 
     def tick(self) -> None:
         """Once a tick: get on with closing what strangers left, and look for callers again."""
-        if self._discarder.is_busy:
-            self._discarder.tick()
+        self._discarder.tick()
         if not self._is_listening:
             self._listen(not self._discarder.is_full)
 
@@ -105,18 +105,15 @@ class Server:
             except OSError:
                 self._listen(False)
                 return
-            try:
+            with contextlib.suppress(OSError):  # it has gone, or the kernel has no memory to watch it
                 peer = peer_of(sock)
-            except OSError:
-                self._discarder.discard(sock)
-                continue
-            is_trusted = self._is_trusted(peer)
-            if not self._has_room(peer, is_trusted):
-                self._discarder.discard(sock)
-                continue
-            client = Client(sock, peer, is_trusted, self._clock())
-            self._clients.add(client)
-            self._register(client)
+                is_trusted = self._is_trusted(peer)
+                if self._has_room(peer, is_trusted):
+                    client = Client(sock, peer, is_trusted, self._clock())
+                    self._register(client)
+                    self._clients.add(client)
+                    continue
+            self._discarder.discard(sock)
 
     def _register(self, client: Client) -> None:
         self._selector.register(client.sock, EVENT_READ, functools.partial(self._ready, client))
@@ -214,10 +211,9 @@ class Server:
         try:
             client.outbox = client.outbox[client.sock.send(client.outbox, socket.MSG_NOSIGNAL) :]
             client.used_s = self._clock()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._drop(client)
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                self._drop(client)
         if len(client.outbox) > UNREAD_MAX:
             self._drop(client)
         self._watch(client)

@@ -89,10 +89,8 @@ class Notifier:
         try:
             if self._notifier:
                 self._notifier.notify(message)
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)
         return True
 
 
@@ -113,5 +111,5 @@ def _watchdog_interval_s() -> float:
         if int(os.environ.get("WATCHDOG_PID", os.getpid())) != os.getpid():
             return 0.0
         return int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

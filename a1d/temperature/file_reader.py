@@ -143,10 +143,10 @@ class ReaderProcess:
                 self._start()
             assert self._socket is not None
             self._socket.send(os.fsencode(request.path))
-        except BlockingIOError:
-            request.answer = OSError(errno.EAGAIN, "not read: too many others wait to be read")
-            return
         except OSError as error:
+            if isinstance(error, BlockingIOError) and self._socket is not None:  # else no process can be started
+                request.answer = OSError(errno.EAGAIN, "not read: too many others wait to be read")
+                return
             self._asked.append(request)
             self._give_up(OSError(error.errno, f"not read: no process to read it ({error.strerror})"))
             return

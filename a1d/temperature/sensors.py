@@ -121,6 +121,24 @@ class ZoneSensor:
             self.last = self.last._replace(error=error, missed=self.last.missed + 1)
 
 
+class UnloadedSensor:
+    """Drives of which nothing is known, because what reads them could not be loaded: they count as hot."""
+
+    absent, lost = False, True
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self.name = name
+        self.last: Reading | None = None
+        self.error: str | None = f"what reads drives cannot be loaded: {error!r:.200}; systemctl restart a1d"
+
+    def read(self, now_s: float, *, gap: bool = False) -> Reading | None:
+        """As in ``Sensor``."""
+        return self.last
+
+    def close(self) -> None:
+        """As in ``Sensor``."""
+
+
 class Sensors:
     """All that are configured, as ``all``. ``read`` once a tick."""
 
@@ -162,9 +180,12 @@ class Sensors:
         if sensor.zone is not None:
             frozen_s = _ZONE_FROZEN_S if sensor.frozen_s is None else sensor.frozen_s
             return ZoneSensor(sensor.name, self._sysfs, sensor.zone, pause_s, frozen_s)
-        from a1d.temperature.drives import DriveSensor
+        try:
+            from a1d.temperature.drives import DriveSensor
 
-        self._reader = self._reader or self._open_reader()
+            self._reader = self._reader or self._open_reader()
+        except Exception as error:  # a disk that died, or a1d's files are just being replaced
+            return UnloadedSensor(sensor.name, error)
         return DriveSensor(sensor, self._sysfs, self._reader, pause_s, self._note)
 
     def read(self, now_s: float, *, gap: bool = False) -> list[Reading]:
@@ -177,17 +198,10 @@ class Sensors:
         return readings
 
     def _read(self, now_s: float, gap: bool) -> list[Reading]:
-        readings: list[Reading] = []
-        self.absent, self.lost = [], []
-        for sensor in self.all:
-            reading = sensor.read(now_s, gap=gap)
-            if reading is not None:
-                readings.append(reading)
-            if sensor.absent:
-                self.absent.append(sensor.name)
-            if sensor.lost:
-                self.lost.append(sensor.name)
-        return readings
+        readings = [sensor.read(now_s, gap=gap) for sensor in self.all]
+        self.absent = [sensor.name for sensor in self.all if sensor.absent]
+        self.lost = [sensor.name for sensor in self.all if sensor.lost]
+        return [reading for reading in readings if reading is not None]
 
     def close(self) -> None:
         """Close what is open."""

@@ -570,6 +570,18 @@ def test_backend_none_never_touches_the_line(make_rig: MakeRig, mocker: MockerFi
     assert rig.daemon.health.state == "ok"
 
 
+@pytest.mark.parametrize("error", [EOFError("marshal data too short"), SyntaxError("null bytes"), MemoryError()])
+def test_a_library_whose_file_is_damaged_is_a_missing_line_and_not_a_crash(
+    make_rig: MakeRig, mocker: MockerFixture, error: Exception
+) -> None:
+    mocker.patch.object(SimulatedCase, "open_edges", side_effect=error)
+    rig = make_rig()
+    rig.case.fixed_celsius = 72.0
+    rig.run(1)
+    assert rig.fan_percent == 100
+    assert rig.daemon.health.problems == [f"button: the gpiod library cannot be used: {str(error) or 'MemoryError()'}"]
+
+
 def test_a_library_that_cannot_be_imported_is_a_missing_line_and_not_a_crash(
     make_rig: MakeRig, mocker: MockerFixture
 ) -> None:

@@ -565,6 +565,19 @@ def test_the_kernel_log_gets_whole_lines_of_ascii(outcomes: dict[str, Outcome]) 
             assert line.endswith("\n")
 
 
+@pytest.mark.parametrize("error", ["ImportError('gone')", "EOFError('marshal data too short')"])
+@pytest.mark.parametrize("program", ["failsafe", "powercut"])
+def test_without_its_library_it_says_so_where_it_says_everything(tmp_path: Path, program: str, error: str) -> None:
+    run = Run(f"a1d.case.{program}", ("poweroff",) if program == "powercut" else ())
+    environ = environment(tmp_path, run)
+    (tmp_path / "smbus2.py").write_text(f"raise {error}")
+    command = [sys.executable, "-m", run.program, *run.arguments]
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    said = (tmp_path / "kmsg").read_text() if program == "powercut" else done.stderr
+    assert done.returncode == 1
+    assert error in said and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("word", ["--help", "-h"])
 @pytest.mark.parametrize("program", ["failsafe", "powercut"])
 def test_help_explains_and_does_nothing(tmp_path: Path, program: str, word: str) -> None:

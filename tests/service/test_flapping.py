@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a1d.config.settings import Config, ProfileConfig, SensorConfig
 from a1d.log import Log
 from a1d.service.event_log import EventLog
 from a1d.service.flapping import STILL_S, TIMES, WITHIN_S, Flapping
 from a1d.service.health import Health
 from a1d.sim.case import SensorFault
 from tests.virtual import VirtualRig
+
+MakeRig = Callable[..., VirtualRig]
 
 
 def flap(flapping: Flapping, seconds: float, period_s: float, start_s: float = 0.0) -> list[str]:
@@ -137,6 +144,30 @@ def test_presses_and_what_they_set_off_are_a_few_lines_however_many_there_are(ri
     rig.log_lines.clear()
     rig.run(400)
     assert sum("no longer comes and goes (200 times" in line for line in rig.log_lines) == 2
+
+
+def test_a_drive_that_comes_and_goes_is_a_few_lines_an_hour(make_rig: MakeRig) -> None:
+    rig = make_rig(Config(sensors=(SensorConfig(name="nvme", hwmon="nvme", interval_s=2.0),)))
+    second = Path(rig.case.sysfs) / "class/hwmon/hwmon1"
+    for _ in range(60):
+        second.mkdir()
+        (second / "name").write_text("nvme\n")
+        (second / "temp1_input").write_text("40000\n")
+        rig.run(60)
+        shutil.rmtree(second)
+        rig.run(60)
+    assert 3 < sum("watched" in line for line in rig.log_lines) <= 20
+
+
+def test_a_clock_that_jumps_again_and_again_is_a_few_lines_an_hour(make_rig: MakeRig) -> None:
+    night = ProfileConfig(from_minute=0, to_minute=60, max_percent=40)
+    rig = make_rig(Config(profiles=(("night", night),)))
+    for _ in range(600):
+        rig.minute = 30
+        rig.run(3)
+        rig.minute = 720
+        rig.run(3)
+    assert 3 < sum("profile" in line for line in rig.log_lines) <= 20
 
 
 def test_lines_of_many_kinds_do_not_fill_the_memory() -> None:

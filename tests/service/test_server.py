@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -1126,6 +1127,22 @@ def test_without_any_descriptor_at_all_the_server_lives(loop: Loop) -> None:
     loop.server.tick()
     assert loop.works(waiting)
     waiting.sock.close()
+
+
+def test_a_caller_whom_the_kernel_has_no_memory_to_watch_is_dropped(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    before = loop.wire()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.selector, "register", refuse)
+        waiting = Wire(loop.path)
+        loop.settle()
+    assert waiting.sock.recv(1) == b""
+    waiting.sock.close()
+    assert loop.works(before)
 
 
 # -- the socket and who is at its other end ------------------------------------------------------------

@@ -212,6 +212,7 @@ def test_what_waits_for_a_stuck_systemd_is_bounded(notifier: Notifier, systemd: 
         ("-3000000", None, False),
         ("", None, False),
         ("nonsense", None, False),
+        ("9" * 400, None, False),
         (None, None, False),
     ],
 )

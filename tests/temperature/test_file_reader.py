@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from a1d.config.settings import Config, SensorConfig
 from a1d.temperature.file_reader import HANGING_MAX, HANGS_S, Answer, DirectReader, ReaderProcess
@@ -202,6 +203,16 @@ def test_without_a_process_there_are_errors_and_no_exception(
     tmp_path: Path, reader: ReaderProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    (found,) = answers(reader, 0, tmp_path / "temp")
+    assert isinstance(found, OSError)
+    assert "no process" in str(found.strerror)
+
+
+def test_without_room_for_a_process_the_error_says_so(
+    tmp_path: Path, reader: ReaderProcess, mocker: MockerFixture
+) -> None:
+    """EAGAIN, as when the socket has no room."""
+    mocker.patch("os.posix_spawn", side_effect=OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
     (found,) = answers(reader, 0, tmp_path / "temp")
     assert isinstance(found, OSError)
     assert "no process" in str(found.strerror)
