@@ -165,23 +165,30 @@ def test_whoever_asks_while_one_hangs_gets_a_reading_of_its_own(slow: Slow) -> N
 def test_who_asks_while_a_real_one_hangs_is_not_refused_for_the_one_that_was_just_killed(
     make_rig: MakeRig, tmp_path: Path
 ) -> None:
-    path = tmp_path / "config.yaml"
+    path, hangs, started = (tmp_path / name for name in ("config.yaml", "hangs", "started"))
     path.write_text("interval: 2s\n")
-    hangs = tmp_path / "hangs"
-    code = (
-        f"import os, time\nif os.path.exists({str(hangs)!r}): time.sleep(60)\nfrom a1d.config.dump import main; main()"
-    )
+    code = f"""
+import os, time
+if os.path.exists({str(hangs)!r}):
+    open({str(started)!r}, "w").close()
+    time.sleep(60)
+from a1d.config.dump import main
+main()
+"""
     rig = make_rig(ConfigLoader(str(path), [sys.executable, "-c", code]))
     hangs.touch()
     told: list[str] = []
     rig.daemon.reload(lambda error: told.append(str(error)))
-    rig.run(1)
-    hangs.unlink()
-    rig.daemon.reload(lambda error: told.append(str(error)))
     deadline_s = time.monotonic() + 20
+    while not started.exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    hangs.unlink()
+    rig.run(1)
+    rig.daemon.reload(lambda error: told.append(str(error)))
     while len(told) < 2 and time.monotonic() < deadline_s:
         rig.run_once()
-        time.sleep(0 if not told else 0.05)
+        time.sleep(0.5 if told else 0)  # the second one has 8 s of the rig's time, in which Python must start
     assert ["did not end" in each for each in told] == [True, False]
     assert "earlier one" not in told[1]
 
