@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,8 +72,6 @@ class RealCase:
 
     def open_smbus(self, bus: int, timeout_s: float) -> SmbusLike:
         """``/dev/i2c-<bus>``. OSError if it cannot be opened."""
-        with contextlib.suppress(Exception):  # before it is needed: a disk that hangs then would hold up the fan
-            import a1d.case.remedy  # noqa: F401
         return open_smbus(bus, timeout_s)
 
     def open_edges(self, config: ButtonConfig) -> EdgeSource:

@@ -13,6 +13,7 @@ import fcntl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from a1d.case.remedy import remedy
 from a1d.config.limits import DUTY_MAX_PERCENT
 from a1d.errors import BusError
 
@@ -154,11 +155,7 @@ def traced(smbus: SmbusLike, log: Log) -> SmbusLike:
 
 def describe_bus_error(error: OSError, bus: int) -> BusError:
     """The same error (M11, L2) in words that name the remedy; returned, not raised."""
-    what = None
-    with contextlib.suppress(Exception):  # a disk that died, or a1d's files are just being replaced
-        from a1d.case.remedy import remedy
-
-        what = remedy(error.errno or 0, bus, ADDRESS)
+    what = remedy(error.errno or 0, bus, ADDRESS)
     return BusError(error.errno or 0, what or f"/dev/i2c-{bus}: {error.strerror or error}")
 
 

@@ -1,4 +1,7 @@
-"""What to do when the bus fails, by the kernel's error (M11, L2). The daemon imports it with the first bus."""
+"""What to do when the bus fails, by the kernel's error (M11, L2).
+
+Imported early: when the bus fails, the disk may have failed too.
+"""
 
 from __future__ import annotations
 

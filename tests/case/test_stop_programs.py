@@ -641,7 +641,7 @@ def test_a_program_imports_only_the_standard_library_and_smbus2(tmp_path: Path, 
         check=True,
     )
     modules = set(done.stdout.split())
-    light = {"a1d", "a1d.case", "a1d.config", "a1d.errors", "a1d.paths"}
+    light = {"a1d", "a1d.case", "a1d.case.remedy", "a1d.config", "a1d.errors", "a1d.paths"}
     light |= {f"a1d.case.{program}", "a1d.case.bus", "a1d.case.stop_settings", "a1d.config.limits"}
     light |= {"a1d.config.bounded", "a1d.config.guess", "a1d.case.stop_program", "a1d.case.retry"}
     light |= {"a1d.case.apply_failsafe", "a1d.log"} if program == "failsafe" else set()
