@@ -27,22 +27,23 @@ class Log:
 
     def error(self, text: str) -> None:
         """Something the user must act on."""
-        self._put("<3>", "error: ", text)
+        self.put("<3>", "error: ", text)
 
     def warning(self, text: str) -> None:
         """Something that went wrong and is being handled."""
-        self._put("<4>", "warning: ", text)
+        self.put("<4>", "warning: ", text)
 
     def info(self, text: str) -> None:
         """Something worth knowing later."""
-        self._put("<6>", "", text)
+        self.put("<6>", "", text)
 
     def debug(self, text: str) -> None:
         """One step of the daemon's work; said only while ``debugging``."""
         if self.debugging:
-            self._put("<7>", "debug: ", text)
+            self.put("<7>", "debug: ", text)
 
-    def _put(self, priority: str, level: str, text: str) -> None:
+    def put(self, priority: str, level: str, text: str) -> None:
+        """Each line of ``text``, with journald's ``priority``, or with its ``level`` in words for a terminal."""
         prefix = priority if self._journal else f"{self._name}: {level}"
         for line in text.splitlines():
             self._sink(prefix + line)

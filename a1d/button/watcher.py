@@ -96,11 +96,9 @@ class ButtonWatcher:
             self.error, self._is_dead = None, False
             try:
                 self.source = self._open_source(self._config)
-            except OSError as error:
-                self.error = error
-            except Exception as error:  # a system's own package of the same name, or a file that is damaged
-                why = str(error) or repr(error)
-                self.error = ButtonError(f"the {self._config.backend} library cannot be used: {why}")
+            except Exception as error:  # also a system's own package of the same name, or a file that is damaged
+                text = f"the {self._config.backend} library cannot be used: {str(error) or repr(error)}"
+                self.error = error if isinstance(error, OSError) else ButtonError(text)
             self._check_life()
 
     def _check_life(self) -> None:
@@ -128,9 +126,8 @@ class ButtonWatcher:
 
     def needs_reopening(self, config: ButtonConfig) -> bool:
         """Whether these settings concern the line and its pulses, not only what a gesture does."""
-        return replace(config, double_press="none", hold="none") != replace(
-            self._config, double_press="none", hold="none"
-        )
+        now, then = (replace(each, double_press="none", hold="none") for each in (self._config, config))
+        return now != then
 
     def configure(self, config: ButtonConfig) -> None:
         """Close the line; the next ``tick`` opens it with these settings. What was counted stays."""

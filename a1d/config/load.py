@@ -56,28 +56,26 @@ class ConfigLoader:
         self._path = path
         self._command = command
         self._last: ConfigProcess | None = None
-        self._begun: Loaded | ConfigProcess | ConfigError | None = None
+        self._begun: Loaded | ConfigProcess | None = None
         self._is_start = True
 
     def begin(self) -> None:
         """Begin already now with what the next call is to give."""
-        try:
+        with contextlib.suppress(ConfigError):  # the call tries again
             self._begun = self._begin()
-        except ConfigError as error:
-            self._begun = error
 
     def __call__(self) -> Loaded | ConfigProcess:
         """At the start the built-in defaults at once if there is no file, or only comments, as installed."""
         begun, self._begun = self._begun, None
-        if isinstance(begun, ConfigError):
-            raise begun
-        return begun or self._begin()
+        try:
+            return begun or self._begin()
+        finally:
+            self._is_start = False
 
     def _begin(self) -> Loaded | ConfigProcess:
         path = CONFIG_PATH if self._path is None else self._path
         data = b""
         if self._is_start:
-            self._is_start = False
             if self._path is None and not os.path.lexists(path):
                 return Loaded(Config())
             with contextlib.suppress(OSError):  # the process will say what is wrong

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from a1d.log import Log
 from a1d.service.flapping import NUMBER, Flapping
 
@@ -28,23 +26,12 @@ class EventLog(Log):
             if event.is_flapping and (line := event.tick(now_s)):
                 self._log.warning(f"{kind}: {line}")
 
-    def error(self, text: str) -> None:
-        """As ``Log.error``."""
-        self._say(self._log.error, text)
-
-    def warning(self, text: str) -> None:
-        """As ``Log.warning``."""
-        self._say(self._log.warning, text)
-
-    def info(self, text: str) -> None:
-        """As ``Log.info``."""
-        self._say(self._log.info, text)
-
     def debug(self, text: str) -> None:
         """As ``Log.debug``: each time."""
         self._log.debug(text)
 
-    def _say(self, say: Callable[[str], None], text: str) -> None:
+    def put(self, priority: str, level: str, text: str) -> None:
+        """As ``Log.put``, or only counted."""
         kind = NUMBER.sub("#", text)
         if kind not in self._events and len(self._events) >= _KINDS_MAX:
             self._events.pop(next(iter(self._events)))
@@ -52,4 +39,4 @@ class EventLog(Log):
         line = event.begin(text, self._now_s)
         event.end(0.0, self._now_s)
         if line is not None:
-            say(line)
+            self._log.put(priority, level, line)

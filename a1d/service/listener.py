@@ -61,8 +61,7 @@ class Listener:
 def peer_of(sock: socket.socket) -> Peer:
     """Who is at the other end, from the kernel. OSError if that cannot be told any more."""
     _pid, uid, gid = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    try:
+    raw = b""
+    with contextlib.suppress(OSError):  # fewer rights, never more
         raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1024)  # Python takes no more: 256 groups
-    except OSError:
-        raw = b""  # fewer rights, never more
     return Peer(uid, frozenset((gid, *(group for (group,) in struct.iter_unpack("I", raw)))))
