@@ -5,6 +5,7 @@ The logging package would cost 0.4 MB and 10 ms of start-up for the same four le
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -52,12 +53,10 @@ class Log:
 def _to_stderr(line: str) -> None:
     """A log that nobody can read, or that nobody reads, must not stop the fan: what cannot be written is lost."""
     data = line.encode("utf-8", "backslashreplace")[:_LINE_MAX] + b"\n"
-    try:
+    with contextlib.suppress(OSError, ValueError):
         # Without one, 2 is another file, such as the lock. Room is for a page at least, so the write does not wait.
         if sys.stderr is not None and select.select((), (2,), (), 0)[1]:
             os.write(2, data)
-    except (OSError, ValueError):
-        pass
 
 
 def is_journal() -> bool:

@@ -70,7 +70,7 @@ class Actions:
 
     def tick(self, now_s: float) -> None:
         """Ask what has ended; a power-off or reboot that failed is tried again after a second."""
-        for running in list(self._running):
+        for running in list(self._running) if self._running else ():
             if running.pid is not None:
                 self._reap(running, now_s)
             elif running.retry_at_s is None:

@@ -216,8 +216,7 @@ class Fan:
         self._failures += 1
         if self._failures >= _FAILURES_WORTH_SAYING or not is_transient(error):
             self.error = error
-        if self.observing and self._failures >= _FIRST_READ_TRIES:
-            self.observing = False
+        self.observing = self.observing and self._failures < _FIRST_READ_TRIES
         self.close()
         self._retry_s = self._clock() + min(_RETRY_FIRST_S * 2 ** min(self._failures - 1, 8), _RETRY_MAX_S)
 

@@ -57,12 +57,12 @@ class Discarder:
 
     def tick(self) -> None:
         """Ask which of the processes have ended, and hand over what waits."""
-        for pid in list(self._pids):
+        for pid in list(self._pids) if self._pids else ():
             with contextlib.suppress(ChildProcessError):
                 if not os.waitpid(pid, os.WNOHANG)[0]:
                     continue
             self._pids.discard(pid)
-        if len(self._pids) < CLOSING_MAX:
+        if self._waiting and len(self._pids) < CLOSING_MAX:
             self._hand_over()
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ class EventLog(Log):
     def tick(self, now_s: float) -> None:
         """To be called once a tick."""
         self._now_s = now_s
-        for kind, event in list(self._events.items()):
+        for kind, event in list(self._events.items()) if self._events else ():
             if event.is_flapping and (line := event.tick(now_s)):
                 self._log.warning(f"{kind}: {line}")
 

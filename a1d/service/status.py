@@ -92,8 +92,7 @@ def hottest_of(sensors: Sequence[Sensor]) -> Reading | None:
     """The hottest reading that is up to date; None if there is none."""
     hottest: Reading | None = None
     for sensor in sensors:
-        last = sensor.last
-        if last and not sensor.error and (hottest is None or last.temp_celsius > hottest.temp_celsius):
+        if (last := sensor.last) and not sensor.error and (not hottest or last.temp_celsius > hottest.temp_celsius):
             hottest = last
     return hottest
 

@@ -198,10 +198,16 @@ class Sensors:
         return readings
 
     def _read(self, now_s: float, gap: bool) -> list[Reading]:
-        readings = [sensor.read(now_s, gap=gap) for sensor in self.all]
-        self.absent = [sensor.name for sensor in self.all if sensor.absent]
-        self.lost = [sensor.name for sensor in self.all if sensor.lost]
-        return [reading for reading in readings if reading is not None]
+        readings: list[Reading] = []
+        self.absent, self.lost = [], []
+        for sensor in self.all:
+            if (reading := sensor.read(now_s, gap=gap)) is not None:
+                readings.append(reading)
+            if sensor.absent:
+                self.absent.append(sensor.name)
+            if sensor.lost:
+                self.lost.append(sensor.name)
+        return readings
 
     def close(self) -> None:
         """Close what is open."""
