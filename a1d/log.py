@@ -54,7 +54,8 @@ def _to_stderr(line: str) -> None:
     """A log that nobody can read, or that nobody reads, must not stop the fan: what cannot be written is lost."""
     data = line.encode("utf-8", "backslashreplace")[:_LINE_MAX] + b"\n"
     with contextlib.suppress(OSError, ValueError):
-        # Without one, 2 is another file, such as the lock. Room is for a page at least, so the write does not wait.
+        # Where standard error is closed, 2 is another file, the lock for example. If there is room for a line, there
+        # is room for a page, so the write does not wait.
         if sys.stderr is not None and select.select((), (2,), (), 0)[1]:
             os.write(2, data)
 

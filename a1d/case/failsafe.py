@@ -66,7 +66,7 @@ def _run() -> int:
 
 def _say(priority: int, text: str) -> None:
     """At once, also from a signal handler. Only the journal reads the priority."""
-    if sys.stderr is None:  # then 2 may be the bus
+    if sys.stderr is None:  # it was closed, and descriptor 2 may be the bus
         return
     prefix = f"<{priority}>" if is_journal() else ""
     with contextlib.suppress(OSError):
