@@ -137,7 +137,7 @@ class Service:
             name, parameters = "Failed", {"reasons": str(error).splitlines()}
         else:
             self._log.error(f"control: a bug in {method}, or a disk that fails: {error!r:.500}")
-            name, parameters = "Failed", {"reasons": [f"a bug in a1d, or a disk that fails: {error!r:.200}"]}
+            name, parameters = "Failed", {"reasons": [f"a bug, or a disk that fails (see dmesg): {error!r:.200}"]}
         return {"error": f"{interface}.{name}", "parameters": parameters}
 
 
